@@ -1,0 +1,89 @@
+//! Reads YAML into typed declarations. The one place that knows the YAML library.
+//!
+//! A mistake is told as `file:line:column: what was found, what was expected`, with the nearest
+//! known key and the lines around it.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+pub use serde_yaml::Spanned;
+
+use crate::errors::{Error, Kind, Result, nearest};
+
+/// Reads a declaration of type `T` from the file at `path`.
+pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        Error::new(Kind::Usage, format!("read `{}`", path.display())).because(error)
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let position = error.utf8_error().valid_up_to();
+        Error::new(Kind::Usage, format!("{}: not UTF-8 at byte {position}", path.display()))
+    })?;
+    parse(&path.display().to_string(), &text)
+}
+
+/// Reads a declaration of type `T` from `text`; `name` says in errors where the text came from.
+///
+/// `${NAME}` and `${NAME:-default}` in a value stand for an environment variable.
+pub fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T> {
+    let variables: HashMap<String, String> = std::env::vars().collect();
+    let options = serde_yaml::options! {
+        property_syntax: serde_yaml::PropertySyntax::DockerCompose,
+    }
+    .with_properties(variables);
+    serde_yaml::from_str_with_options(text, options).map_err(|error| to_error(name, text, &error))
+}
+
+/// The error for a mistake at a known place of `name`, for checks that come after reading.
+pub fn mistake<T>(name: &str, place: &Spanned<T>, what: impl std::fmt::Display) -> Error {
+    let location = place.referenced;
+    Error::new(Kind::Usage, format!("{name}:{}:{}: {what}", location.line(), location.column()))
+}
+
+fn to_error(name: &str, text: &str, error: &serde_yaml::Error) -> Error {
+    let plain = error.without_snippet();
+    let what = match plain {
+        serde_yaml::Error::SerdeUnknownField { field, expected, .. } => {
+            unknown("key", field, expected)
+        }
+        serde_yaml::Error::SerdeUnknownVariant { variant, expected, .. } => {
+            unknown("value", variant, expected)
+        }
+        other => first_line_without_place(&other.to_string()),
+    };
+    let (place, excerpt) = match error.location() {
+        Some(location) if location.line() > 0 => {
+            let line_number = usize::try_from(location.line()).unwrap_or(1);
+            let column = usize::try_from(location.column()).unwrap_or(1);
+            (format!("{name}:{line_number}:{column}"), excerpt(text, line_number, column))
+        }
+        _ => (name.to_string(), String::new()),
+    };
+    Error::new(Kind::Usage, format!("{place}: {what}{excerpt}"))
+}
+
+fn unknown(noun: &str, found: &str, expected: &[&'static str]) -> String {
+    let hint = match nearest(found, expected.iter().copied()) {
+        Some(known) => format!(", did you mean `{known}`?"),
+        None => String::new(),
+    };
+    format!("unknown {noun} `{found}`{hint} (expected one of: {})", expected.join(", "))
+}
+
+/// The library ends its messages with the place, which stands at the front of ours.
+fn first_line_without_place(message: &str) -> String {
+    let line = message.lines().next().unwrap_or(message);
+    let end = line.rfind(" at line ").unwrap_or(line.len());
+    line[..end].to_string()
+}
+
+fn excerpt(text: &str, line_number: usize, column: usize) -> String {
+    match text.lines().nth(line_number.saturating_sub(1)) {
+        Some(line) => format!(
+            "\n{line_number:>5} | {line}\n      | {}^",
+            " ".repeat(column.saturating_sub(1))
+        ),
+        None => String::new(),
+    }
+}
