@@ -1,0 +1,7 @@
+//! Algorithms: pure functions over small values and columns of them. They do no I/O, read no
+//! clock and no environment, and know neither DataFusion nor arrow, so each can be tested with a
+//! table of cases and its result depends on its arguments alone.
+
+pub mod normalise;
+pub mod sentiment;
+pub mod statistics;

@@ -1,0 +1,3 @@
+//! The engine: DataFusion, as Rapport uses it.
+
+pub mod functions;
