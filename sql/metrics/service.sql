@@ -1,0 +1,190 @@
+-- Grain: one row per day on which cases were opened and channel; `all` is a total.
+-- Quantiles are of the nearest rank over all cases that could be timed; those still waiting rank
+-- last, so a null quantile is one not reached yet, or too few cases. Zero minutes: at once.
+with
+
+cases as (
+
+    select *
+    from marts.cases
+    where
+        dt = $run_date
+        and case_date > $run_date - interval '28 days'
+        and case_date <= $run_date
+
+),
+
+by_channel_and_in_total as (
+
+    select *, channel as channel_or_all from cases
+    union all
+    select *, 'all' as channel_or_all from cases
+
+),
+
+-- A case takes part in a quantile where it has a duration, or waits for one.
+placed as (
+
+    select
+        *,
+        first_reply_minutes is not null or not is_answered as is_reply_timed,
+        resolution_minutes is not null or not is_resolved as is_resolution_timed,
+        case when is_resolved then resolution_minutes end as final_resolution_minutes
+    from by_channel_and_in_total
+
+),
+
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by case_date, channel_or_all, is_reply_timed
+            order by first_reply_minutes nulls last, case_id
+        ) as reply_rank,
+        count(*) over (
+            partition by case_date, channel_or_all, is_reply_timed
+        ) as reply_rank_count,
+        row_number() over (
+            partition by case_date, channel_or_all, is_resolution_timed
+            order by final_resolution_minutes nulls last, case_id
+        ) as resolution_rank,
+        count(*) over (
+            partition by case_date, channel_or_all, is_resolution_timed
+        ) as resolution_rank_count
+    from placed
+
+),
+
+positioned as (
+
+    select
+        *,
+        is_reply_timed and reply_rank_count >= $minimum_sample_size
+        and reply_rank = (reply_rank_count + 1) / 2 as is_reply_p50,
+        is_reply_timed and reply_rank_count >= $minimum_sample_size
+        and reply_rank = (reply_rank_count * 9 + 9) / 10 as is_reply_p90,
+        is_resolution_timed and resolution_rank_count >= $minimum_sample_size
+        and resolution_rank = (resolution_rank_count + 1) / 2 as is_resolution_p50,
+        is_resolution_timed and resolution_rank_count >= $minimum_sample_size
+        and resolution_rank = (resolution_rank_count * 9 + 9) / 10 as is_resolution_p90
+    from ranked
+
+),
+
+totals as (
+
+    select
+        case_date,
+        channel_or_all as channel,
+        count(*) as case_count,
+        count(case when is_complaint then 1 end) as complaint_count,
+        count(case when is_answered then 1 end) as answered_count,
+        count(case when not is_answered then 1 end) as unanswered_count,
+        count(case when is_resolved then 1 end) as resolved_count,
+        count(case when not is_resolved then 1 end) as unresolved_count,
+        count(case when is_reopened then 1 end) as reopened_count,
+        count(case when is_reopened or (is_resolved and is_reopened is not null) then 1 end)
+            as reopenable_count,
+        count(case when is_answered and first_reply_minutes is null then 1 end)
+            as untimed_reply_count,
+        count(case when is_resolved and resolution_minutes is null then 1 end)
+            as untimed_resolution_count,
+        count(case when has_impossible_times then 1 end) as impossible_time_count,
+        make_array(
+            count(case when first_reply_minutes <= 5 then 1 end),
+            count(case when first_reply_minutes > 5 and first_reply_minutes <= 15 then 1 end),
+            count(case when first_reply_minutes > 15 and first_reply_minutes <= 30 then 1 end),
+            count(case when first_reply_minutes > 30 and first_reply_minutes <= 60 then 1 end),
+            count(case when first_reply_minutes > 60 and first_reply_minutes <= 120 then 1 end),
+            count(case when first_reply_minutes > 120 and first_reply_minutes <= 240 then 1 end),
+            count(case when first_reply_minutes > 240 and first_reply_minutes <= 480 then 1 end),
+            count(case when first_reply_minutes > 480 and first_reply_minutes <= 1440 then 1 end),
+            count(case when first_reply_minutes > 1440 and first_reply_minutes <= 2880 then 1 end),
+            count(case when first_reply_minutes > 2880 and first_reply_minutes <= 4320 then 1 end),
+            count(case when first_reply_minutes > 4320 and first_reply_minutes <= 10080 then 1 end),
+            count(case when first_reply_minutes > 10080 then 1 end)
+        ) as reply_minutes_counts,
+        make_array(
+            count(case when final_resolution_minutes <= 5 then 1 end),
+            count(case when final_resolution_minutes > 5 and final_resolution_minutes <= 15 then 1 end),
+            count(case when final_resolution_minutes > 15 and final_resolution_minutes <= 30 then 1 end),
+            count(case when final_resolution_minutes > 30 and final_resolution_minutes <= 60 then 1 end),
+            count(case when final_resolution_minutes > 60 and final_resolution_minutes <= 120 then 1 end),
+            count(case when final_resolution_minutes > 120 and final_resolution_minutes <= 240 then 1 end),
+            count(case when final_resolution_minutes > 240 and final_resolution_minutes <= 480 then 1 end),
+            count(case when final_resolution_minutes > 480 and final_resolution_minutes <= 1440 then 1 end),
+            count(case when final_resolution_minutes > 1440 and final_resolution_minutes <= 2880 then 1 end),
+            count(case when final_resolution_minutes > 2880 and final_resolution_minutes <= 4320 then 1 end),
+            count(case when final_resolution_minutes > 4320 and final_resolution_minutes <= 10080 then 1 end),
+            count(case when final_resolution_minutes > 10080 then 1 end)
+        ) as resolution_minutes_counts,
+        max(case when is_reply_p50 then first_reply_minutes end) as first_reply_minutes_p50,
+        max(case when is_reply_p90 then first_reply_minutes end) as first_reply_minutes_p90,
+        max(case when is_resolution_p50 then final_resolution_minutes end)
+            as resolution_minutes_p50,
+        max(case when is_resolution_p90 then final_resolution_minutes end)
+            as resolution_minutes_p90
+    from positioned
+    group by case_date, channel_or_all
+
+),
+
+judged as (
+
+    select
+        *,
+        reopenable_count > 0 and reopenable_count >= $minimum_sample_size as is_enough
+    from totals
+
+),
+
+service as (
+
+    select
+        case_date,
+        channel,
+        case_count,
+        complaint_count,
+        answered_count,
+        unanswered_count,
+        resolved_count,
+        unresolved_count,
+        reopened_count,
+        reopenable_count,
+        untimed_reply_count,
+        untimed_resolution_count,
+        impossible_time_count,
+        reply_minutes_counts,
+        resolution_minutes_counts,
+        first_reply_minutes_p50,
+        first_reply_minutes_p90,
+        resolution_minutes_p50,
+        resolution_minutes_p90,
+        case
+            when is_enough
+                then cast(
+                    cast(reopened_count as decimal(18, 6)) / reopenable_count as decimal(9, 6)
+                )
+        end as reopen_share,
+        case
+            when is_enough
+                then cast(
+                    wilson_lower(reopened_count, reopenable_count, $confidence_z)
+                    as decimal(9, 6)
+                )
+        end as reopen_share_lower,
+        case
+            when is_enough
+                then cast(
+                    wilson_upper(reopened_count, reopenable_count, $confidence_z)
+                    as decimal(9, 6)
+                )
+        end as reopen_share_upper,
+        case_date <= $run_date - interval '27 days' as is_mature
+    from judged
+
+)
+
+select * from service
+order by case_date, channel

@@ -1,0 +1,45 @@
+-- Grain: one row per channel with open cases; `all` is the total, there even when it is zero.
+-- Null oldest_case_date: nothing is open.
+with
+
+open_cases as (
+
+    select *
+    from marts.cases
+    where dt = $run_date and is_open
+
+),
+
+totals as (
+
+    select
+        case when grouping(channel) = 1 then 'all' else channel end as channel,
+        count(*) as open_count,
+        count(case when not is_answered then 1 end) as unanswered_count,
+        count(case when is_complaint then 1 end) as complaint_count,
+        count(case when case_date < $run_date - interval '7 days' then 1 end)
+            as older_than_7_days_count,
+        min(case_date) as oldest_case_date
+    from open_cases
+    group by grouping sets ((channel), ())
+
+),
+
+backlog as (
+
+    select * from totals
+    union all
+    -- A day without open cases still says so.
+    select
+        'all' as channel,
+        0 as open_count,
+        0 as unanswered_count,
+        0 as complaint_count,
+        0 as older_than_7_days_count,
+        cast(null as date) as oldest_case_date
+    where not exists (select 1 from totals where channel = 'all')
+
+)
+
+select * from backlog
+order by channel
