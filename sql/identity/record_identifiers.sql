@@ -109,6 +109,7 @@ seen_today as (
         $run_date as first_seen_date,
         $run_date as last_seen_date
     from carried
+    -- A feed may forget to normalise: a placeholder must never link anybody.
     where value is not null and not (kind = 'email' and is_placeholder_email(value))
 
 ),

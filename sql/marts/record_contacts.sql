@@ -18,10 +18,7 @@ attributes as (
         given_name,
         family_name,
         full_name,
-        coalesce(
-            case when not is_placeholder_email(email) then email end,
-            case when not is_placeholder_email(second_email) then second_email end
-        ) as email,
+        coalesce(email, second_email) as email,
         coalesce(phone, second_phone) as phone,
         birth_date,
         gender,

@@ -59,12 +59,11 @@ renamed as (
         case
             when identified.contact_number is not null
                 then 'crm:' || identified.contact_number
-            -- Somebody without an account is a record of this case alone.
-            when
-                (identified.email is not null and not is_placeholder_email(identified.email))
-                or identified.phone is not null
-                or identified.handle is not null
-                then 'crm:case-' || identified.number
+            -- Somebody without an account is named by what they can be reached at; the hash
+            -- keeps that out of the id.
+            else 'crm:guest-' || md5(
+                coalesce(identified.email, identified.phone, identified.handle)
+            )
         end as record_id,
         'crm:' || identified.contact_number as customer_number,
         identified.email,

@@ -38,11 +38,7 @@ renamed as (
         'crm' as source,
         case
             when contact_number is not null then 'crm:' || contact_number
-            when
-                (email is not null and not is_placeholder_email(email))
-                or phone is not null
-                or handle is not null
-                then 'crm:case-' || number
+            else 'crm:guest-' || md5(coalesce(email, phone, handle))
         end as record_id,
         'crm:' || contact_number as customer_number,
         email,

@@ -1,5 +1,6 @@
 -- Grain: one row per order document that the shop exported on the day.
--- A guest is a record of that order alone; a guest without a usable identifier is anonymous.
+-- A guest is named by the hash of the e-mail address or the telephone number, which keeps them
+-- out of the id; a guest with neither is anonymous.
 with
 
 orders as (
@@ -28,11 +29,7 @@ renamed as (
         'shop' as source,
         case
             when customer_number is not null then 'shop:' || customer_number
-            when
-                (email is not null and not is_placeholder_email(email))
-                or phone is not null
-                or loyalty_id is not null
-                then 'shop:guest-' || number
+            else 'shop:guest-' || md5(coalesce(email, phone))
         end as record_id,
         'shop:' || customer_number as customer_number,
         email,

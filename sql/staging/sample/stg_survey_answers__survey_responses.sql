@@ -1,6 +1,6 @@
 -- Grain: one row per answer.
--- A null score was asked and not answered. Each answer is a record of its own: the form is
--- filled in by whoever holds the link, so only what they state says who they are.
+-- A null score was asked and not answered. The form is filled in by whoever holds the link, so
+-- only what they state says who they are: a number, or the hash of an address or telephone.
 with
 
 answers as (
@@ -20,13 +20,8 @@ renamed as (
     select
         'survey:' || response_id as response_id,
         'survey' as source,
-        case
-            when
-                crm_number is not null
-                or (normalized_email is not null and not is_placeholder_email(normalized_email))
-                or normalized_phone is not null
-                then 'survey:' || response_id
-        end as record_id,
+        'survey:' || coalesce(crm_number, md5(normalized_email), md5(normalized_phone))
+            as record_id,
         'crm:' || crm_number as customer_number,
         normalized_email as email,
         normalized_phone as phone,
