@@ -34,6 +34,42 @@ placed as (
 
 ),
 
+binned as (
+
+    select
+        *,
+        case
+            when first_reply_minutes <= 5 then 1
+            when first_reply_minutes <= 15 then 2
+            when first_reply_minutes <= 30 then 3
+            when first_reply_minutes <= 60 then 4
+            when first_reply_minutes <= 120 then 5
+            when first_reply_minutes <= 240 then 6
+            when first_reply_minutes <= 480 then 7
+            when first_reply_minutes <= 1440 then 8
+            when first_reply_minutes <= 2880 then 9
+            when first_reply_minutes <= 4320 then 10
+            when first_reply_minutes <= 10080 then 11
+            when first_reply_minutes > 10080 then 12
+        end as reply_bin,
+        case
+            when final_resolution_minutes <= 5 then 1
+            when final_resolution_minutes <= 15 then 2
+            when final_resolution_minutes <= 30 then 3
+            when final_resolution_minutes <= 60 then 4
+            when final_resolution_minutes <= 120 then 5
+            when final_resolution_minutes <= 240 then 6
+            when final_resolution_minutes <= 480 then 7
+            when final_resolution_minutes <= 1440 then 8
+            when final_resolution_minutes <= 2880 then 9
+            when final_resolution_minutes <= 4320 then 10
+            when final_resolution_minutes <= 10080 then 11
+            when final_resolution_minutes > 10080 then 12
+        end as resolution_bin
+    from placed
+
+),
+
 ranked as (
 
     select
@@ -52,7 +88,7 @@ ranked as (
         count(*) over (
             partition by case_date, channel_or_all, is_resolution_timed
         ) as resolution_rank_count
-    from placed
+    from binned
 
 ),
 
@@ -92,32 +128,32 @@ totals as (
             as untimed_resolution_count,
         count(case when has_impossible_times then 1 end) as impossible_time_count,
         make_array(
-            count(case when first_reply_minutes <= 5 then 1 end),
-            count(case when first_reply_minutes > 5 and first_reply_minutes <= 15 then 1 end),
-            count(case when first_reply_minutes > 15 and first_reply_minutes <= 30 then 1 end),
-            count(case when first_reply_minutes > 30 and first_reply_minutes <= 60 then 1 end),
-            count(case when first_reply_minutes > 60 and first_reply_minutes <= 120 then 1 end),
-            count(case when first_reply_minutes > 120 and first_reply_minutes <= 240 then 1 end),
-            count(case when first_reply_minutes > 240 and first_reply_minutes <= 480 then 1 end),
-            count(case when first_reply_minutes > 480 and first_reply_minutes <= 1440 then 1 end),
-            count(case when first_reply_minutes > 1440 and first_reply_minutes <= 2880 then 1 end),
-            count(case when first_reply_minutes > 2880 and first_reply_minutes <= 4320 then 1 end),
-            count(case when first_reply_minutes > 4320 and first_reply_minutes <= 10080 then 1 end),
-            count(case when first_reply_minutes > 10080 then 1 end)
+            count(case when reply_bin = 1 then 1 end),
+            count(case when reply_bin = 2 then 1 end),
+            count(case when reply_bin = 3 then 1 end),
+            count(case when reply_bin = 4 then 1 end),
+            count(case when reply_bin = 5 then 1 end),
+            count(case when reply_bin = 6 then 1 end),
+            count(case when reply_bin = 7 then 1 end),
+            count(case when reply_bin = 8 then 1 end),
+            count(case when reply_bin = 9 then 1 end),
+            count(case when reply_bin = 10 then 1 end),
+            count(case when reply_bin = 11 then 1 end),
+            count(case when reply_bin = 12 then 1 end)
         ) as reply_minutes_counts,
         make_array(
-            count(case when final_resolution_minutes <= 5 then 1 end),
-            count(case when final_resolution_minutes > 5 and final_resolution_minutes <= 15 then 1 end),
-            count(case when final_resolution_minutes > 15 and final_resolution_minutes <= 30 then 1 end),
-            count(case when final_resolution_minutes > 30 and final_resolution_minutes <= 60 then 1 end),
-            count(case when final_resolution_minutes > 60 and final_resolution_minutes <= 120 then 1 end),
-            count(case when final_resolution_minutes > 120 and final_resolution_minutes <= 240 then 1 end),
-            count(case when final_resolution_minutes > 240 and final_resolution_minutes <= 480 then 1 end),
-            count(case when final_resolution_minutes > 480 and final_resolution_minutes <= 1440 then 1 end),
-            count(case when final_resolution_minutes > 1440 and final_resolution_minutes <= 2880 then 1 end),
-            count(case when final_resolution_minutes > 2880 and final_resolution_minutes <= 4320 then 1 end),
-            count(case when final_resolution_minutes > 4320 and final_resolution_minutes <= 10080 then 1 end),
-            count(case when final_resolution_minutes > 10080 then 1 end)
+            count(case when resolution_bin = 1 then 1 end),
+            count(case when resolution_bin = 2 then 1 end),
+            count(case when resolution_bin = 3 then 1 end),
+            count(case when resolution_bin = 4 then 1 end),
+            count(case when resolution_bin = 5 then 1 end),
+            count(case when resolution_bin = 6 then 1 end),
+            count(case when resolution_bin = 7 then 1 end),
+            count(case when resolution_bin = 8 then 1 end),
+            count(case when resolution_bin = 9 then 1 end),
+            count(case when resolution_bin = 10 then 1 end),
+            count(case when resolution_bin = 11 then 1 end),
+            count(case when resolution_bin = 12 then 1 end)
         ) as resolution_minutes_counts,
         max(case when is_reply_p50 then first_reply_minutes end) as first_reply_minutes_p50,
         max(case when is_reply_p90 then first_reply_minutes end) as first_reply_minutes_p90,
