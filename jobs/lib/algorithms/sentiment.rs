@@ -4,7 +4,9 @@
 //! rules are written out here, after the reference implementation (`vaderSentiment` 3.3.2): the
 //! crate iterates hash maps with a random seed where two idioms meet, lowers the score of every
 //! neutral question or exclamation, and counts boosters twice in longer sentences; a published
-//! figure must be the same on every run and agree with the reference.
+//! figure must be the same on every run and agree with the reference. (It differs from the
+//! reference only where words of one score stand on both sides of a "but": there the reference
+//! weighs the wrong one.)
 //!
 //! Source: C. J. Hutto and E. E. Gilbert, "VADER: a parsimonious rule-based model for sentiment
 //! analysis of social media text", ICWSM 2014.
@@ -92,10 +94,13 @@ impl Scorer {
         if inner.len() > 1 && inner.len() != word.len() {
             return 0.0;
         }
-        // Two words of the reference lexicon that the crate's copy has lost.
+        // Two words of the reference lexicon that the crate's copy has lost, and two emoticons
+        // that the crate, blind to case, takes for `:P` and `o.O`.
         match word {
             "heart" => return 3.2,
             "hearts" => return 3.3,
+            ":p" => return 1.0,
+            "o.o" => return -0.8,
             _ => {}
         }
         let scores = self.lexicon.polarity_scores(word);

@@ -15,10 +15,15 @@ pub mod stable_ids;
 /// `rank`. At most `u32::MAX` texts.
 fn ranked(texts: &[&str]) -> (Vec<u32>, Vec<u32>) {
     let mut by_rank: Vec<u32> = (0..).take(texts.len()).collect();
-    let text = |index: u32| texts.get(index as usize).copied().unwrap_or_default();
     // Columns mostly come sorted already.
     if !texts.is_sorted() {
-        by_rank.sort_unstable_by(|left, right| text(*left).cmp(text(*right)));
+        let mut keyed: Vec<(u64, &str, u32)> = texts
+            .iter()
+            .zip(&by_rank)
+            .map(|(text, index)| (sort_key(text), *text, *index))
+            .collect();
+        keyed.sort_unstable();
+        by_rank = keyed.into_iter().map(|(_, _, index)| index).collect();
     }
     let mut ranks = vec![0; texts.len()];
     for (rank, index) in (0..).zip(&by_rank) {
@@ -27,4 +32,30 @@ fn ranked(texts: &[&str]) -> (Vec<u32>, Vec<u32>) {
         }
     }
     (by_rank, ranks)
+}
+
+/// The first eight bytes of a text as a number. Numbers order as the texts do where they differ;
+/// equal ones leave it to the texts. Sorting by it first is several times faster: most
+/// comparisons need not look at the text, which lies anywhere in memory.
+fn sort_key(text: &str) -> u64 {
+    let mut first = [0; 8];
+    for (place, byte) in first.iter_mut().zip(text.bytes()) {
+        *place = byte;
+    }
+    u64::from_be_bytes(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn sort_keys_never_contradict_the_texts(left in ".{0,12}", right in ".{0,12}") {
+            let by_key = (sort_key(&left), &left).cmp(&(sort_key(&right), &right));
+            prop_assert_eq!(by_key, left.cmp(&right));
+        }
+    }
 }

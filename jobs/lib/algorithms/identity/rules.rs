@@ -16,7 +16,7 @@
 use std::collections::HashMap;
 
 use super::clustering::Clusters;
-use super::ranked;
+use super::{ranked, sort_key};
 use crate::errors::{Error, Kind, Result};
 
 /// How many groups of holders of one value a refused cluster tries before it stays alone. It
@@ -233,8 +233,10 @@ struct Values<'a> {
 
 impl<'a> Values<'a> {
     fn new(held: &[Held<'a>], rules: &[IdentifierRule], rank_of: impl Fn(u32) -> u32) -> Self {
-        let mut sorted: Vec<(u16, &'a str, u32)> =
-            held.iter().map(|held| (held.kind, held.value, rank_of(held.record))).collect();
+        let mut sorted: Vec<(u16, u64, &'a str, u32)> = held
+            .iter()
+            .map(|held| (held.kind, sort_key(held.value), held.value, rank_of(held.record)))
+            .collect();
         sorted.sort_unstable();
         sorted.dedup();
 
@@ -251,7 +253,7 @@ impl<'a> Values<'a> {
                 .is_some_and(|rule| rule.maximum_identifiers_per_customer.is_some())
         };
         let mut by_record: Vec<(u32, u32)> = Vec::new();
-        for (kind, value, record) in sorted {
+        for (kind, _, value, record) in sorted {
             if values.names.last() != Some(&(kind, value)) {
                 values.names.push((kind, value));
                 values.starts.push(count(&values.holders));

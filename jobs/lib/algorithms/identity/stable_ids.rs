@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use super::ranked;
+use super::{ranked, sort_key};
 use crate::dates::Day;
 use crate::errors::{Error, Kind, Result};
 
@@ -119,7 +119,7 @@ pub fn assign<'a>(
         }
         let founding = at(&today.by_rank, at(&today.smallest, cluster) as usize);
         let founding = record_ids.get(founding as usize).copied().unwrap_or_default();
-        let new = new_id(day, founding, |id| earlier.find(id).is_some() || minted.contains(id));
+        let new = new_id(day, founding, |id| earlier.is_known(id) || minted.contains(id));
         minted.insert(new.clone());
         customers.push(Customer { customer_id: Cow::Owned(new), first_day: day, record_count });
     }
@@ -258,24 +258,40 @@ impl Today {
 /// Yesterday's customers by id; a customer is its place in this order.
 struct EarlierCustomers<'a> {
     customers: Vec<(&'a str, Day)>,
+    /// For each row of yesterday's map, its customer.
+    of_row: Vec<u32>,
 }
 
 impl<'a> EarlierCustomers<'a> {
     fn new(yesterday: &[Earlier<'a>]) -> Result<Self> {
-        let mut customers: Vec<(&'a str, Day)> =
-            yesterday.iter().map(|earlier| (earlier.customer_id, earlier.first_day)).collect();
-        customers.sort_unstable();
-        // Of two first days the earlier is the true one.
-        customers.dedup_by_key(|(customer_id, _)| *customer_id);
-        if u32::try_from(yesterday.len()).is_err() {
+        let Ok(rows) = u32::try_from(yesterday.len()) else {
             return Err(Error::new(Kind::Defect, "name customers: the earlier map is too long"));
+        };
+        let mut sorted: Vec<(u64, &'a str, Day, u32)> = (0..rows)
+            .zip(yesterday)
+            .map(|(row, earlier)| {
+                (sort_key(earlier.customer_id), earlier.customer_id, earlier.first_day, row)
+            })
+            .collect();
+        sorted.sort_unstable();
+        let mut customers = Vec::new();
+        let mut of_row = vec![0; yesterday.len()];
+        for (number, same) in (0..).zip(sorted.chunk_by(|left, right| left.1 == right.1)) {
+            // Of two first days the earlier is the true one.
+            customers.extend(
+                same.first().map(|(_, customer_id, first_day, _)| (*customer_id, *first_day)),
+            );
+            for (_, _, _, row) in same {
+                if let Some(customer) = of_row.get_mut(*row as usize) {
+                    *customer = number;
+                }
+            }
         }
-        Ok(EarlierCustomers { customers })
+        Ok(EarlierCustomers { customers, of_row })
     }
 
-    fn find(&self, customer_id: &str) -> Option<u32> {
-        let place = self.customers.binary_search_by_key(&customer_id, |(known, _)| known).ok()?;
-        u32::try_from(place).ok()
+    fn is_known(&self, customer_id: &str) -> bool {
+        self.customers.binary_search_by_key(&customer_id, |(known, _)| known).is_ok()
     }
 }
 
@@ -308,7 +324,8 @@ fn kept_records(
     let earlier_ids: Vec<&str> = yesterday.iter().map(|earlier| earlier.record_id).collect();
     let (earlier_by_rank, _) = ranked(&earlier_ids);
     let earlier_row = |rank: u32| {
-        earlier_by_rank.get(rank as usize).and_then(|position| yesterday.get(*position as usize))
+        let position = earlier_by_rank.get(rank as usize).copied()?;
+        Some((yesterday.get(position as usize)?.record_id, position))
     };
     let record = |rank: usize| {
         let position = at(&today.by_rank, rank);
@@ -328,12 +345,12 @@ fn kept_records(
             ));
         }
         last = Some(id);
-        let mut found: Option<&Earlier<'_>> = None;
-        while let Some(row) = earlier_row(next)
-            && row.record_id <= id
+        let mut found: Option<u32> = None;
+        while let Some((earlier_id, row)) = earlier_row(next)
+            && earlier_id <= id
         {
             next += 1;
-            if row.record_id != id {
+            if earlier_id != id {
                 continue;
             }
             if found.is_some() {
@@ -342,7 +359,7 @@ fn kept_records(
             }
             found = Some(row);
         }
-        if let Some(customer) = found.and_then(|row| earlier.find(row.customer_id)) {
+        if let Some(customer) = found.map(|row| at(&earlier.of_row, row as usize)) {
             kept.push(Kept { customer, cluster, rank });
         }
     }
