@@ -6,4 +6,6 @@ pub mod config;
 pub mod dates;
 pub mod engine;
 pub mod errors;
+pub mod exports;
 pub mod hash;
+pub mod lake;
