@@ -11,28 +11,70 @@ pub use serde_yaml::Spanned;
 
 use crate::errors::{Error, Kind, Result, nearest};
 
-/// Reads a declaration of type `T` from the file at `path`.
+/// Reads a declaration of type `T` from the file at `path`, as it stands: a `$` is a `$`.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let bytes = std::fs::read(path).map_err(|error| {
-        Error::new(Kind::Usage, format!("read `{}`", path.display())).because(error)
-    })?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let position = error.utf8_error().valid_up_to();
-        Error::new(Kind::Usage, format!("{}: not UTF-8 at byte {position}", path.display()))
-    })?;
-    parse(&path.display().to_string(), &text)
+    parse(&path.display().to_string(), &text_of(path)?)
 }
 
-/// Reads a declaration of type `T` from `text`; `name` says in errors where the text came from.
+/// Reads settings of type `T` from the file at `path`. `${NAME}` in a value stands for an
+/// environment variable, `${NAME:-default}` for one that may be missing, `$$` for a `$`.
 ///
-/// `${NAME}` and `${NAME:-default}` in a value stand for an environment variable.
-pub fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T> {
+/// Errors: [`Kind::Usage`] with the place, for a variable that is not set too.
+pub fn read_with_variables<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let name = path.display().to_string();
+    let text = text_of(path)?;
     let variables: HashMap<String, String> = std::env::vars().collect();
+    refuse_unset(&name, &text, &variables)?;
     let options = serde_yaml::options! {
         property_syntax: serde_yaml::PropertySyntax::DockerCompose,
     }
     .with_properties(variables);
-    serde_yaml::from_str_with_options(text, options).map_err(|error| to_error(name, text, &error))
+    serde_yaml::from_str_with_options(&text, options).map_err(|error| to_error(&name, &text, &error))
+}
+
+/// Reads a declaration of type `T` from `text`; `name` says in errors where the text came from.
+pub fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T> {
+    serde_yaml::from_str(text).map_err(|error| to_error(name, text, &error))
+}
+
+fn text_of(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        Error::new(Kind::Usage, format!("read `{}`", path.display())).because(error)
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let position = error.utf8_error().valid_up_to();
+        Error::new(Kind::Usage, format!("{}: not UTF-8 at byte {position}", path.display()))
+    })
+}
+
+/// The library takes a variable that is not set for an empty text; in a location that would
+/// quietly mean another place.
+fn refuse_unset(name: &str, text: &str, variables: &HashMap<String, String>) -> Result<()> {
+    for (index, line) in text.lines().enumerate() {
+        let value = if line.trim_start().starts_with('#') { "" } else { line };
+        let value = value.split(" #").next().unwrap_or_default();
+        for (start, _) in value.match_indices("${") {
+            if value[..start].ends_with('$') {
+                continue;
+            }
+            let Some(end) = value[start..].find('}') else { continue };
+            let variable = &value[start + 2..start + end];
+            let is_plain = variable.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            if is_plain && !variables.contains_key(variable) {
+                let column = value[..start].chars().count() + 1;
+                let excerpt = excerpt(text, index + 1, column);
+                return Err(Error::new(
+                    Kind::Usage,
+                    format!(
+                        "{name}:{}:{column}: environment variable `{variable}` is not set, set it \
+                         or write ${{{variable}:-default}}{excerpt}",
+                        index + 1
+                    ),
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The error for a mistake at a known place of `name`, for checks that come after reading.

@@ -1,0 +1,654 @@
+//! Cuts JSON records into cells: the declared paths, wherever in a record they are.
+//!
+//! The scanner checks all of a record and keeps little of it. Numbers stay text, so no digit is
+//! lost on the way to a decimal.
+
+use twox_hash::XxHash3_128;
+
+use super::cells::Span;
+use super::faults::Code;
+use super::grid::{Grid, Lines, Row, bad_row, fault_of_bytes};
+use super::json_path::{JsonPath, Step};
+use super::source::{Source, UnknownColumns};
+
+/// Deeper records than this are refused: the scanner calls itself for each level.
+const MAXIMUM_DEPTH: usize = 128;
+
+/// The declared paths of a source as a tree.
+#[derive(Debug)]
+pub(super) struct Paths {
+    nodes: Vec<Node>,
+    column_count: usize,
+    /// For each column, whether it lies within the exploded array.
+    is_element: Vec<bool>,
+    has_explode: bool,
+    unknown: UnknownColumns,
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    keys: Vec<(String, usize)>,
+    elements: Vec<(usize, usize)>,
+    columns: Vec<usize>,
+    is_exploded: bool,
+}
+
+impl Paths {
+    /// The tree of a checked source.
+    pub fn new(source: &Source) -> Self {
+        let mut paths = Paths {
+            nodes: vec![Node::default()],
+            column_count: source.columns.len(),
+            is_element: Vec::new(),
+            has_explode: !source.json.explode.is_empty(),
+            unknown: source.unknown_columns,
+        };
+        let explode: Vec<Step> = source.json.explode.iter().cloned().map(Step::Key).collect();
+        if paths.has_explode {
+            let node = paths.node(&explode);
+            paths.nodes[node].is_exploded = true;
+        }
+        for (index, column) in source.columns.iter().enumerate() {
+            // The declaration was checked, so each path parses.
+            let steps = JsonPath::parse(&column.from).unwrap_or_default().steps;
+            paths.is_element.push(paths.has_explode && steps.starts_with(&explode));
+            let node = paths.node(&steps);
+            paths.nodes[node].columns.push(index);
+        }
+        paths
+    }
+
+    /// The node that `steps` lead to, made where it is not there yet.
+    fn node(&mut self, steps: &[Step]) -> usize {
+        let mut at = 0;
+        for step in steps {
+            let known = match step {
+                Step::Key(key) => {
+                    self.nodes[at].keys.iter().find(|(known, _)| known == key).map(|(_, node)| *node)
+                }
+                Step::Element(index) => self.nodes[at]
+                    .elements
+                    .iter()
+                    .find(|(known, _)| known == index)
+                    .map(|(_, node)| *node),
+            };
+            at = known.unwrap_or_else(|| {
+                let next = self.nodes.len();
+                self.nodes.push(Node::default());
+                match step {
+                    Step::Key(key) => self.nodes[at].keys.push((key.clone(), next)),
+                    Step::Element(index) => self.nodes[at].elements.push((*index, next)),
+                }
+                next
+            });
+        }
+        at
+    }
+}
+
+/// Where the records stand in a chunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Records {
+    /// One a line.
+    Lines,
+    /// At these spans.
+    Spans(Vec<Span>),
+}
+
+/// A record of the file with a key that nothing declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct UnknownKey {
+    pub key: String,
+    /// Its record's line, from 0 at the chunk's start.
+    pub line: u64,
+}
+
+/// Cuts the records of `chunk` into cells. The second result is the first undeclared key, where
+/// the source does not want any.
+pub(super) fn cut(chunk: Vec<u8>, records: &Records, paths: &Paths) -> (Grid, Option<UnknownKey>) {
+    let mut cutter = Cutter {
+        bytes: &chunk,
+        paths,
+        extra: Vec::new(),
+        grid: Grid { stride: paths.column_count, ..Grid::default() },
+        lines: Lines::new(b'\n'),
+        parent: Vec::new(),
+        elements: Vec::new(),
+        element_count: None,
+        in_element: false,
+        unknown: Vec::new(),
+        first_unknown: None,
+        fault: Code::NotJson,
+    };
+    match records {
+        Records::Lines => {
+            let mut start = 0;
+            for end in memchr::memchr_iter(b'\n', &chunk).chain([chunk.len()]) {
+                cutter.record(start, end);
+                start = end + 1;
+            }
+        }
+        Records::Spans(spans) => {
+            for span in spans {
+                cutter.record(span.start as usize, span.end as usize);
+            }
+        }
+    }
+    let Cutter { mut grid, extra, first_unknown, .. } = cutter;
+    grid.text = chunk;
+    grid.text.extend_from_slice(&extra);
+    (grid, first_unknown)
+}
+
+struct Cutter<'a> {
+    bytes: &'a [u8],
+    paths: &'a Paths,
+    /// Strings with escapes, by themselves.
+    extra: Vec<u8>,
+    grid: Grid,
+    lines: Lines,
+    /// The cells of the record at hand.
+    parent: Vec<Span>,
+    /// The cells of the elements of its exploded array.
+    elements: Vec<Span>,
+    element_count: Option<usize>,
+    in_element: bool,
+    unknown: Vec<(String, Span)>,
+    first_unknown: Option<UnknownKey>,
+    /// What is wrong with the record at hand, if the scanner gives up.
+    fault: Code,
+}
+
+impl Cutter<'_> {
+    fn record(&mut self, start: usize, end: usize) {
+        let bytes = self.bytes.get(start..end).unwrap_or_default();
+        let leading = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        let trailing = bytes.iter().rev().take_while(|byte| byte.is_ascii_whitespace()).count();
+        if leading == bytes.len() {
+            return;
+        }
+        let (start, end) = (start + leading, end - trailing);
+        let bytes = &self.bytes[start..end];
+        if let Some(code) = fault_of_bytes(bytes) {
+            return self.quarantine(start, end, code);
+        }
+        self.parent.clear();
+        self.parent.resize(self.paths.column_count, Span::ABSENT);
+        self.elements.clear();
+        self.element_count = None;
+        self.in_element = false;
+        self.unknown.clear();
+        self.fault = Code::NotJson;
+        if !matches!(bytes.first(), Some(b'{')) {
+            // Only JSON of another shape is told apart from what is no JSON at all.
+            let code = match self.value(start, end, None, 0) {
+                Some(after) if after == end => Code::NotAnObject,
+                _ => Code::NotJson,
+            };
+            return self.quarantine(start, end, code);
+        }
+        match self.value(start, end, Some(0), 0) {
+            Some(after) if after == end => self.push_rows(start, end),
+            _ => {
+                let code = self.fault;
+                self.quarantine(start, end, code);
+            }
+        }
+    }
+
+    fn quarantine(&mut self, start: usize, end: usize, code: Code) {
+        let line = self.lines.at(self.bytes, start);
+        let reason = format!("record: {}", code.text());
+        let record = &self.bytes[start..end];
+        self.grid.bad.push(bad_row(self.grid.row_count, line, record, reason, code));
+        self.grid.row_count += 1;
+    }
+
+    fn push_rows(&mut self, start: usize, end: usize) {
+        if self.paths.unknown == UnknownColumns::Fail
+            && self.first_unknown.is_none()
+            && let Some((key, _)) = self.unknown.first()
+        {
+            let line = self.lines.at(self.bytes, start);
+            self.first_unknown = Some(UnknownKey { key: key.clone(), line });
+        }
+        let extras = (self.paths.unknown == UnknownColumns::Text).then(|| self.extra_columns());
+        let hash = XxHash3_128::oneshot(&self.bytes[start..end]);
+        // An empty array keeps its record: one row, without a value in the element's columns.
+        let count = self.element_count.unwrap_or(0).max(1);
+        let stride = self.paths.column_count;
+        for element in 0..count {
+            let cells = self.elements.get(element * stride..(element + 1) * stride);
+            for column in 0..stride {
+                let span = match cells {
+                    Some(cells) if self.paths.is_element[column] => cells[column],
+                    _ => self.parent[column],
+                };
+                self.grid.spans.push(span);
+            }
+            let number = u32::try_from(self.grid.row_count).unwrap_or(u32::MAX);
+            let place = Span::new(start, end);
+            self.grid.rows.push(Row { number, start: place.start, end: place.end });
+            // Equal elements of one record are as many facts; of two equal records they are not.
+            let element = u128::try_from(element).unwrap_or(0);
+            let salt = element.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+            self.grid.hashes.push(hash ^ salt);
+            if let Some(extras) = &extras {
+                self.grid.extras.push(extras.clone());
+            }
+            self.grid.row_count += 1;
+        }
+    }
+
+    fn extra_columns(&self) -> Option<String> {
+        let mut object = serde_json::Map::new();
+        for (key, span) in &self.unknown {
+            if *span != Span::ABSENT {
+                let text = String::from_utf8_lossy(self.text_of(*span)).into_owned();
+                object.insert(key.clone(), text.into());
+            }
+        }
+        (!object.is_empty()).then(|| serde_json::Value::Object(object).to_string())
+    }
+
+    fn text_of(&self, span: Span) -> &[u8] {
+        match (span.start as usize).checked_sub(self.bytes.len()) {
+            None => span.of(self.bytes),
+            Some(start) => {
+                self.extra.get(start..span.end as usize - self.bytes.len()).unwrap_or_default()
+            }
+        }
+    }
+
+    fn space(&self, mut at: usize, end: usize) -> usize {
+        while at < end && matches!(self.bytes[at], b' ' | b'\t' | b'\n' | b'\r') {
+            at += 1;
+        }
+        at
+    }
+
+    /// Scans the value at `at` and returns where it ends; none where it is no JSON.
+    fn value(&mut self, at: usize, end: usize, node: Option<usize>, depth: usize) -> Option<usize> {
+        if at >= end || depth > MAXIMUM_DEPTH {
+            return None;
+        }
+        let wanted = node.is_some_and(|node| !self.paths.nodes[node].columns.is_empty());
+        let is_exploded = node.is_some_and(|node| self.paths.nodes[node].is_exploded);
+        let (span, after) = match self.bytes[at] {
+            b'"' => self.string(at, end, wanted)?,
+            b'{' => {
+                let after = self.object(at, end, node, depth)?;
+                (Span::new(at, after), after)
+            }
+            b'[' if is_exploded && !self.in_element => {
+                let after = self.exploded(at, end, node, depth)?;
+                return Some(after);
+            }
+            b'[' => {
+                let after = self.array(at, end, node, depth)?;
+                (Span::new(at, after), after)
+            }
+            _ => {
+                let after = scalar(self.bytes, at, end)?;
+                let is_null = &self.bytes[at..after] == b"null";
+                (if is_null { Span::ABSENT } else { Span::new(at, after) }, after)
+            }
+        };
+        if is_exploded && !self.in_element && span != Span::ABSENT {
+            self.fault = Code::NotAnArray;
+            return None;
+        }
+        if wanted && let Some(node) = node {
+            for index in 0..self.paths.nodes[node].columns.len() {
+                self.put(self.paths.nodes[node].columns[index], span);
+            }
+        }
+        Some(after)
+    }
+
+    fn put(&mut self, column: usize, span: Span) {
+        let stride = self.paths.column_count;
+        let cells = match self.element_count {
+            Some(count) if self.in_element => {
+                let from = (count - 1) * stride;
+                self.elements.get_mut(from..from + stride)
+            }
+            _ => Some(self.parent.as_mut_slice()),
+        };
+        if let Some(cell) = cells.and_then(|cells| cells.get_mut(column)) {
+            *cell = span;
+        }
+    }
+
+    fn object(&mut self, at: usize, end: usize, node: Option<usize>, depth: usize) -> Option<usize> {
+        let mut at = self.space(at + 1, end);
+        if self.bytes.get(at..end)?.first() == Some(&b'}') {
+            return Some(at + 1);
+        }
+        loop {
+            if self.bytes.get(at..end)?.first() != Some(&b'"') {
+                return None;
+            }
+            let (key, after) = self.string(at, end, node.is_some())?;
+            let at_colon = self.space(after, end);
+            if self.bytes.get(at_colon..end)?.first() != Some(&b':') {
+                return None;
+            }
+            let at_value = self.space(at_colon + 1, end);
+            let next = node.and_then(|node| {
+                let key = self.text_of(key);
+                let keys = &self.paths.nodes[node].keys;
+                keys.iter().find(|(known, _)| known.as_bytes() == key).map(|(_, next)| *next)
+            });
+            let is_unknown = next.is_none() && depth == 0 && node.is_some();
+            at = self.value(at_value, end, next, depth + 1)?;
+            if is_unknown && self.paths.unknown != UnknownColumns::Ignore {
+                self.note_unknown(key, at_value, at);
+            }
+            at = self.space(at, end);
+            match self.bytes.get(at..end)?.first()? {
+                b',' => at = self.space(at + 1, end),
+                b'}' => return Some(at + 1),
+                _ => return None,
+            }
+        }
+    }
+
+    fn note_unknown(&mut self, key: Span, start: usize, end: usize) {
+        let key = String::from_utf8_lossy(self.text_of(key)).into_owned();
+        let span = match self.bytes[start] {
+            b'n' => Span::ABSENT,
+            b'"' => match self.string(start, end, true) {
+                Some((span, _)) => span,
+                None => Span::new(start, end),
+            },
+            _ => Span::new(start, end),
+        };
+        self.unknown.push((key, span));
+    }
+
+    fn array(&mut self, at: usize, end: usize, node: Option<usize>, depth: usize) -> Option<usize> {
+        let mut at = self.space(at + 1, end);
+        if self.bytes.get(at..end)?.first() == Some(&b']') {
+            return Some(at + 1);
+        }
+        for index in 0.. {
+            let next = node.and_then(|node| {
+                let elements = &self.paths.nodes[node].elements;
+                elements.iter().find(|(known, _)| *known == index).map(|(_, next)| *next)
+            });
+            at = self.value(at, end, next, depth + 1)?;
+            at = self.space(at, end);
+            match self.bytes.get(at..end)?.first()? {
+                b',' => at = self.space(at + 1, end),
+                b']' => return Some(at + 1),
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    /// Scans the array of which each element makes a row.
+    fn exploded(
+        &mut self,
+        at: usize,
+        end: usize,
+        node: Option<usize>,
+        depth: usize,
+    ) -> Option<usize> {
+        // Of a key that occurs twice the last counts, as everywhere in JSON.
+        self.elements.clear();
+        self.element_count = Some(0);
+        let mut at = self.space(at + 1, end);
+        if self.bytes.get(at..end)?.first() == Some(&b']') {
+            return Some(at + 1);
+        }
+        loop {
+            self.elements.resize(self.elements.len() + self.paths.column_count, Span::ABSENT);
+            self.element_count = self.element_count.map(|count| count + 1);
+            self.in_element = true;
+            // The record's own depth would make its keys look like the record's.
+            let after = self.value(at, end, node, depth + 1);
+            self.in_element = false;
+            at = self.space(after?, end);
+            match self.bytes.get(at..end)?.first()? {
+                b',' => at = self.space(at + 1, end),
+                b']' => return Some(at + 1),
+                _ => return None,
+            }
+        }
+    }
+
+    /// The text of the string at `at`, and where it ends.
+    fn string(&mut self, at: usize, end: usize, wanted: bool) -> Option<(Span, usize)> {
+        let bytes = self.bytes;
+        let start = at + 1;
+        let rest = bytes.get(start..end)?;
+        let first = memchr::memchr2(b'"', b'\\', rest)?;
+        if rest[first] == b'"' {
+            if rest[..first].iter().any(|byte| *byte < 0x20) {
+                return None;
+            }
+            return Some((Span::new(start, start + first), start + first + 1));
+        }
+        let from = self.extra.len();
+        let mut at = start;
+        loop {
+            let rest = bytes.get(at..end)?;
+            let plain = memchr::memchr2(b'"', b'\\', rest)?;
+            if rest[..plain].iter().any(|byte| *byte < 0x20) {
+                return None;
+            }
+            if wanted {
+                self.extra.extend_from_slice(&rest[..plain]);
+            }
+            at += plain;
+            if bytes[at] == b'"' {
+                break;
+            }
+            let escaped = *bytes.get(at + 1..end)?.first()?;
+            at += 2;
+            let meant = match escaped {
+                b'"' | b'\\' | b'/' => char::from(escaped),
+                b'b' => '\u{8}',
+                b'f' => '\u{c}',
+                b'n' => '\n',
+                b'r' => '\r',
+                b't' => '\t',
+                b'u' => {
+                    let (meant, after) = unicode(bytes, at, end)?;
+                    at = after;
+                    meant
+                }
+                _ => return None,
+            };
+            if wanted {
+                self.extra.extend_from_slice(meant.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+        }
+        let base = bytes.len();
+        Some((Span::new(base + from, base + self.extra.len()), at + 1))
+    }
+}
+
+/// The character of `\uXXXX` from its digits at `at`, and where it ends; two of them where they
+/// are halves of one.
+fn unicode(bytes: &[u8], at: usize, end: usize) -> Option<(char, usize)> {
+    let digits = |at: usize| {
+        let digits = bytes.get(at..at + 4).filter(|_| at + 4 <= end)?;
+        let text = std::str::from_utf8(digits).ok()?;
+        text.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(())?;
+        u32::from_str_radix(text, 16).ok()
+    };
+    let first = digits(at)?;
+    if (0xd800..0xdc00).contains(&first) && bytes.get(at + 4..at + 6) == Some(b"\\u") {
+        let second = digits(at + 6)?;
+        if (0xdc00..0xe000).contains(&second) {
+            let code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+            return Some((char::from_u32(code)?, at + 10));
+        }
+    }
+    // Half a character is none: programs that cut texts by length make such.
+    Some((char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), at + 4))
+}
+
+/// Where the number or word at `at` ends.
+fn scalar(bytes: &[u8], at: usize, end: usize) -> Option<usize> {
+    let text = bytes.get(at..end)?;
+    // Python writes the last three, which are not JSON's: the casts decide about them.
+    for word in ["true", "false", "null", "NaN", "Infinity", "-Infinity"] {
+        if text.starts_with(word.as_bytes()) {
+            return Some(at + word.len());
+        }
+    }
+    let length = |from: usize| {
+        text.get(from..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count()
+    };
+    let mut place = usize::from(text.first() == Some(&b'-'));
+    let whole = length(place);
+    if whole == 0 || (whole > 1 && text[place] == b'0') {
+        return None;
+    }
+    place += whole;
+    if text.get(place) == Some(&b'.') {
+        let fraction = length(place + 1);
+        if fraction == 0 {
+            return None;
+        }
+        place += 1 + fraction;
+    }
+    if matches!(text.get(place), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(text.get(place + 1), Some(b'+' | b'-')));
+        let exponent = length(place + 1 + sign);
+        if exponent == 0 {
+            return None;
+        }
+        place += 1 + sign + exponent;
+    }
+    Some(at + place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn paths(json: &str, columns: &[&str], unknown: &str) -> Paths {
+        let columns: Vec<_> = columns
+            .iter()
+            .enumerate()
+            .map(|(index, from)| format!("{{name: c{index}, from: '{from}', type: string}}"))
+            .collect();
+        let text = format!(
+            "description: d\nlocation: x\nformat: ndjson\nload: snapshot\n{json}\n\
+             unknown_columns: {unknown}\ncolumns: [{}]\n",
+            columns.join(", ")
+        );
+        Paths::new(&Source::parse("things", &text).unwrap())
+    }
+
+    fn cells(text: &str, paths: &Paths) -> Vec<Vec<String>> {
+        let (grid, _) = cut(text.as_bytes().to_vec(), &Records::Lines, paths);
+        let show = |span: &Span| match *span {
+            Span::ABSENT => "-".to_string(),
+            span => String::from_utf8(span.of(&grid.text).to_vec()).unwrap(),
+        };
+        grid.spans.chunks(grid.stride).map(|row| row.iter().map(show).collect()).collect()
+    }
+
+    #[test]
+    fn paths_lead_to_cells() {
+        let paths = paths("", &["a", "b.c", "d[1].e", "d"], "ignore");
+        let text = "{\"a\": 1.50, \"b\": {\"c\": \"x\\n\\u00e9\"}, \"d\": [0, {\"e\": true}]}\n\
+                    {\"b\": null, \"a\": null, \"z\": [[]]}\r\n\n\
+                    {\"a\": \"\\ud83d\\ude00\", \"d\": []}";
+        assert_eq!(
+            cells(text, &paths),
+            [
+                ["1.50", "x\né", "true", "[0, {\"e\": true}]"],
+                ["-", "-", "-", "-"],
+                ["😀", "-", "-", "[]"],
+            ]
+        );
+    }
+
+    #[test]
+    fn an_array_explodes_into_rows() {
+        let paths = paths("json: {explode: order.lines}", &["id", "order.lines.sku", "order.at"], "ignore");
+        let text = "{\"id\": 1, \"order\": {\"lines\": [{\"sku\": \"a\"}, {\"sku\": \"b\"}], \"at\": 9}}\n\
+                    {\"id\": 2, \"order\": {\"lines\": []}}\n{\"id\": 3}\n";
+        assert_eq!(
+            cells(text, &paths),
+            [["1", "a", "9"], ["1", "b", "9"], ["2", "-", "-"], ["3", "-", "-"]]
+        );
+        let (grid, _) = cut(b"{\"order\": {\"lines\": 5}}".to_vec(), &Records::Lines, &paths);
+        assert_eq!(grid.bad[0].codes, [Code::NotAnArray]);
+    }
+
+    #[test]
+    fn what_is_no_record_is_quarantined_with_its_line() {
+        let paths = paths("", &["a"], "ignore");
+        let lines =
+            ["{\"a\": 1}", "{\"a\": }", "[1]", "{\"a\": 1", "{\"a\": 01}", "{'a': 1}", "\"x\"", "{\"a\": 1} x"];
+        let (grid, _) = cut(lines.join("\n").into_bytes(), &Records::Lines, &paths);
+        let bad: Vec<_> = grid.bad.iter().map(|row| (row.line.unwrap(), row.codes[0])).collect();
+        assert_eq!(
+            bad,
+            [
+                (1, Code::NotJson),
+                (2, Code::NotAnObject),
+                (3, Code::NotJson),
+                (4, Code::NotJson),
+                (5, Code::NotJson),
+                (6, Code::NotAnObject),
+                (7, Code::NotJson),
+            ]
+        );
+        assert_eq!(grid.row_count, 8);
+    }
+
+    #[test]
+    fn undeclared_keys_are_told_or_kept() {
+        let fail = paths("", &["a"], "fail");
+        let (_, unknown) = cut(b"{\"a\":1}\n{\"b\":2}\n".to_vec(), &Records::Lines, &fail);
+        assert_eq!(unknown, Some(UnknownKey { key: "b".into(), line: 1 }));
+        let text = paths("", &["a.x"], "text");
+        let chunk = b"{\"a\":{\"y\":1},\"b\":\"t\\t\",\"c\":[1],\"d\":null}".to_vec();
+        let (grid, _) = cut(chunk, &Records::Lines, &text);
+        assert_eq!(grid.extras, [Some("{\"b\":\"t\\t\",\"c\":\"[1]\"}".to_string())]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn no_bytes_panic(text in "[\\[\\]{}\",:\\\\ua0-9e. tn\n]{0,80}") {
+            let paths = paths("json: {explode: a}", &["a.b", "c[0]"], "text");
+            cut(text.clone().into_bytes(), &Records::Lines, &paths);
+        }
+
+        #[test]
+        fn what_serde_writes_is_read(key in "\\PC{0,10}", value in "\\PC{0,20}", number in any::<f64>()) {
+            prop_assume!(number.is_finite());
+            let record = serde_json::json!({"x": {&key: &value}, "n": number, "v": &value});
+            let paths = paths("", &["v", "n"], "ignore");
+            let expected = vec![vec![value.clone(), serde_json::json!(number).to_string()]];
+            prop_assert_eq!(cells(&record.to_string(), &paths), expected);
+        }
+
+        #[test]
+        fn valid_json_is_what_serde_takes(text in "[\\[\\]{}\",:a0-9e. ]{0,12}") {
+            let record = format!("{{\"a\":{text}}}");
+            let ours = {
+                let paths = paths("", &["a"], "ignore");
+                cut(record.clone().into_bytes(), &Records::Lines, &paths).0.bad.is_empty()
+            };
+            // serde refuses numbers beyond doubles; they stay text here.
+            let theirs = match serde_json::from_str::<serde_json::Value>(&record) {
+                Ok(_) => true,
+                Err(error) if error.to_string().contains("out of range") => ours,
+                Err(_) => false,
+            };
+            prop_assert_eq!(ours, theirs, "{}", record);
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Where a day's files lie: a template of a path with the day and wildcards in it.
+
+use std::sync::Arc;
+
+use chrono::format::{Item, StrftimeItems};
+use chrono::{DateTime, Utc};
+use futures::TryStreamExt;
+use glob::{MatchOptions, Pattern};
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+
+use super::source::Source;
+use crate::dates::Day;
+use crate::errors::{Context, Error, Kind, Result};
+
+/// A path relative to the landing root, with `{dt}` (`2024-02-29`) or `{dt:%Y%m%d}` (any chrono
+/// format) for the day, and the wildcards `*`, `?`, `[…]` within a folder and `**` across folders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    template: String,
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    /// The day in a chrono format.
+    Day(String),
+}
+
+/// What a wildcard never matches: a `/`, and the dot that hides a file.
+const MATCHING: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: true,
+};
+
+impl Location {
+    /// Reads a template. Errors: what is wrong with it, for people.
+    pub fn parse(template: &str) -> Result<Self, String> {
+        if template.is_empty() {
+            return Err("the location is empty".to_string());
+        }
+        if template.starts_with('/') || template.contains("://") {
+            return Err("the location must be relative to the landing root".to_string());
+        }
+        if template.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+            return Err("the location has an empty, `.` or `..` folder".to_string());
+        }
+        let mut parts = Vec::new();
+        let mut rest = template;
+        while let Some((before, after)) = rest.split_once('{') {
+            let Some((placeholder, after)) = after.split_once('}') else {
+                return Err("a `{` is never closed".to_string());
+            };
+            parts.push(Part::Text(before.to_string()));
+            parts.push(Part::Day(match placeholder.split_once(':') {
+                None if placeholder == "dt" => "%Y-%m-%d".to_string(),
+                Some(("dt", format)) => day_format(format)?,
+                _ => {
+                    return Err(format!(
+                        "unknown placeholder `{{{placeholder}}}`, expected `{{dt}}` or such as \
+                         `{{dt:%Y%m%d}}`"
+                    ));
+                }
+            }));
+            rest = after;
+        }
+        if rest.contains('}') {
+            return Err("a `}` has no `{`".to_string());
+        }
+        parts.push(Part::Text(rest.to_string()));
+        let location = Location { template: template.to_string(), parts };
+        let sample = location.filled(Day::new(chrono::NaiveDate::MIN));
+        Pattern::new(&sample).map_err(|error| format!("bad wildcard: {}", error.msg))?;
+        Ok(location)
+    }
+
+    /// The template as it was written.
+    pub fn template(&self) -> &str {
+        &self.template
+    }
+
+    /// Whether the day is in the path: if not, the same files are read on every day.
+    pub fn has_day(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Day(_)))
+    }
+
+    fn filled(&self, day: Day) -> String {
+        let parts = self.parts.iter().map(|part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Day(format) => day.date().format(format).to_string(),
+        });
+        parts.collect()
+    }
+}
+
+impl serde::Serialize for Location {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.template)
+    }
+}
+
+/// A chrono format that needs nothing but a day, and makes no new folder levels by accident.
+fn day_format(format: &str) -> Result<String, String> {
+    use chrono::format::{Fixed, Numeric};
+    if format.is_empty() {
+        return Err("`{dt:}` has no format, expected such as `{dt:%Y%m%d}`".to_string());
+    }
+    for item in StrftimeItems::new(format) {
+        let needs_time = match item {
+            Item::Error => return Err(format!("`{format}` is not a date format of chrono's")),
+            Item::Numeric(numeric, _) => matches!(
+                numeric,
+                Numeric::Hour
+                    | Numeric::Hour12
+                    | Numeric::Minute
+                    | Numeric::Second
+                    | Numeric::Nanosecond
+                    | Numeric::Timestamp
+            ),
+            Item::Fixed(fixed) => !matches!(
+                fixed,
+                Fixed::ShortMonthName
+                    | Fixed::LongMonthName
+                    | Fixed::ShortWeekdayName
+                    | Fixed::LongWeekdayName
+            ),
+            _ => false,
+        };
+        if needs_time {
+            return Err(format!("`{format}` asks for a time of day, and a day has none"));
+        }
+    }
+    Ok(format.to_string())
+}
+
+/// A file of an export, as it was listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportFile {
+    /// Its place in the store.
+    pub location: Path,
+    /// Its key relative to the landing root: what the tables say a row came from.
+    pub name: String,
+    /// Its size in bytes.
+    pub byte_count: u64,
+    /// The store's mark of this version of it.
+    pub e_tag: Option<String>,
+    /// When it was last written.
+    pub last_modified: DateTime<Utc>,
+}
+
+/// The files of `source` for `day`, sorted by key.
+///
+/// `root` is the landing root within `store`. Errors: `Storage`.
+pub async fn list(
+    store: &Arc<dyn ObjectStore>,
+    root: &Path,
+    source: &Source,
+    day: Day,
+) -> Result<Vec<ExportFile>> {
+    let filled = source.location.filled(day);
+    let failed =
+        || format!("list exports of source `{}` at `{filled}` of the landing zone", source.name);
+    let wild = filled.find(['*', '?', '[']);
+    let metas: Vec<ObjectMeta> = match wild {
+        None => {
+            let location = below(root, &filled)?;
+            match store.head(&location).await {
+                Ok(meta) => vec![meta],
+                Err(object_store::Error::NotFound { .. }) => Vec::new(),
+                Err(error) => return Err(Error::new(Kind::Storage, failed()).because(error)),
+            }
+        }
+        Some(wild) => {
+            let folder = filled[..wild].rfind('/').map_or("", |slash| &filled[..slash]);
+            let prefix = below(root, folder)?;
+            store.list(Some(&prefix)).try_collect().await.context(Kind::Storage, failed)?
+        }
+    };
+    let pattern = Pattern::new(&filled).context(Kind::Defect, failed)?;
+    let mut files: Vec<ExportFile> = metas
+        .into_iter()
+        .filter_map(|meta| {
+            let name = name_below(root, &meta.location)?;
+            let is_wanted = wild.is_none() || pattern.matches_with(&name, MATCHING);
+            is_wanted.then_some(ExportFile {
+                name,
+                location: meta.location,
+                byte_count: meta.size,
+                e_tag: meta.e_tag,
+                last_modified: meta.last_modified,
+            })
+        })
+        .collect();
+    files.sort_by(|left, right| left.name.cmp(&right.name));
+    Ok(files)
+}
+
+fn below(root: &Path, relative: &str) -> Result<Path> {
+    let root = root.as_ref();
+    let joined = match (root.is_empty(), relative.is_empty()) {
+        (true, _) => relative.to_string(),
+        (false, true) => root.to_string(),
+        (false, false) => format!("{root}/{relative}"),
+    };
+    Path::parse(&joined).context(Kind::Usage, || format!("use `{relative}` as a location"))
+}
+
+fn name_below(root: &Path, location: &Path) -> Option<String> {
+    let location = location.as_ref();
+    if root.as_ref().is_empty() {
+        return Some(location.to_string());
+    }
+    Some(location.strip_prefix(root.as_ref())?.strip_prefix('/')?.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object_store::memory::InMemory;
+
+    fn source(location: &str) -> Source {
+        Source::parse(
+            "things",
+            &format!(
+                "description: d\nlocation: '{location}'\nformat: csv\nload: events\n\
+                 columns: [{{name: a, type: string}}]\n"
+            ),
+        )
+        .unwrap()
+    }
+
+    async fn names(keys: &[&str], location: &str) -> Vec<String> {
+        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        for key in keys {
+            store.put(&Path::from(*key), "x".into()).await.unwrap();
+        }
+        let day = "2024-02-29".parse().unwrap();
+        let files = list(&store, &Path::from("in"), &source(location), day).await.unwrap();
+        files.into_iter().map(|file| file.name).collect()
+    }
+
+    #[tokio::test]
+    async fn a_day_and_wildcards_select_files_in_order() {
+        let keys = [
+            "in/shop/2024-02-29/b.csv",
+            "in/shop/2024-02-29/a.csv",
+            "in/shop/2024-02-29/a.csv.tmp",
+            "in/shop/2024-02-29/.hidden.csv",
+            "in/shop/2024-02-29/deep/c.csv",
+            "in/shop/2024-02-28/a.csv",
+            "other/shop/2024-02-29/a.csv",
+            "in/flat-20240229.csv",
+        ];
+        let one_folder = names(&keys, "shop/{dt}/*.csv").await;
+        assert_eq!(one_folder, ["shop/2024-02-29/a.csv", "shop/2024-02-29/b.csv"]);
+        assert_eq!(names(&keys, "shop/{dt}/**/*.csv").await.len(), 3);
+        assert_eq!(names(&keys, "flat-{dt:%Y%m%d}.csv").await, ["flat-20240229.csv"]);
+        assert_eq!(names(&keys, "shop/{dt}/[ab].cs?").await.len(), 2);
+        assert!(names(&keys, "shop/{dt}/none.csv").await.is_empty());
+    }
+
+    #[test]
+    fn a_wrong_template_says_what_is_wrong() {
+        for (template, fragment) in [
+            ("", "empty"),
+            ("/x.csv", "relative"),
+            ("s3://x/y.csv", "relative"),
+            ("a/../b.csv", ".."),
+            ("a/{dt.csv", "never closed"),
+            ("a/{day}.csv", "unknown placeholder"),
+            ("a/{dt:%Q}.csv", "not a date format"),
+            ("a/{dt:%H}.csv", "time of day"),
+            ("a/{dt:}.csv", "no format"),
+            ("a/dt}.csv", "no `{`"),
+            ("a/[x.csv", "wildcard"),
+        ] {
+            let error = Location::parse(template).unwrap_err();
+            assert!(error.contains(fragment), "{template}: {error}");
+        }
+    }
+}

@@ -1,0 +1,571 @@
+//! Days and instants out of text. Instants without a zone are read in a given one: the earlier of
+//! two where clocks were set back, none where they were set forward.
+
+use std::cell::RefCell;
+
+use chrono::format::{Item, Parsed, StrftimeItems, parse as parse_items};
+use chrono::{DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone};
+use chrono_tz::Tz;
+
+use super::faults::Code;
+
+const MICROS: i64 = 1_000_000;
+const DAY_SECONDS: i64 = 86_400;
+
+/// One way to write a day or an instant.
+#[derive(Debug, Clone)]
+pub struct MomentFormat {
+    text: String,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    /// Seconds since 1970-01-01 UTC, perhaps with a fraction.
+    EpochSeconds,
+    /// Milliseconds since 1970-01-01 UTC.
+    EpochMillis,
+    /// Days since 1899-12-30, with the time of day as a fraction.
+    ExcelSerial,
+    /// A chrono format; numbers and separators alone have a short way, `fields`.
+    Chrono { items: Vec<Item<'static>>, fields: Option<Vec<Field>> },
+}
+
+/// A part of a format that needs no names and no zones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Year,
+    Month,
+    Day,
+    Hour,
+    Minute,
+    Second,
+    Literal(u8),
+}
+
+impl MomentFormat {
+    /// Reads a format: chrono's, or one of the named ones. Errors: what is wrong, for people.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let kind = match text {
+            "epoch_seconds" => Kind::EpochSeconds,
+            "epoch_millis" => Kind::EpochMillis,
+            "excel_serial" => Kind::ExcelSerial,
+            _ => {
+                if !text.contains('%') {
+                    let known = ["epoch_seconds", "epoch_millis", "excel_serial"];
+                    let hint = crate::errors::did_you_mean(text, known);
+                    return Err(format!(
+                        "`{text}` is no date format{hint} (expected such as `%d.%m.%Y %H:%M`, or \
+                         one of: {})",
+                        known.join(", ")
+                    ));
+                }
+                let items = StrftimeItems::new(text)
+                    .parse_to_owned()
+                    .map_err(|_| format!("`{text}` is not a date format of chrono's"))?;
+                let fields = fields(text);
+                Kind::Chrono { items, fields }
+            }
+        };
+        Ok(MomentFormat { text: text.to_string(), kind })
+    }
+
+    /// The format as it was written.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+fn fields(text: &str) -> Option<Vec<Field>> {
+    let mut fields = Vec::new();
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        fields.push(match byte {
+            b'%' => match bytes.next()? {
+                b'Y' => Field::Year,
+                b'm' => Field::Month,
+                b'd' => Field::Day,
+                b'H' => Field::Hour,
+                b'M' => Field::Minute,
+                b'S' => Field::Second,
+                _ => return None,
+            },
+            // White space in a format matches any, which the short way does not.
+            byte if byte.is_ascii_punctuation() || byte == b'T' => Field::Literal(byte),
+            b' ' => Field::Literal(b' '),
+            _ => return None,
+        });
+    }
+    let has = |field| fields.contains(&field);
+    (has(Field::Year) && has(Field::Month) && has(Field::Day)).then_some(fields)
+}
+
+/// Reads instants, with the zone of those that name none.
+pub(super) struct Clock {
+    zone: Tz,
+    /// Offsets of quarters of an hour in which the zone's clock is not set, by local time: most
+    /// rows of an export lie close together, and a look-up in the zone costs more than all else.
+    offsets: RefCell<Vec<Option<(i64, i64)>>>,
+}
+
+const SLOT_SECONDS: i64 = 900;
+const SLOTS: usize = 256;
+
+impl Clock {
+    pub(super) fn new(zone: Tz) -> Self {
+        Clock { zone, offsets: RefCell::new(vec![None; SLOTS]) }
+    }
+
+    /// The instant, in microseconds since 1970-01-01 UTC.
+    ///
+    /// `formats` are tried in order; none means ISO 8601, with a zone or without.
+    pub(super) fn timestamp(&self, text: &[u8], formats: &[MomentFormat]) -> Result<i64, Code> {
+        if formats.is_empty() {
+            let moment = iso(text).ok_or(Code::NotATimestamp)?;
+            return match moment.offset_seconds {
+                Some(offset) => Ok(moment.local_micros() - offset * MICROS),
+                None => self.to_utc(moment.local_micros()),
+            };
+        }
+        let mut fault = Code::NotATimestamp;
+        for format in formats {
+            match self.formatted(text, format) {
+                Ok(micros) => return Ok(micros),
+                // A time that the zone skipped was read, and no other format makes it exist.
+                Err(Code::NonexistentLocalTime) => fault = Code::NonexistentLocalTime,
+                Err(_) => {}
+            }
+        }
+        Err(fault)
+    }
+
+    fn formatted(&self, text: &[u8], format: &MomentFormat) -> Result<i64, Code> {
+        match &format.kind {
+            Kind::EpochSeconds => scaled(text, 6),
+            Kind::EpochMillis => scaled(text, 3),
+            Kind::ExcelSerial => self.to_utc(excel_micros(text)?),
+            Kind::Chrono { items, fields } => {
+                if let Some(fields) = fields
+                    && let Some((days, seconds)) = by_fields(text, fields)
+                {
+                    return self.to_utc((days * DAY_SECONDS + seconds) * MICROS);
+                }
+                let text = std::str::from_utf8(text).map_err(|_| Code::NotATimestamp)?;
+                let mut parsed = Parsed::new();
+                parse_items(&mut parsed, text, items.iter()).map_err(|_| Code::NotATimestamp)?;
+                if let Ok(instant) = parsed.to_datetime() {
+                    return micros_in_range(instant.timestamp_micros());
+                }
+                let local = match parsed.to_naive_datetime_with_offset(0) {
+                    Ok(local) => local,
+                    // A format without a time of day means its start.
+                    Err(_) => {
+                        let date = parsed.to_naive_date().map_err(|_| Code::NotATimestamp)?;
+                        let has_time = parsed.hour_div_12().is_some()
+                            || parsed.hour_mod_12().is_some()
+                            || parsed.minute().is_some();
+                        if has_time && parsed.to_naive_time().is_err() {
+                            // Minutes may be missing, as in `%Y-%m-%d %H`.
+                            return Err(Code::NotATimestamp);
+                        }
+                        date.and_time(NaiveTime::MIN)
+                    }
+                };
+                self.to_utc(micros_in_range(local.and_utc().timestamp_micros())?)
+            }
+        }
+    }
+
+    /// The instant at which the zone's clock shows `local`, in microseconds as if it were UTC.
+    pub(super) fn to_utc(&self, local: i64) -> Result<i64, Code> {
+        if self.zone == Tz::UTC {
+            return Ok(local);
+        }
+        let local_seconds = local.div_euclid(MICROS);
+        let slot = local_seconds.div_euclid(SLOT_SECONDS);
+        let place = usize::try_from(slot.rem_euclid(SLOTS as i64)).unwrap_or(0);
+        if let Some((known, offset)) = self.offsets.borrow()[place]
+            && known == slot
+        {
+            return Ok(local - offset * MICROS);
+        }
+        let first = self.offset(slot * SLOT_SECONDS);
+        let last = self.offset(slot * SLOT_SECONDS + SLOT_SECONDS - 1);
+        if let (MappedLocalTime::Single(first), MappedLocalTime::Single(last)) = (first, last)
+            && first == last
+        {
+            self.offsets.borrow_mut()[place] = Some((slot, first));
+            return Ok(local - first * MICROS);
+        }
+        match self.offset(local_seconds) {
+            MappedLocalTime::Single(offset) => Ok(local - offset * MICROS),
+            // The earlier instant is the one with the larger offset.
+            MappedLocalTime::Ambiguous(one, other) => Ok(local - one.max(other) * MICROS),
+            MappedLocalTime::None => Err(Code::NonexistentLocalTime),
+        }
+    }
+
+    fn offset(&self, local_seconds: i64) -> MappedLocalTime<i64> {
+        let Some(local) = DateTime::from_timestamp(local_seconds, 0) else {
+            return MappedLocalTime::None;
+        };
+        self.zone
+            .offset_from_local_datetime(&local.naive_utc())
+            .map(|offset| i64::from(offset.fix().local_minus_utc()))
+    }
+}
+
+/// The day, in days since 1970-01-01. `formats` as in [`Clock::timestamp`].
+pub(super) fn date(text: &[u8], formats: &[MomentFormat]) -> Result<i32, Code> {
+    if formats.is_empty() {
+        if text.len() == 10 {
+            let days = iso_day(text).and_then(|days| i32::try_from(days).ok());
+            return days.ok_or(Code::NotADate);
+        }
+        // Databases export days as midnights.
+        let moment = iso(text).ok_or(Code::NotADate)?;
+        let is_midnight = moment.seconds == 0 && moment.micros == 0;
+        return match moment.offset_seconds {
+            None if is_midnight => i32::try_from(moment.days).map_err(|_| Code::NotADate),
+            _ => Err(Code::NotADate),
+        };
+    }
+    for format in formats {
+        let days = match &format.kind {
+            Kind::EpochSeconds => scaled(text, 6).ok().map(|micros| micros.div_euclid(MICROS * DAY_SECONDS)),
+            Kind::EpochMillis => scaled(text, 3).ok().map(|micros| micros.div_euclid(MICROS * DAY_SECONDS)),
+            Kind::ExcelSerial => {
+                excel_micros(text).ok().map(|micros| micros.div_euclid(MICROS * DAY_SECONDS))
+            }
+            Kind::Chrono { items, fields } => match fields {
+                Some(fields) if by_fields(text, fields).is_some() => {
+                    by_fields(text, fields).map(|(days, _)| days)
+                }
+                _ => chrono_day(text, items),
+            },
+        };
+        if let Some(days) = days.and_then(|days| i32::try_from(days).ok()) {
+            return Ok(days);
+        }
+    }
+    Err(Code::NotADate)
+}
+
+fn chrono_day(text: &[u8], items: &[Item<'static>]) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let mut parsed = Parsed::new();
+    parse_items(&mut parsed, text, items.iter()).ok()?;
+    let date = parsed.to_naive_date().ok()?;
+    in_range(date).then(|| i64::from(crate::dates::Day::new(date).to_epoch()))
+}
+
+/// Years that every reader of Parquet can show.
+fn in_range(date: NaiveDate) -> bool {
+    use chrono::Datelike;
+    (1..=9999).contains(&date.year())
+}
+
+fn micros_in_range(micros: i64) -> Result<i64, Code> {
+    let date = DateTime::from_timestamp_micros(micros).map(|instant| instant.date_naive());
+    if date.is_some_and(in_range) { Ok(micros) } else { Err(Code::NotATimestamp) }
+}
+
+/// A number of units of which 10^`places` microseconds make one, in microseconds.
+fn scaled(text: &[u8], places: u8) -> Result<i64, Code> {
+    // Digits after the microseconds are cut off: clocks write more than they know.
+    let end = match text.iter().position(|byte| *byte == b'.') {
+        Some(point) => text.len().min(point + 1 + usize::from(places)),
+        None => text.len(),
+    };
+    if !text.get(end..).unwrap_or_default().iter().all(u8::is_ascii_digit) {
+        return Err(Code::NotATimestamp);
+    }
+    let value = super::numbers::decimal(&text[..end], 20, places).map_err(|_| Code::NotATimestamp)?;
+    micros_in_range(i64::try_from(value).map_err(|_| Code::NotATimestamp)?)
+}
+
+/// A spreadsheet's serial number, as local microseconds.
+fn excel_micros(text: &[u8]) -> Result<i64, Code> {
+    // Days between 1899-12-30 and 1970-01-01.
+    const EXCEL_EPOCH: f64 = 25_569.0;
+    let serial = super::numbers::double(text).map_err(|_| Code::NotATimestamp)?;
+    if !(1.0..2_958_466.0).contains(&serial) {
+        return Err(Code::NotATimestamp);
+    }
+    // A serial has about a millisecond's worth of digits: rounding to it hides the float's tail.
+    #[allow(clippy::cast_possible_truncation)] // at most 2.6e14
+    let millis = ((serial - EXCEL_EPOCH) * 86_400_000.0).round() as i64;
+    Ok(millis * 1000)
+}
+
+/// A moment as it was written: days since 1970-01-01, seconds of the day, and perhaps an offset.
+struct Moment {
+    days: i64,
+    seconds: i64,
+    micros: i64,
+    offset_seconds: Option<i64>,
+}
+
+impl Moment {
+    fn local_micros(&self) -> i64 {
+        (self.days * DAY_SECONDS + self.seconds) * MICROS + self.micros
+    }
+}
+
+fn digits(text: &[u8]) -> Option<i64> {
+    let mut value = 0;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value * 10 + i64::from(digit);
+    }
+    Some(value)
+}
+
+/// The days since 1970-01-01 of `YYYY-MM-DD` at the start of `text`.
+fn iso_day(text: &[u8]) -> Option<i64> {
+    let text = text.get(..10)?;
+    if text[4] != b'-' || text[7] != b'-' {
+        return None;
+    }
+    days(digits(&text[..4])?, digits(&text[5..7])?, digits(&text[8..10])?)
+}
+
+/// Days since 1970-01-01 of a day of the proleptic Gregorian calendar, years 1 to 9999.
+///
+/// Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`.
+fn days(year: i64, month: i64, day: i64) -> Option<i64> {
+    const LENGTHS: [i64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    if !(1..=9999).contains(&year) || !(1..=12).contains(&month) || day < 1 {
+        return None;
+    }
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let length = LENGTHS[usize::try_from(month - 1).ok()?] + i64::from(month == 2 && is_leap);
+    if day > length {
+        return None;
+    }
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year - era * 400;
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    Some(era * 146_097 + day_of_era - 719_468)
+}
+
+/// ISO 8601 as databases and programs write it: a day; a day and a time with `T` or a space, with
+/// or without seconds, a fraction, a zone.
+fn iso(text: &[u8]) -> Option<Moment> {
+    let days = iso_day(text)?;
+    let mut moment = Moment { days, seconds: 0, micros: 0, offset_seconds: None };
+    let rest = text.get(10..)?;
+    let Some((separator, time)) = rest.split_first() else { return Some(moment) };
+    if !matches!(separator, b'T' | b't' | b' ') || time.len() < 5 || time[2] != b':' {
+        return None;
+    }
+    let (hour, minute) = (digits(&time[..2])?, digits(&time[3..5])?);
+    let mut rest = &time[5..];
+    let mut second = 0;
+    if let [b':', tens, ones, after @ ..] = rest {
+        second = digits(&[*tens, *ones])?;
+        rest = after;
+        if let [b'.' | b',', after @ ..] = rest {
+            let length = after.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if length == 0 {
+                return None;
+            }
+            // Digits after the microseconds are cut off: no column holds them.
+            let kept = length.min(6);
+            moment.micros = digits(&after[..kept])? * 10i64.pow(u32::try_from(6 - kept).ok()?);
+            rest = &after[length..];
+        }
+    }
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    moment.seconds = hour * 3600 + minute * 60 + second;
+    if let [b' ', after @ ..] = rest {
+        rest = after;
+        if rest.is_empty() {
+            return None;
+        }
+    }
+    moment.offset_seconds = match rest {
+        [] => None,
+        b"Z" | b"z" | b"UTC" | b"GMT" => Some(0),
+        [sign @ (b'+' | b'-'), offset @ ..] => {
+            let (hours, minutes) = match offset {
+                [_, _] => (digits(offset)?, 0),
+                [_, _, _, _] => (digits(&offset[..2])?, digits(&offset[2..])?),
+                [_, _, b':', _, _] => (digits(&offset[..2])?, digits(&offset[3..])?),
+                _ => return None,
+            };
+            if hours > 18 || minutes > 59 {
+                return None;
+            }
+            let seconds = hours * 3600 + minutes * 60;
+            Some(if *sign == b'-' { -seconds } else { seconds })
+        }
+        _ => return None,
+    };
+    Some(moment)
+}
+
+/// Days and seconds of a text in a format of numbers and separators.
+fn by_fields(text: &[u8], fields: &[Field]) -> Option<(i64, i64)> {
+    let mut rest = text;
+    let (mut year, mut month, mut day) = (0, 0, 0);
+    let (mut hour, mut minute, mut second) = (0, 0, 0);
+    for field in fields {
+        let mut number = |most: usize, least: usize| {
+            let length = rest.iter().take(most).take_while(|byte| byte.is_ascii_digit()).count();
+            let (number, after) = rest.split_at(length);
+            rest = after;
+            (length >= least).then(|| digits(number)).flatten()
+        };
+        match field {
+            Field::Year => year = number(4, 4)?,
+            Field::Month => month = number(2, 1)?,
+            Field::Day => day = number(2, 1)?,
+            Field::Hour => hour = number(2, 1)?,
+            Field::Minute => minute = number(2, 1)?,
+            Field::Second => second = number(2, 1)?,
+            Field::Literal(byte) => {
+                let (first, after) = rest.split_first()?;
+                if first != byte {
+                    return None;
+                }
+                rest = after;
+            }
+        }
+    }
+    if !rest.is_empty() || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    Some((days(year, month, day)?, hour * 3600 + minute * 60 + second))
+}
+
+/// Microseconds since 1970-01-01 of a local date and time, for tests and Parquet.
+#[cfg(test)]
+fn micros(text: &str) -> i64 {
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").unwrap().and_utc().timestamp_micros()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn formats(texts: &[&str]) -> Vec<MomentFormat> {
+        texts.iter().map(|text| MomentFormat::parse(text).unwrap()).collect()
+    }
+
+    #[test]
+    fn iso_instants() {
+        let clock = Clock::new(Tz::UTC);
+        for (text, expected) in [
+            ("2010-12-01", "2010-12-01 00:00:00"),
+            ("2010-12-01 08:26", "2010-12-01 08:26:00"),
+            ("2010-12-01 08:26:05", "2010-12-01 08:26:05"),
+            ("2010-12-01T08:26:05Z", "2010-12-01 08:26:05"),
+            ("2010-12-01T08:26:05.123456789Z", "2010-12-01 08:26:05.123456"),
+            ("2010-12-01T08:26:05.5+01:00", "2010-12-01 07:26:05.5"),
+            ("2010-12-01T08:26:05-0530", "2010-12-01 13:56:05"),
+            ("2010-12-01 08:26:05 UTC", "2010-12-01 08:26:05"),
+            ("2010-12-01 08:26:05+02", "2010-12-01 06:26:05"),
+        ] {
+            assert_eq!(clock.timestamp(text.as_bytes(), &[]), Ok(micros(expected)), "{text}");
+        }
+        for text in [
+            "", "2010-13-01", "2010-02-29 00:00", "2010-12-01 24:00", "2010-12-01 8:26",
+            "2010-12-01X08:26", "2010-12-01 08:26:05.", "2010-12-01 08:26:05 ", "0000-01-01",
+            "2010-12-01T08:26:05+1", "2010-12-01 08:26 CET", "10-12-01",
+        ] {
+            assert_eq!(clock.timestamp(text.as_bytes(), &[]), Err(Code::NotATimestamp), "{text}");
+        }
+    }
+
+    #[test]
+    fn clocks_that_are_set() {
+        let london = Clock::new(Tz::Europe__London);
+        let at = |text: &str| london.timestamp(text.as_bytes(), &[]);
+        assert_eq!(at("2024-07-01 12:00"), Ok(micros("2024-07-01 11:00:00")));
+        assert_eq!(at("2024-01-01 12:00"), Ok(micros("2024-01-01 12:00:00")));
+        assert_eq!(at("2024-03-31 00:59:59"), Ok(micros("2024-03-31 00:59:59")));
+        assert_eq!(at("2024-03-31 01:30"), Err(Code::NonexistentLocalTime));
+        assert_eq!(at("2024-03-31 02:00"), Ok(micros("2024-03-31 01:00:00")));
+        assert_eq!(at("2024-10-27 01:30"), Ok(micros("2024-10-27 00:30:00")));
+        assert_eq!(at("2024-10-27 02:00"), Ok(micros("2024-10-27 02:00:00")));
+    }
+
+    #[test]
+    fn days_and_formats() {
+        let day = |text: &str| crate::dates::Day::to_epoch(text.parse().unwrap());
+        assert_eq!(date(b"2024-02-29", &[]), Ok(day("2024-02-29")));
+        assert_eq!(date(b"2024-02-29 00:00:00", &[]), Ok(day("2024-02-29")));
+        assert_eq!(date(b"2024-02-29 00:00:01", &[]), Err(Code::NotADate));
+        assert_eq!(date(b"2023-02-29", &[]), Err(Code::NotADate));
+        assert_eq!(date(b"29/02/2024", &formats(&["%d/%m/%Y"])), Ok(day("2024-02-29")));
+        assert_eq!(date(b"9/2/2024", &formats(&["%d/%m/%Y"])), Ok(day("2024-02-09")));
+        assert_eq!(date(b"20240209", &formats(&["%Y%m%d"])), Ok(day("2024-02-09")));
+        assert_eq!(date(b"9 Feb 2024", &formats(&["%d %b %Y"])), Ok(day("2024-02-09")));
+        assert_eq!(date(b"9/2/24", &formats(&["%d/%m/%y"])), Ok(day("2024-02-09")));
+        assert_eq!(date(b"45331", &formats(&["excel_serial"])), Ok(day("2024-02-09")));
+        assert_eq!(date(b"2024-02-09", &formats(&["%d/%m/%Y", "%Y-%m-%d"])), Ok(day("2024-02-09")));
+        assert_eq!(date(b"31/02/2024", &formats(&["%d/%m/%Y"])), Err(Code::NotADate));
+    }
+
+    #[test]
+    fn formatted_instants() {
+        let clock = Clock::new(Tz::Europe__London);
+        let at = |text: &str, format: &str| clock.timestamp(text.as_bytes(), &formats(&[format]));
+        let expected = Ok(micros("2024-07-01 11:05:00"));
+        assert_eq!(at("01-07-2024 12:05", "%d-%m-%Y %H:%M"), expected);
+        assert_eq!(at("7/1/2024 12:05 PM", "%m/%d/%Y %I:%M %p"), expected);
+        assert_eq!(at("Mon, 1 Jul 2024 11:05:00 +0000", "%a, %d %b %Y %H:%M:%S %z"), expected);
+        assert_eq!(at("1719831900", "epoch_seconds"), expected);
+        assert_eq!(at("1719831900.000000999", "epoch_seconds"), expected);
+        assert_eq!(at("1719831900000", "epoch_millis"), expected);
+        assert_eq!(at("45474.503472222222", "excel_serial"), expected);
+        assert_eq!(at("01-07-2024", "%d-%m-%Y"), Ok(micros("2024-06-30 23:00:00")));
+        assert_eq!(at("nonsense", "epoch_seconds"), Err(Code::NotATimestamp));
+        assert_eq!(at("1e300", "epoch_seconds"), Err(Code::NotATimestamp));
+        assert_eq!(at("31-03-2024 01:30", "%d-%m-%Y %H:%M"), Err(Code::NonexistentLocalTime));
+    }
+
+    proptest! {
+        #[test]
+        fn days_agree_with_chrono(number in -719_162i64..2_932_896) {
+            let date = DateTime::from_timestamp(number * DAY_SECONDS, 0).unwrap().date_naive();
+            prop_assert_eq!(date_of(&date), Some(number));
+        }
+
+        #[test]
+        fn local_times_agree_with_chrono(seconds in 0i64..2_000_000_000) {
+            let clock = Clock::new(Tz::America__New_York);
+            let local = DateTime::from_timestamp(seconds, 0).unwrap().naive_utc();
+            let expected = Tz::America__New_York.from_local_datetime(&local).earliest();
+            let expected = expected.map(|at| at.timestamp_micros()).ok_or(Code::NonexistentLocalTime);
+            prop_assert_eq!(clock.to_utc(seconds * MICROS), expected);
+            // And once more, from the memory of the first time.
+            let expected = Tz::America__New_York.from_local_datetime(&local).earliest();
+            let expected = expected.map(|at| at.timestamp_micros()).ok_or(Code::NonexistentLocalTime);
+            prop_assert_eq!(clock.to_utc(seconds * MICROS), expected);
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let clock = Clock::new(Tz::Europe__London);
+            let _ = clock.timestamp(&bytes, &[]);
+            let all = formats(&["%d/%m/%Y", "epoch_seconds", "excel_serial", "%d %b %y %H"]);
+            let _ = clock.timestamp(&bytes, &all);
+            let _ = date(&bytes, &[]);
+            let _ = date(&bytes, &all);
+        }
+    }
+
+    fn date_of(date: &NaiveDate) -> Option<i64> {
+        iso_day(date.format("%Y-%m-%d").to_string().as_bytes())
+    }
+}

@@ -1,0 +1,400 @@
+//! Opens an export file: bytes from the store, hashed as they pass, decompressed, as UTF-8.
+
+use std::io::{self, BufReader, Cursor, Read};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use encoding_rs::{Decoder, DecoderResult, Encoding};
+use futures::StreamExt;
+use object_store::{GetResultPayload, ObjectStore, ObjectStoreExt};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::location::ExportFile;
+use super::source::{Compression, Source};
+use crate::errors::{Error, Kind, Result};
+use crate::hash::{ContentHash, Hasher};
+
+/// Bytes read from the store at a time.
+const READ_BYTES: usize = 256 * 1024;
+
+/// The bytes of a file as the store has them.
+pub(super) struct RawFile {
+    reader: Box<dyn Read + Send>,
+    progress: Arc<Mutex<Progress>>,
+}
+
+/// How much of a file has passed, and its hash.
+#[derive(Default)]
+struct Progress {
+    hasher: Hasher,
+    byte_count: u64,
+}
+
+/// A hand on a file that somebody else reads.
+#[derive(Clone)]
+pub(super) struct Meter(Arc<Mutex<Progress>>);
+
+impl Meter {
+    /// Bytes read from the store so far.
+    pub fn byte_count(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).byte_count
+    }
+
+    /// The hash of the bytes read so far.
+    pub fn content_hash(&self) -> ContentHash {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).hasher.finish()
+    }
+}
+
+impl RawFile {
+    /// Opens `file`. Must be called from a thread that may block, never from the runtime's own.
+    pub fn open(store: &Arc<dyn ObjectStore>, file: &ExportFile, runtime: &Handle) -> Result<Self> {
+        let failed = |error: object_store::Error| storage_error(file, error);
+        let got = runtime.block_on(store.get(&file.location)).map_err(failed)?;
+        let reader: Box<dyn Read + Send> = match got.payload {
+            GetResultPayload::File(file, _) => Box::new(file),
+            GetResultPayload::Stream(mut stream) => {
+                let (sender, receiver) = mpsc::channel(8);
+                // The task ends when the reader is dropped: its next send fails.
+                runtime.spawn(async move {
+                    while let Some(piece) = stream.next().await {
+                        if sender.send(piece).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+                Box::new(StreamReader { receiver, piece: Bytes::new(), file: file.clone() })
+            }
+        };
+        Ok(RawFile { reader, progress: Arc::default() })
+    }
+
+    pub fn meter(&self) -> Meter {
+        Meter(Arc::clone(&self.progress))
+    }
+}
+
+impl Read for RawFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.hasher.update(&buffer[..count]);
+        progress.byte_count += count as u64;
+        Ok(count)
+    }
+}
+
+fn storage_error(file: &ExportFile, error: object_store::Error) -> Error {
+    Error::new(Kind::Storage, format!("read `{}` from the landing zone", file.location)).because(error)
+}
+
+/// What the store streams, for code that blocks.
+struct StreamReader {
+    receiver: mpsc::Receiver<object_store::Result<Bytes>>,
+    piece: Bytes,
+    file: ExportFile,
+}
+
+impl Read for StreamReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() {
+            match self.receiver.blocking_recv() {
+                None => return Ok(0),
+                Some(Ok(piece)) => self.piece = piece,
+                Some(Err(error)) => {
+                    return Err(io::Error::other(storage_error(&self.file, error)));
+                }
+            }
+        }
+        let count = buffer.len().min(self.piece.len());
+        buffer[..count].copy_from_slice(&self.piece.split_to(count));
+        Ok(count)
+    }
+}
+
+/// Tells a failure of reading `file`: the store's own, or the file's.
+pub(super) fn read_error(source: &Source, file: &str, meter: &Meter, error: io::Error) -> Error {
+    let is_ours = error.get_ref().is_some_and(|inner| inner.is::<Error>());
+    if is_ours && let Some(Ok(ours)) = error.into_inner().map(|inner| inner.downcast::<Error>()) {
+        return *ours;
+    }
+    // The decoders say no more than that they failed; the place is what helps.
+    source.broken(
+        file,
+        format!("its compressed data is damaged or cut short near byte {}", meter.byte_count()),
+    )
+}
+
+/// The file's content, decompressed.
+pub(super) fn decompressed(
+    source: &Source,
+    name: &str,
+    raw: RawFile,
+) -> Result<Box<dyn Read + Send>> {
+    let meter = raw.meter();
+    let mut raw = BufReader::with_capacity(READ_BYTES, raw);
+    let first = first_bytes(&mut raw, 16).map_err(|error| read_error(source, name, &meter, error))?;
+    let found = by_magic(&first);
+    let compression = match source.compression {
+        Compression::Auto => {
+            let claimed = by_name(name);
+            if claimed != Compression::None && found != claimed && !first.is_empty() {
+                let what = format!("its name says {}, its first bytes do not", shown(claimed));
+                return Err(source.broken(name, what));
+            }
+            found
+        }
+        Compression::None => Compression::None,
+        declared => {
+            if found != declared && !first.is_empty() {
+                let what = format!("it is declared {}, its first bytes are not", shown(declared));
+                return Err(source.broken(name, what));
+            }
+            declared
+        }
+    };
+    let raw = Cursor::new(first).chain(raw);
+    Ok(match compression {
+        Compression::Auto | Compression::None => Box::new(raw),
+        Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(raw)),
+        Compression::Zstd => {
+            let decoder = zstd::stream::read::Decoder::new(raw)
+                .map_err(|error| read_error(source, name, &meter, error))?;
+            Box::new(decoder)
+        }
+        Compression::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(raw)),
+        Compression::Xz => Box::new(liblzma::read::XzDecoder::new_multi_decoder(raw)),
+    })
+}
+
+/// Up to `count` bytes from the start of `reader`.
+pub(super) fn first_bytes(reader: &mut impl Read, count: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.take(count).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn by_magic(bytes: &[u8]) -> Compression {
+    match bytes {
+        [0x1f, 0x8b, 8, ..] => Compression::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
+        // A frame that decoders skip may come first.
+        [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Compression::Xz,
+        // The block's mark after the letters, for text may begin with `BZh`.
+        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, ..] => Compression::Bzip2,
+        [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, ..] => Compression::Bzip2,
+        _ => Compression::None,
+    }
+}
+
+fn by_name(name: &str) -> Compression {
+    match name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).as_deref() {
+        Some("gz" | "gzip") => Compression::Gzip,
+        Some("zst" | "zstd") => Compression::Zstd,
+        Some("bz2") => Compression::Bzip2,
+        Some("xz") => Compression::Xz,
+        _ => Compression::None,
+    }
+}
+
+fn shown(compression: Compression) -> &'static str {
+    match compression {
+        Compression::Auto | Compression::None => "plain",
+        Compression::Gzip => "gzip",
+        Compression::Zstd => "zstd",
+        Compression::Bzip2 => "bzip2",
+        Compression::Xz => "xz",
+    }
+}
+
+/// The content as UTF-8, without a byte order mark.
+///
+/// Bytes that the declared encoding does not have come out as 0xFF, which UTF-8 does not have
+/// either: the rows they are in are found out where rows are told apart. Errors: `ExportBroken`
+/// for a file that is evidently in another encoding, or no text at all.
+pub(super) fn as_utf8(
+    source: &Source,
+    name: &str,
+    mut reader: Box<dyn Read + Send>,
+    meter: &Meter,
+) -> Result<Box<dyn Read + Send>> {
+    let mut first =
+        first_bytes(&mut reader, 4096).map_err(|error| read_error(source, name, meter, error))?;
+    let mut encoding = source.encoding;
+    let is_utf16 = |encoding: &Encoding| {
+        encoding == encoding_rs::UTF_16LE || encoding == encoding_rs::UTF_16BE
+    };
+    if let Some((marked, length)) = Encoding::for_bom(&first) {
+        if is_utf16(marked) && !is_utf16(encoding) {
+            let what = format!(
+                "it begins with the mark of {} at byte 0, and is declared {}",
+                marked.name(),
+                encoding.name()
+            );
+            return Err(source.broken(name, what));
+        }
+        encoding = marked;
+        first.drain(..length);
+    }
+    refuse_what_is_no_text(source, name, &first, is_utf16(encoding))?;
+    let chained = Cursor::new(first).chain(reader);
+    if encoding == encoding_rs::UTF_8 {
+        return Ok(Box::new(chained));
+    }
+    Ok(Box::new(Transcoder {
+        reader: chained,
+        decoder: encoding.new_decoder_without_bom_handling(),
+        input: Vec::new(),
+        output: Vec::new(),
+        given: 0,
+        is_done: false,
+    }))
+}
+
+fn refuse_what_is_no_text(source: &Source, name: &str, first: &[u8], is_utf16: bool) -> Result<()> {
+    for (magic, what) in [
+        (&b"PAR1"[..], "a Parquet file"),
+        (b"PK\x03\x04", "a zip archive (or a spreadsheet)"),
+        (b"\xd0\xcf\x11\xe0", "an old spreadsheet or document"),
+        (b"\x1f\x8b\x08", "gzip"),
+        (b"\x28\xb5\x2f\xfd", "zstd"),
+        (b"\xfd7zXZ", "xz"),
+        (b"%PDF-", "a PDF"),
+        (b"ORC\x01", "an ORC file"),
+        (b"Obj\x01", "an Avro file"),
+    ] {
+        if first.starts_with(magic) {
+            return Err(source.broken(name, format!("its first bytes are those of {what}")));
+        }
+    }
+    let start: Vec<u8> = first
+        .iter()
+        .skip_while(|byte| byte.is_ascii_whitespace())
+        .take(14)
+        .map(u8::to_ascii_lowercase)
+        .collect();
+    for page in [&b"<!doctype"[..], b"<html", b"<?xml", b"<error"] {
+        if start.starts_with(page) {
+            let what = "it is a page of HTML or XML (an error message in place of the export?)";
+            return Err(source.broken(name, what));
+        }
+    }
+    if is_utf16 {
+        return Ok(());
+    }
+    let nul_count = memchr::memchr_iter(0, first).count();
+    // A stray NUL makes one bad row; where they abound, the file is no text in this encoding.
+    if nul_count * 10 > first.len() {
+        let at = memchr::memchr(0, first).unwrap_or(0);
+        let what = format!(
+            "it has {nul_count} NUL bytes among its first {}, the first at byte {at}: it is binary, \
+             or UTF-16 that is not declared",
+            first.len()
+        );
+        return Err(source.broken(name, what));
+    }
+    Ok(())
+}
+
+/// Any encoding into UTF-8.
+struct Transcoder<R> {
+    reader: R,
+    decoder: Decoder,
+    input: Vec<u8>,
+    output: Vec<u8>,
+    given: usize,
+    is_done: bool,
+}
+
+impl<R: Read> Transcoder<R> {
+    fn fill(&mut self) -> io::Result<()> {
+        self.input.clear();
+        self.output.clear();
+        self.given = 0;
+        let count = self.reader.by_ref().take(64 * 1024).read_to_end(&mut self.input)?;
+        let is_last = count == 0;
+        let mut input = &self.input[..];
+        let mut buffer = [0u8; 8 * 1024];
+        loop {
+            let (result, read, written) =
+                self.decoder.decode_to_utf8_without_replacement(input, &mut buffer, is_last);
+            self.output.extend_from_slice(&buffer[..written]);
+            input = input.get(read..).unwrap_or_default();
+            match result {
+                DecoderResult::InputEmpty => break,
+                DecoderResult::OutputFull => {}
+                DecoderResult::Malformed(..) => self.output.push(0xff),
+            }
+        }
+        self.is_done = is_last;
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Transcoder<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.given == self.output.len() && !self.is_done {
+            self.fill()?;
+        }
+        let rest = &self.output[self.given..];
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        self.given += count;
+        Ok(count)
+    }
+}
+
+/// The hash of a whole file.
+pub(super) fn hash_of(
+    store: &Arc<dyn ObjectStore>,
+    file: &ExportFile,
+    runtime: &Handle,
+) -> Result<ContentHash> {
+    let mut raw = RawFile::open(store, file, runtime)?;
+    drain(&mut raw).map_err(|error| {
+        Error::new(Kind::Storage, format!("read `{}`", file.location)).because(error)
+    })?;
+    Ok(raw.meter().content_hash())
+}
+
+/// Reads what is left.
+pub(super) fn drain(reader: &mut impl Read) -> io::Result<()> {
+    let mut buffer = vec![0; READ_BYTES];
+    while reader.read(&mut buffer)? > 0 {}
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn undecodable_bytes_become_bytes_that_utf8_lacks() {
+        let decode = |encoding: &'static Encoding, bytes: &[u8]| {
+            let mut out = Vec::new();
+            Transcoder {
+                reader: bytes,
+                decoder: encoding.new_decoder_without_bom_handling(),
+                input: Vec::new(),
+                output: Vec::new(),
+                given: 0,
+                is_done: false,
+            }
+            .read_to_end(&mut out)
+            .unwrap();
+            out
+        };
+        assert_eq!(decode(encoding_rs::WINDOWS_1252, b"caf\xe9\n"), "café\n".as_bytes());
+        assert_eq!(decode(encoding_rs::SHIFT_JIS, b"a\xff\nb"), b"a\xff\nb");
+        assert_eq!(decode(encoding_rs::UTF_16LE, b"a\0\n\0b"), b"a\n\xff");
+    }
+
+    #[test]
+    fn compressions_are_told_by_bytes_and_names() {
+        assert_eq!(by_magic(b"BZhello, world"), Compression::None);
+        assert_eq!(by_name("a/b.CSV.GZ"), Compression::Gzip);
+        assert_eq!(by_name("a.b/c"), Compression::None);
+    }
+}

@@ -1,0 +1,278 @@
+//! Rows of Parquet exports: each column into its declared type, with the same reasons as text.
+//!
+//! A column of the declared type already is taken as it is; every other goes through its text, so
+//! that what fits is decided in one place.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type};
+use arrow::json::LineDelimitedWriter;
+use arrow::row::{RowConverter, SortField};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use twox_hash::XxHash3_128;
+
+use super::cast::Caster;
+use super::cells::{Cells, Span};
+use super::faults::{Code, Fault};
+use super::header::Layout;
+use super::rows::{Parsed, Shape, gather, keep_others};
+use super::source::{Column, ColumnType, NumberFormat, UnknownColumns};
+use crate::errors::{Context, Kind, Result};
+
+/// Rows decoded at a time.
+const BATCH_ROWS: usize = 16_384;
+
+/// The whole of `reader` in a temporary file that nobody else sees.
+pub(super) fn spool(reader: &mut impl Read) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    let mut buffer = vec![0; 1024 * 1024];
+    loop {
+        let count = reader.read(&mut buffer)?;
+        if count == 0 {
+            break;
+        }
+        file.write_all(&buffer[..count])?;
+    }
+    file.rewind()?;
+    Ok(file)
+}
+
+/// Opens a Parquet file: its column names, and its rows.
+///
+/// Errors: what is wrong with the file, for people.
+pub(super) fn open(file: File) -> Result<(Vec<String>, ParquetRecordBatchReader), String> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file)
+        .map_err(|error| format!("it is no whole Parquet file: {error}"))?;
+    let names = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let reader = builder
+        .with_batch_size(BATCH_ROWS)
+        .build()
+        .map_err(|error| format!("its Parquet data cannot be read: {error}"))?;
+    Ok((names, reader))
+}
+
+/// Types the rows of `batch`.
+pub(super) fn typed(
+    shape: &Shape,
+    layout: &Layout,
+    caster: &Caster,
+    batch: &RecordBatch,
+) -> Result<Parsed> {
+    let source = &shape.source;
+    let row_count = batch.num_rows();
+    let mut faults = Vec::new();
+    let mut columns = Vec::with_capacity(source.columns.len() + 1);
+    for (index, column) in source.columns.iter().enumerate() {
+        let place = layout.places.get(index).copied().flatten();
+        let array = place.map(|place| batch.column(place));
+        columns.push(cast_column(caster, index, column, array, row_count, &mut faults)?);
+    }
+    for (column, place) in shape.widened.iter().zip(&layout.widened) {
+        let array = place.map(|place| batch.column(place));
+        columns.push(cast_column(caster, usize::MAX, column, array, row_count, &mut faults)?);
+    }
+    if source.unknown_columns == UnknownColumns::Text {
+        columns.push(extras(batch, layout)?);
+    }
+    let mut numbers: Vec<u32> =
+        (0..row_count).map(|row| u32::try_from(row).unwrap_or(u32::MAX)).collect();
+    let mut hashes = hashes(batch, layout)?;
+    let rejected = gather(faults, source, |row| (row as u64, None, record(batch, row)));
+    if !rejected.is_empty() {
+        keep_others(&rejected, &mut columns, &mut numbers, &mut hashes)?;
+    }
+    let bad = rejected.into_iter().map(|(_, row)| row).collect();
+    Ok(Parsed { row_count: row_count as u64, columns, numbers, hashes, bad, broken: None })
+}
+
+fn cast_column(
+    caster: &Caster,
+    index: usize,
+    column: &Column,
+    array: Option<&ArrayRef>,
+    row_count: usize,
+    faults: &mut Vec<Fault>,
+) -> Result<ArrayRef> {
+    let Some(array) = array else {
+        let cells = Cells { text: &[], spans: &[], stride: 1, place: None, row_count };
+        return caster.cast(index, column, cells, faults);
+    };
+    if let Some(array) = as_it_is(column, array)? {
+        if column.required && array.null_count() > 0 {
+            let missing = (0..row_count).filter(|row| array.is_null(*row));
+            faults.extend(missing.map(|row| Fault {
+                row,
+                column: Some(index),
+                code: Code::MissingRequired,
+            }));
+        }
+        return Ok(array);
+    }
+    let failed = || format!("read column `{}` as text", column.name);
+    let array = plain(array).context(Kind::Defect, failed)?;
+    let (text, spans) = texts(&array, faults, index).context(Kind::Defect, failed)?;
+    let cells = Cells { text: &text, spans: &spans, stride: 1, place: Some(0), row_count };
+    if matches!(array.data_type(), DataType::Utf8 | DataType::Binary) {
+        return caster.cast(index, column, cells, faults);
+    }
+    // What the declaration says of texts does not hold for values that never were any.
+    let mut column = column.clone();
+    column.formats.clear();
+    column.null_tokens.clear();
+    column.number = NumberFormat::default();
+    column.true_values.clear();
+    column.false_values.clear();
+    caster.cast(index, &column, cells, faults)
+}
+
+/// The column, where it has the declared type and nothing is declared of its values.
+fn as_it_is(column: &Column, array: &ArrayRef) -> Result<Option<ArrayRef>> {
+    let is_free = column.minimum.is_none() && column.maximum.is_none() && column.allowed.is_none();
+    let fits = match (column.data_type, array.data_type()) {
+        (ColumnType::Integer, from) => from.is_signed_integer(),
+        (ColumnType::Boolean, from) => *from == DataType::Boolean,
+        (ColumnType::Date, from) => *from == DataType::Date32,
+        (ColumnType::Timestamp, from) => matches!(from, DataType::Timestamp(_, Some(_))),
+        (ColumnType::Decimal { .. }, from) => *from == column.data_type.arrow(),
+        _ => false,
+    };
+    if !is_free || !fits {
+        return Ok(None);
+    }
+    cast(array, &column.data_type.arrow())
+        .map(Some)
+        .context(Kind::Defect, || format!("cast column `{}`", column.name))
+}
+
+/// Without dictionaries and with one kind of text; NaN, which is how some programs write "no
+/// value", as null.
+fn plain(array: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
+    Ok(match array.data_type() {
+        DataType::Dictionary(_, values) => plain(&cast(array, values)?)?,
+        DataType::LargeUtf8 | DataType::Utf8View => cast(array, &DataType::Utf8)?,
+        DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            cast(array, &DataType::Binary)?
+        }
+        DataType::Float16 | DataType::Float32 | DataType::Float64 => {
+            let doubles = cast(array, &DataType::Float64)?;
+            let nan = is_nan_array(&doubles)?;
+            match array.data_type() {
+                // A float's own digits: as a double it would have more than it was written with.
+                DataType::Float32 => arrow::compute::nullif(array, &nan)?,
+                _ => arrow::compute::nullif(&doubles, &nan)?,
+            }
+        }
+        _ => std::sync::Arc::clone(array),
+    })
+}
+
+fn is_nan_array(
+    doubles: &ArrayRef,
+) -> Result<arrow::array::BooleanArray, arrow::error::ArrowError> {
+    let doubles = doubles.as_primitive::<Float64Type>();
+    Ok(arrow::array::BooleanArray::from_unary(doubles, f64::is_nan))
+}
+
+/// The texts of an array, one after the other, and where each is.
+fn texts(
+    array: &ArrayRef,
+    faults: &mut Vec<Fault>,
+    index: usize,
+) -> Result<(Vec<u8>, Vec<Span>), arrow::error::ArrowError> {
+    let mut text = Vec::new();
+    let mut spans = Vec::with_capacity(array.len());
+    let options = FormatOptions::new();
+    let formatter = match array.data_type() {
+        DataType::Utf8 | DataType::Binary => None,
+        _ => Some(ArrayFormatter::try_new(array.as_ref(), &options)?),
+    };
+    let mut shown = String::new();
+    for row in 0..array.len() {
+        if array.is_null(row) {
+            spans.push(Span::ABSENT);
+            continue;
+        }
+        let start = text.len();
+        match (&formatter, array.data_type()) {
+            (Some(formatter), _) => {
+                shown.clear();
+                // Writing into a String cannot fail; the formatter's own errors show as text.
+                let _ = write!(shown, "{}", formatter.value(row));
+                text.extend_from_slice(shown.as_bytes());
+            }
+            (None, DataType::Binary) => {
+                let bytes = array.as_binary::<i32>().value(row);
+                match std::str::from_utf8(bytes) {
+                    Ok(_) => text.extend_from_slice(bytes),
+                    Err(_) => {
+                        let column = Some(index);
+                        faults.push(Fault { row, column, code: Code::BadEncoding });
+                        spans.push(Span::ABSENT);
+                        continue;
+                    }
+                }
+            }
+            (None, _) => text.extend_from_slice(array.as_string::<i32>().value(row).as_bytes()),
+        }
+        spans.push(Span::new(start, text.len()));
+    }
+    Ok((text, spans))
+}
+
+fn extras(batch: &RecordBatch, layout: &Layout) -> Result<ArrayRef> {
+    let options = FormatOptions::new();
+    let formatters = layout
+        .extras
+        .iter()
+        .map(|(name, place)| {
+            let array = batch.column(*place).as_ref();
+            ArrayFormatter::try_new(array, &options).map(|formatter| (name, array, formatter))
+        })
+        .collect::<Result<Vec<_>, _>>()
+        .context(Kind::Defect, || "read undeclared columns as text")?;
+    let texts = (0..batch.num_rows()).map(|row| {
+        let mut object = serde_json::Map::new();
+        for (name, array, formatter) in &formatters {
+            if array.is_valid(row) {
+                object.insert((*name).clone(), formatter.value(row).to_string().into());
+            }
+        }
+        (!object.is_empty()).then(|| serde_json::Value::Object(object).to_string())
+    });
+    Ok(std::sync::Arc::new(arrow::array::StringArray::from_iter(texts)))
+}
+
+/// The row as a line of JSON: Parquet has no text of its own.
+fn record(batch: &RecordBatch, row: usize) -> String {
+    let mut writer = LineDelimitedWriter::new(Vec::new());
+    let written = writer.write(&batch.slice(row, 1)).and_then(|()| writer.finish());
+    match written {
+        Ok(()) => String::from_utf8_lossy(&writer.into_inner()).trim_end().to_string(),
+        // Types that JSON cannot show: the row's number still leads to it.
+        Err(_) => String::new(),
+    }
+}
+
+fn hashes(batch: &RecordBatch, layout: &Layout) -> Result<Vec<u128>> {
+    let columns: Vec<ArrayRef> = layout
+        .canonical_order()
+        .flatten()
+        .map(|place| std::sync::Arc::clone(batch.column(place)))
+        .collect();
+    let fields: Vec<SortField> =
+        columns.iter().map(|column| SortField::new(column.data_type().clone())).collect();
+    if !RowConverter::supports_fields(&fields) {
+        // Rare types such as maps: the row's JSON tells it apart as well, only slower.
+        let rows = 0..batch.num_rows();
+        return Ok(rows.map(|row| XxHash3_128::oneshot(record(batch, row).as_bytes())).collect());
+    }
+    let failed = || "hash rows";
+    let converter = RowConverter::new(fields).context(Kind::Defect, failed)?;
+    let rows = converter.convert_columns(&columns).context(Kind::Defect, failed)?;
+    Ok(rows.iter().map(|row| XxHash3_128::oneshot(row.as_ref())).collect())
+}

@@ -1,0 +1,203 @@
+//! From the cells of a chunk to typed rows, and the rows that do not fit their types.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, StringArray};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::filter;
+
+use super::cast::Caster;
+use super::cells::{Cells, Span};
+use super::faults::{BadRow, Fault};
+use super::grid::{Grid, Lines, readable};
+use super::header::Layout;
+use super::source::{Column, ColumnType, NumberFormat, Source, UnknownColumns};
+use crate::errors::{Context, Kind, Result};
+
+/// What a chunk came to. Rows are numbered from 0 at its start.
+#[derive(Debug, Default)]
+pub(super) struct Parsed {
+    /// Rows in all.
+    pub row_count: u64,
+    /// The typed columns of the accepted rows, all of one length.
+    pub columns: Vec<ArrayRef>,
+    /// The accepted rows' numbers.
+    pub numbers: Vec<u32>,
+    /// What makes each accepted row equal to another.
+    pub hashes: Vec<u128>,
+    /// The other rows, by number; their lines are the file's.
+    pub bad: Vec<BadRow>,
+    /// What is wrong with the file as a whole.
+    pub broken: Option<String>,
+}
+
+/// What the rows of one read have in common.
+#[derive(Debug)]
+pub(super) struct Shape {
+    pub source: Arc<Source>,
+    /// The columns that joined the declared ones.
+    pub widened: Vec<Column>,
+}
+
+impl Shape {
+    pub fn new(source: Arc<Source>, widened: &[String]) -> Self {
+        let widened = widened
+            .iter()
+            .map(|name| Column {
+                name: name.clone(),
+                from: name.clone(),
+                aliases: Vec::new(),
+                data_type: ColumnType::String,
+                required: false,
+                allowed: None,
+                pattern: None,
+                minimum: None,
+                maximum: None,
+                null_tokens: vec![String::new()],
+                formats: Vec::new(),
+                number: NumberFormat::default(),
+                true_values: Vec::new(),
+                false_values: Vec::new(),
+                trim: true,
+                drop_zero_fraction: false,
+                personal: None,
+            })
+            .collect();
+        Shape { source, widened }
+    }
+}
+
+/// Types the cells of `grid`, whose chunk begins on `first_line` of its file.
+pub(super) fn typed(
+    shape: &Shape,
+    layout: &Layout,
+    caster: &Caster,
+    mut grid: Grid,
+    line_end: u8,
+    first_line: u64,
+) -> Result<Parsed> {
+    let row_count = grid.rows.len();
+    let cells = |place: Option<usize>| Cells {
+        text: &grid.text,
+        spans: &grid.spans,
+        stride: grid.stride,
+        place,
+        row_count,
+    };
+    let mut faults = Vec::new();
+    let mut columns = Vec::with_capacity(shape.source.columns.len() + 1);
+    for (index, column) in shape.source.columns.iter().enumerate() {
+        let place = layout.places.get(index).copied().flatten();
+        columns.push(caster.cast(index, column, cells(place), &mut faults)?);
+    }
+    for (column, place) in shape.widened.iter().zip(&layout.widened) {
+        columns.push(caster.cast(usize::MAX, column, cells(*place), &mut faults)?);
+    }
+    if shape.source.unknown_columns == UnknownColumns::Text {
+        if grid.extras.len() != row_count {
+            grid.extras = extras(&grid, layout);
+        }
+        columns.push(Arc::new(StringArray::from_iter(grid.extras.iter().map(Option::as_deref))));
+    }
+    let mut bad = std::mem::take(&mut grid.bad);
+    for row in &mut bad {
+        row.line = row.line.map(|line| line + first_line);
+    }
+    let mut numbers: Vec<u32> = grid.rows.iter().map(|row| row.number).collect();
+    let mut hashes = std::mem::take(&mut grid.hashes);
+    if !faults.is_empty() {
+        let mut lines = Lines::new(line_end);
+        let rejected = gather(faults, &shape.source, |row| {
+            let place = grid.rows[row];
+            let line = lines.at(&grid.text, place.start as usize) + first_line;
+            (u64::from(place.number), Some(line), readable(place.record(&grid.text)))
+        });
+        keep_others(&rejected, &mut columns, &mut numbers, &mut hashes)?;
+        bad.extend(rejected.into_iter().map(|(_, row)| row));
+    }
+    bad.sort_by_key(|row| row.row);
+    Ok(Parsed { row_count: grid.row_count, columns, numbers, hashes, bad, broken: None })
+}
+
+/// One bad row for all the faults of a row, with the row's place among those that were cast.
+///
+/// `describe` gives number, line and text of a row; it is called in order.
+pub(super) fn gather(
+    mut faults: Vec<Fault>,
+    source: &Source,
+    mut describe: impl FnMut(usize) -> (u64, Option<u64>, String),
+) -> Vec<(usize, BadRow)> {
+    faults.sort_by_key(|fault| (fault.row, fault.column));
+    let mut rejected: Vec<(usize, BadRow)> = Vec::new();
+    for fault in faults {
+        let subject = fault.column.and_then(|column| source.columns.get(column));
+        let subject = subject.map_or("row", |column| column.name.as_str());
+        let reason = format!("{subject}: {}", fault.code.text());
+        match rejected.last_mut() {
+            Some((row, bad)) if *row == fault.row => {
+                bad.reasons.push(reason);
+                bad.codes.push(fault.code);
+            }
+            _ => {
+                let (number, line, record) = describe(fault.row);
+                let bad = BadRow {
+                    row: number,
+                    line,
+                    record,
+                    reasons: vec![reason],
+                    codes: vec![fault.code],
+                };
+                rejected.push((fault.row, bad));
+            }
+        }
+    }
+    rejected
+}
+
+/// Takes the rejected rows out of the columns and what goes with them.
+pub(super) fn keep_others(
+    rejected: &[(usize, BadRow)],
+    columns: &mut [ArrayRef],
+    numbers: &mut Vec<u32>,
+    hashes: &mut Vec<u128>,
+) -> Result<()> {
+    let mut keep = vec![true; numbers.len()];
+    for (row, _) in rejected {
+        keep[*row] = false;
+    }
+    keep_where(&keep, columns, numbers, hashes)
+}
+
+/// Keeps the rows where `keep` says so.
+pub(super) fn keep_where(
+    keep: &[bool],
+    columns: &mut [ArrayRef],
+    numbers: &mut Vec<u32>,
+    hashes: &mut Vec<u128>,
+) -> Result<()> {
+    let mask = BooleanArray::new(BooleanBuffer::from(keep), None);
+    for column in columns {
+        *column = filter(column.as_ref(), &mask).context(Kind::Defect, || "take out bad rows")?;
+    }
+    let mut wanted = keep.iter();
+    numbers.retain(|_| wanted.next().copied().unwrap_or(true));
+    let mut wanted = keep.iter();
+    hashes.retain(|_| wanted.next().copied().unwrap_or(true));
+    Ok(())
+}
+
+/// The undeclared columns of each row, as a JSON object of those that have text.
+fn extras(grid: &Grid, layout: &Layout) -> Vec<Option<String>> {
+    let row = |index: usize| {
+        let spans: &[Span] = &grid.spans[index * grid.stride..(index + 1) * grid.stride];
+        let mut object = serde_json::Map::new();
+        for (name, place) in &layout.extras {
+            let text = String::from_utf8_lossy(spans[*place].of(&grid.text));
+            if !text.is_empty() {
+                object.insert(name.clone(), text.into_owned().into());
+            }
+        }
+        (!object.is_empty()).then(|| serde_json::Value::Object(object).to_string())
+    };
+    (0..grid.rows.len()).map(row).collect()
+}
