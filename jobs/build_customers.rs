@@ -1,2 +1,7 @@
-//! job
-fn main() {}
+//! Builds the single customer view.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rapport::jobs::door::main(&rapport::jobs::BUILD_CUSTOMERS)
+}

@@ -1,2 +1,7 @@
-//! job
-fn main() {}
+//! The operator's tool: check, config, plan, runs.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rapport::jobs::operator::main()
+}

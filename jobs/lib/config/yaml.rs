@@ -29,7 +29,8 @@ pub fn read_with_variables<T: DeserializeOwned>(path: &Path) -> Result<T> {
         property_syntax: serde_yaml::PropertySyntax::DockerCompose,
     }
     .with_properties(variables);
-    serde_yaml::from_str_with_options(&text, options).map_err(|error| to_error(&name, &text, &error))
+    serde_yaml::from_str_with_options(&text, options)
+        .map_err(|error| to_error(&name, &text, &error))
 }
 
 /// Reads a declaration of type `T` from `text`; `name` says in errors where the text came from.

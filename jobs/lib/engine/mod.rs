@@ -1,3 +1,192 @@
-//! The engine: DataFusion, as Rapport uses it.
+//! The engine: DataFusion, set up so that the same inputs give the same bytes.
+//!
+//! The only room that makes a `SessionContext`. Knows queries, published tables and functions;
+//! does not know what a model is, and never writes.
 
 pub mod functions;
+pub mod partitions;
+pub mod sql;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider};
+use datafusion::catalog::{SchemaProvider, TableProvider};
+use datafusion::common::{DataFusionError, Result as DataFusionResult};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::context::SessionState;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use url::Url;
+
+use crate::config::Settings;
+use crate::errors::{Context, Error, Kind, Result};
+use crate::lake::{Lake, TableName};
+
+/// The name of the function that stands for `$run_date` while a query is only looked at.
+pub const OPEN_RUN_DATE: &str = "open_run_date";
+
+/// Where the engine finds the warehouse's objects.
+pub const WAREHOUSE_URL: &str = "warehouse://rapport";
+
+/// How many of the largest consumers an out-of-memory error names.
+const CONSUMERS_NAMED: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN.saturating_add(4);
+
+/// What all sessions of a process share: memory, scratch space, functions, storage.
+pub struct Engine {
+    base: SessionState,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine within the settings' memory and threads. Queries that need more memory spill to
+    /// the scratch folder.
+    pub fn new(settings: &Settings) -> Result<Engine> {
+        Engine::with(settings.threads, settings.memory_limit_bytes, &settings.scratch)
+    }
+
+    /// An engine of `threads` threads and `memory_bytes` of memory that spills to `scratch`.
+    pub fn with(threads: usize, memory_bytes: usize, scratch: &Path) -> Result<Engine> {
+        std::fs::create_dir_all(scratch).context(Kind::Usage, || {
+            format!("create the scratch folder `{}`", scratch.display())
+        })?;
+        let disk = DiskManagerBuilder::default()
+            .with_mode(DiskManagerMode::Directories(vec![scratch.to_path_buf()]));
+        let pool = TrackConsumersPool::new(FairSpillPool::new(memory_bytes), CONSUMERS_NAMED);
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(pool))
+            .with_disk_manager_builder(disk)
+            .build_arc()
+            .context(Kind::Defect, || "set the engine up")?;
+        let config = SessionConfig::new()
+            .with_target_partitions(threads)
+            .with_create_default_catalog_and_schema(true)
+            .with_default_catalog_and_schema("rapport", "public")
+            .set_bool("datafusion.sql_parser.collect_spans", true)
+            .set_bool("datafusion.execution.parquet.pushdown_filters", true)
+            .set_str("datafusion.execution.time_zone", "+00:00");
+        let mut builder = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_default_features();
+        let functions = builder.scalar_functions().get_or_insert_default();
+        functions.extend(functions::all());
+        functions.push(Arc::new(ScalarUDF::from(OpenRunDate::default())));
+        Ok(Engine { base: builder.build() })
+    }
+
+    /// Lets queries read the objects of `lake`.
+    pub fn attach(&self, lake: &Lake) -> Result<()> {
+        let url = Url::parse(WAREHOUSE_URL).context(Kind::Defect, || "name the warehouse")?;
+        let _ = self.base.runtime_env().register_object_store(&url, lake.store());
+        Ok(())
+    }
+
+    /// A session that knows `tables` and nothing else.
+    pub fn session(
+        &self,
+        tables: impl IntoIterator<Item = (TableName, Arc<dyn TableProvider>)>,
+    ) -> Result<SessionContext> {
+        let catalog = MemoryCatalogProvider::new();
+        let register = |schema: &str, table: String, provider| -> DataFusionResult<()> {
+            let schema_provider = match catalog.schema(schema) {
+                Some(found) => found,
+                None => {
+                    let made: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
+                    catalog.register_schema(schema, Arc::clone(&made))?;
+                    made
+                }
+            };
+            schema_provider.register_table(table, provider).map(|_| ())
+        };
+        catalog
+            .register_schema("public", Arc::new(MemorySchemaProvider::new()))
+            .context(Kind::Defect, || "set a session up")?;
+        for (name, provider) in tables {
+            register(&name.zone, name.table.clone(), provider)
+                .context(Kind::Defect, || format!("register table {name}"))?;
+        }
+        let context = SessionContext::new_with_state(self.base.clone());
+        // The state is shared by clones, the list of catalogs too: each session gets its own.
+        let list = datafusion::catalog::MemoryCatalogProviderList::new();
+        datafusion::catalog::CatalogProviderList::register_catalog(
+            &list,
+            "rapport".to_string(),
+            Arc::new(catalog),
+        );
+        context.register_catalog_list(Arc::new(list));
+        Ok(context)
+    }
+
+    /// What all sessions share at run time.
+    pub fn runtime(&self) -> &Arc<RuntimeEnv> {
+        self.base.runtime_env()
+    }
+}
+
+/// The kind of failure that a query's error is.
+pub fn kind_of(error: &DataFusionError) -> Kind {
+    match error.find_root() {
+        DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => Kind::Storage,
+        // Too little memory even after spilling, or a value that a cast cannot take: for the
+        // person who owns the settings and the SQL, not for us.
+        DataFusionError::ResourcesExhausted(_) => Kind::Usage,
+        DataFusionError::ArrowError(..)
+        | DataFusionError::Execution(_)
+        | DataFusionError::Plan(_)
+        | DataFusionError::SQL(..)
+        | DataFusionError::SchemaError(..) => Kind::Usage,
+        _ => Kind::Defect,
+    }
+}
+
+/// A query's error as ours, with what was being done.
+pub fn query_error(what: impl Into<String>) -> impl FnOnce(DataFusionError) -> Error {
+    let what = what.into();
+    move |error| {
+        let kind = kind_of(&error);
+        Error::new(kind, what).because(error.strip_backtrace())
+    }
+}
+
+/// `$run_date` while it is open: a query that is only looked at keeps it symbolic, so that the
+/// partitions it asks for can be told for every day from one look.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct OpenRunDate {
+    signature: Signature,
+}
+
+impl Default for OpenRunDate {
+    fn default() -> Self {
+        OpenRunDate { signature: Signature::exact(vec![], Volatility::Immutable) }
+    }
+}
+
+impl ScalarUDFImpl for OpenRunDate {
+    fn name(&self) -> &str {
+        OPEN_RUN_DATE
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> DataFusionResult<DataType> {
+        Ok(DataType::Date32)
+    }
+
+    fn invoke_with_args(&self, _arguments: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
+        Err(DataFusionError::Internal("an open run date has no value".to_string()))
+    }
+}

@@ -71,7 +71,11 @@ impl Caster {
                 let (minimum, maximum) = match (column.minimum, column.maximum) {
                     (None, None) => (f64::NEG_INFINITY, f64::INFINITY),
                     (least, most) => (
-                        if let Some(Bound::Double(least)) = least { least } else { f64::NEG_INFINITY },
+                        if let Some(Bound::Double(least)) = least {
+                            least
+                        } else {
+                            f64::NEG_INFINITY
+                        },
                         if let Some(Bound::Double(most)) = most { most } else { f64::INFINITY },
                     ),
                 };
@@ -82,13 +86,20 @@ impl Caster {
                         numbers::plain(as_text(text), number, &mut scratch)?;
                         numbers::double(&scratch)?
                     };
-                    if value < minimum || value > maximum { Err(Code::OutOfRange) } else { Ok(value) }
+                    if value < minimum || value > maximum {
+                        Err(Code::OutOfRange)
+                    } else {
+                        Ok(value)
+                    }
                 });
                 Arc::new(Float64Array::new(values, nulls))
             }
             ColumnType::Decimal { precision, scale } => {
-                let minimum =
-                    if let Some(Bound::Decimal(least)) = column.minimum { least } else { i128::MIN };
+                let minimum = if let Some(Bound::Decimal(least)) = column.minimum {
+                    least
+                } else {
+                    i128::MIN
+                };
                 let maximum =
                     if let Some(Bound::Decimal(most)) = column.maximum { most } else { i128::MAX };
                 let (values, nulls) = cast.values(|text| {
@@ -401,11 +412,11 @@ mod tests {
             cast("type: string, null_tokens: [N/A, none]", &["N/A", "", " none "]),
             ["-", "", "-"]
         );
+        assert_eq!(cast("type: string, required: true", &["a", ""]), ["a", "missing_required"]);
         assert_eq!(
-            cast("type: string, required: true", &["a", ""]),
-            ["a", "missing_required"]
+            cast("type: string, allowed: [a, b]", &["a", "c", ""]),
+            ["a", "not_allowed", "-"]
         );
-        assert_eq!(cast("type: string, allowed: [a, b]", &["a", "c", ""]), ["a", "not_allowed", "-"]);
         assert_eq!(cast("type: string, pattern: 'a|ab'", &["ab", "abc"]), ["ab", "pattern"]);
         assert_eq!(
             cast("type: string, drop_zero_fraction: true", &["17850.0", "1.50", "x.0", "-3.00"]),
@@ -416,16 +427,25 @@ mod tests {
             ["1", "out_of_range", "1", "not_whole", "not_a_number"]
         );
         assert_eq!(cast("type: integer, allowed: [1, 2]", &["01", "3"]), ["1", "not_allowed"]);
-        assert_eq!(cast("type: double", &["1.5", "nan", "1e400"]), ["1.5", "not_a_number", "too_large"]);
         assert_eq!(
-            cast("type: 'decimal(6,2)', decimal_mark: ',', thousands_mark: '.'", &["1.234,5", "1.5"]),
+            cast("type: double", &["1.5", "nan", "1e400"]),
+            ["1.5", "not_a_number", "too_large"]
+        );
+        assert_eq!(
+            cast(
+                "type: 'decimal(6,2)', decimal_mark: ',', thousands_mark: '.'",
+                &["1.234,5", "1.5"]
+            ),
             ["1234.50", "not_a_number"]
         );
         assert_eq!(
             cast("type: 'decimal(6,2)', range: {max: 10.5}", &["10.50", "10.51", "1.234"]),
             ["10.50", "out_of_range", "too_precise"]
         );
-        assert_eq!(cast("type: boolean", &["TRUE", "0", "maybe"]), ["true", "false", "not_a_boolean"]);
+        assert_eq!(
+            cast("type: boolean", &["TRUE", "0", "maybe"]),
+            ["true", "false", "not_a_boolean"]
+        );
         assert_eq!(
             cast("type: boolean, true_values: [Ja], false_values: [Nein]", &["JA", "true"]),
             ["true", "not_a_boolean"]

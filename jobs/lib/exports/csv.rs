@@ -333,7 +333,8 @@ fn take_out_bad_bytes(grid: &mut Grid, line_end: u8) {
         match fault_of_bytes(record) {
             None => {
                 rows.push(*row);
-                spans.extend_from_slice(&grid.spans[index * grid.stride..(index + 1) * grid.stride]);
+                spans
+                    .extend_from_slice(&grid.spans[index * grid.stride..(index + 1) * grid.stride]);
             }
             Some(code) => {
                 let line = lines.at(&grid.text, row.start as usize);
@@ -486,9 +487,8 @@ mod tests {
 
     /// The same cut by another's code.
     fn by_csv_core(text: &[u8]) -> Vec<Vec<Vec<u8>>> {
-        let mut reader = csv_core::ReaderBuilder::new()
-            .terminator(csv_core::Terminator::Any(b'\n'))
-            .build();
+        let mut reader =
+            csv_core::ReaderBuilder::new().terminator(csv_core::Terminator::Any(b'\n')).build();
         let (mut input, mut records, mut record) = (text, Vec::new(), Vec::new());
         let mut field = Vec::new();
         loop {

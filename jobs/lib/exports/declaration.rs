@@ -268,7 +268,8 @@ pub(super) fn parse(name: &str, file: &str, text: &str) -> Result<Source> {
             if choice.value == UnknownColumns::Widen
                 && (matches!(format, Format::Json | Format::Ndjson) || !csv.header) =>
         {
-            let what = "`widen` needs a header to know the columns before the first row: use `text`";
+            let what =
+                "`widen` needs a header to know the columns before the first row: use `text`";
             return Err(mistake(file, choice, what));
         }
         choice => choice.as_ref().map_or(UnknownColumns::Fail, |choice| choice.value),
@@ -459,10 +460,7 @@ fn check_names(file: &str, format: Format, columns: &[Spanned<ColumnYaml>]) -> R
         let from = column.value.from.as_ref().unwrap_or(name);
         for header in std::iter::once(from).chain(&column.value.aliases) {
             if let Some(other) = headers.insert(header.value.as_str(), text) {
-                let what = format!(
-                    "`{}` is already the header of column `{other}`",
-                    header.value
-                );
+                let what = format!("`{}` is already the header of column `{other}`", header.value);
                 return Err(mistake(file, header, what));
             }
         }
@@ -497,10 +495,7 @@ fn check_column(
     macro_rules! only_for {
         ($key:ident, $fits:expr, $types:literal) => {
             if let Some(place) = &yaml.$key {
-                only(
-                    $fits,
-                    stray(&|what| mistake(file, place, what), stringify!($key), $types),
-                )?;
+                only($fits, stray(&|what| mistake(file, place, what), stringify!($key), $types))?;
             }
         };
     }
@@ -546,13 +541,17 @@ fn check_column(
                 .and_then(|_| Regex::new(&format!(r"\A(?:{})\z", pattern.value)))
                 .map_err(|error| {
                     let text = error.to_string();
-                    let what = text.lines().last().unwrap_or("it does not parse").trim().to_string();
+                    let what =
+                        text.lines().last().unwrap_or("it does not parse").trim().to_string();
                     mistake(file, pattern, format!("bad regular expression: {what}"))
                 })
         })
         .transpose()?;
     if let (Some(place), false) = (&yaml.pattern, is_text) {
-        let what = format!("`pattern` is for strings, and `{}` is {}", yaml.name.value, yaml.data_type.value);
+        let what = format!(
+            "`pattern` is for strings, and `{}` is {}",
+            yaml.name.value, yaml.data_type.value
+        );
         return Err(mistake(file, place, what));
     }
     let formats = match &yaml.formats {
@@ -574,7 +573,8 @@ fn check_column(
             let bound = |limit: &Option<Spanned<String>>| {
                 let parsed = limit.as_ref().map(|limit| {
                     bound(&limit.value, data_type, zone).ok_or_else(|| {
-                        let what = format!("`{}` is not of type {}", limit.value, yaml.data_type.value);
+                        let what =
+                            format!("`{}` is not of type {}", limit.value, yaml.data_type.value);
                         mistake(file, limit, what)
                     })
                 });
@@ -585,7 +585,11 @@ fn check_column(
                 return Err(mistake(file, range, "`range` has neither `min` nor `max`"));
             }
             if minimum.zip(maximum).is_some_and(|(least, most)| most.is_below(&least)) {
-                return Err(mistake(file, range, "`min` is above `max`, so no value would be left"));
+                return Err(mistake(
+                    file,
+                    range,
+                    "`min` is above `max`, so no value would be left",
+                ));
             }
             (minimum, maximum)
         }
@@ -628,9 +632,10 @@ fn check_marks(file: &str, yaml: &ColumnYaml, number: &NumberFormat) -> Result<(
         return Err(mistake(file, place, what));
     }
     if let Some(signs) = &yaml.currency_signs
-        && let Some(sign) = signs.value.iter().find(|sign| {
-            sign.trim().is_empty() || sign.contains(|one: char| one.is_ascii_digit())
-        })
+        && let Some(sign) = signs
+            .value
+            .iter()
+            .find(|sign| sign.trim().is_empty() || sign.contains(|one: char| one.is_ascii_digit()))
     {
         return Err(mistake(file, signs, format!("`{sign}` cannot be a currency sign")));
     }
@@ -825,7 +830,11 @@ mod tests {
         fails(&format!("{PLAIN}{twice}"), "5:", "declared twice");
         let both = "columns: [{name: a, type: string}, {name: b, from: a, type: string}]\n";
         fails(&format!("{PLAIN}{both}"), "5:", "already the header");
-        fails(&PLAIN.replace("{dt}", "{day}").replace("events\n", &format!("events\n{a}")), "2:", "placeholder");
+        fails(
+            &PLAIN.replace("{dt}", "{day}").replace("events\n", &format!("events\n{a}")),
+            "2:",
+            "placeholder",
+        );
     }
 
     #[test]
@@ -844,7 +853,10 @@ mod tests {
         column_fails("type: string, decimal_mark: ','", "numbers");
         column_fails("type: double, decimal_mark: ',', thousands_mark: ','", "both");
         column_fails("type: double, currency_signs: ['1']", "currency sign");
-        column_fails("type: boolean, true_values: [x], false_values: [X]", "true value and a false");
+        column_fails(
+            "type: boolean, true_values: [x], false_values: [X]",
+            "true value and a false",
+        );
         column_fails("type: boolean, true_values: [x]", "together");
         column_fails("type: double, allowed: [a]", "strings and integers");
         column_fails("type: integer, allowed: [a]", "not an integer");

@@ -47,10 +47,9 @@ impl Layout {
         let mut exact: HashMap<&str, usize> = HashMap::new();
         for (place, name) in header.iter().enumerate() {
             if !name.is_empty() && exact.insert(name, place).is_some() {
-                return Err(source.broken(
-                    file,
-                    format!("its header names column `{}` twice", shown(name)),
-                ));
+                return Err(
+                    source.broken(file, format!("its header names column `{}` twice", shown(name)))
+                );
             }
         }
         let mut owners: HashMap<usize, &str> = HashMap::new();
@@ -104,7 +103,8 @@ impl Layout {
         if source.unknown_columns == UnknownColumns::Fail && !extras.is_empty() {
             let known = missing.iter().map(|column| column.from.as_str());
             let hint = did_you_mean(&extras[0].0, known);
-            let names: Vec<_> = extras.iter().map(|(name, _)| format!("`{}`", shown(name))).collect();
+            let names: Vec<_> =
+                extras.iter().map(|(name, _)| format!("`{}`", shown(name))).collect();
             let what = format!("its header has undeclared columns {}{hint}", names.join(", "));
             return Err(source.broken(file, what));
         }
@@ -151,9 +151,10 @@ fn find(
                 );
                 return Err(source.broken(file, what));
             }
-            let is_anothers = source.columns.iter().any(|other| {
-                other.name != column.name && other.from.trim() == *first
-            });
+            let is_anothers = source
+                .columns
+                .iter()
+                .any(|other| other.name != column.name && other.from.trim() == *first);
             if !is_anothers {
                 return Ok(Some(place));
             }
@@ -224,11 +225,16 @@ mod tests {
         assert_eq!(places(&["Order No", "price"]), Ok(vec![Some(0), Some(1)]));
         assert_eq!(places(&["PRICE", "order_no"]), Ok(vec![Some(1), Some(0)]));
         assert_eq!(places(&[" Order No ", "unit_price"]), Ok(vec![Some(0), Some(1)]));
-        assert_eq!(places(&["Order No", "order_no", "price"]).unwrap_err().contains("undeclared"), true);
+        assert_eq!(
+            places(&["Order No", "order_no", "price"]).unwrap_err().contains("undeclared"),
+            true
+        );
         assert!(places(&["order-no", "order_no", "price"]).unwrap_err().contains("both fit"));
         assert!(places(&["Order No", "price", "price"]).unwrap_err().contains("twice"));
         assert!(places(&["Order No"]).unwrap_err().contains("lacks `price`"));
-        assert!(places(&["Order No", "price", "x"]).unwrap_err().contains("undeclared columns `x`"));
+        assert!(
+            places(&["Order No", "price", "x"]).unwrap_err().contains("undeclared columns `x`")
+        );
     }
 
     #[test]

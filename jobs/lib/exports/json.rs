@@ -63,9 +63,11 @@ impl Paths {
         let mut at = 0;
         for step in steps {
             let known = match step {
-                Step::Key(key) => {
-                    self.nodes[at].keys.iter().find(|(known, _)| known == key).map(|(_, node)| *node)
-                }
+                Step::Key(key) => self.nodes[at]
+                    .keys
+                    .iter()
+                    .find(|(known, _)| known == key)
+                    .map(|(_, node)| *node),
                 Step::Element(index) => self.nodes[at]
                     .elements
                     .iter()
@@ -320,7 +322,13 @@ impl Cutter<'_> {
         }
     }
 
-    fn object(&mut self, at: usize, end: usize, node: Option<usize>, depth: usize) -> Option<usize> {
+    fn object(
+        &mut self,
+        at: usize,
+        end: usize,
+        node: Option<usize>,
+        depth: usize,
+    ) -> Option<usize> {
         let mut at = self.space(at + 1, end);
         if self.bytes.get(at..end)?.first() == Some(&b'}') {
             return Some(at + 1);
@@ -574,7 +582,8 @@ mod tests {
 
     #[test]
     fn an_array_explodes_into_rows() {
-        let paths = paths("json: {explode: order.lines}", &["id", "order.lines.sku", "order.at"], "ignore");
+        let paths =
+            paths("json: {explode: order.lines}", &["id", "order.lines.sku", "order.at"], "ignore");
         let text = "{\"id\": 1, \"order\": {\"lines\": [{\"sku\": \"a\"}, {\"sku\": \"b\"}], \"at\": 9}}\n\
                     {\"id\": 2, \"order\": {\"lines\": []}}\n{\"id\": 3}\n";
         assert_eq!(
@@ -588,8 +597,16 @@ mod tests {
     #[test]
     fn what_is_no_record_is_quarantined_with_its_line() {
         let paths = paths("", &["a"], "ignore");
-        let lines =
-            ["{\"a\": 1}", "{\"a\": }", "[1]", "{\"a\": 1", "{\"a\": 01}", "{'a': 1}", "\"x\"", "{\"a\": 1} x"];
+        let lines = [
+            "{\"a\": 1}",
+            "{\"a\": }",
+            "[1]",
+            "{\"a\": 1",
+            "{\"a\": 01}",
+            "{'a': 1}",
+            "\"x\"",
+            "{\"a\": 1} x",
+        ];
         let (grid, _) = cut(lines.join("\n").into_bytes(), &Records::Lines, &paths);
         let bad: Vec<_> = grid.bad.iter().map(|row| (row.line.unwrap(), row.codes[0])).collect();
         assert_eq!(

@@ -19,7 +19,9 @@ impl JsonPath {
     /// Reads a path. Errors: what is wrong with it, for people.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let wrong = || {
-            format!("`{text}` is no JSON path: expected such as `customer.address.city` or `items[0].sku`")
+            format!(
+                "`{text}` is no JSON path: expected such as `customer.address.city` or `items[0].sku`"
+            )
         };
         let mut steps = Vec::new();
         let mut rest = text;
@@ -61,7 +63,10 @@ mod tests {
         let steps = |text: &str| JsonPath::parse(text).map(|path| path.steps);
         assert_eq!(steps("a"), Ok(vec![key("a")]));
         assert_eq!(steps("a.b c.d"), Ok(vec![key("a"), key("b c"), key("d")]));
-        assert_eq!(steps("a[2][0].b"), Ok(vec![key("a"), Step::Element(2), Step::Element(0), key("b")]));
+        assert_eq!(
+            steps("a[2][0].b"),
+            Ok(vec![key("a"), Step::Element(2), Step::Element(0), key("b")])
+        );
         assert_eq!(steps("\"a.b\".c"), Ok(vec![key("a.b"), key("c")]));
         for wrong in ["", ".a", "a.", "a..b", "a[", "a[x]", "a]", "a[0]b", "\"a", "[0]"] {
             assert!(JsonPath::parse(wrong).is_err(), "{wrong}");

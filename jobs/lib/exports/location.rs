@@ -86,7 +86,8 @@ impl Location {
         self.parts.iter().any(|part| matches!(part, Part::Day(_)))
     }
 
-    fn filled(&self, day: Day) -> String {
+    /// The path for `day`, with its globs.
+    pub fn filled(&self, day: Day) -> String {
         let parts = self.parts.iter().map(|part| match part {
             Part::Text(text) => text.clone(),
             Part::Day(format) => day.date().format(format).to_string(),

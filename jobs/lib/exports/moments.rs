@@ -232,8 +232,12 @@ pub(super) fn date(text: &[u8], formats: &[MomentFormat]) -> Result<i32, Code> {
     }
     for format in formats {
         let days = match &format.kind {
-            Kind::EpochSeconds => scaled(text, 6).ok().map(|micros| micros.div_euclid(MICROS * DAY_SECONDS)),
-            Kind::EpochMillis => scaled(text, 3).ok().map(|micros| micros.div_euclid(MICROS * DAY_SECONDS)),
+            Kind::EpochSeconds => {
+                scaled(text, 6).ok().map(|micros| micros.div_euclid(MICROS * DAY_SECONDS))
+            }
+            Kind::EpochMillis => {
+                scaled(text, 3).ok().map(|micros| micros.div_euclid(MICROS * DAY_SECONDS))
+            }
             Kind::ExcelSerial => {
                 excel_micros(text).ok().map(|micros| micros.div_euclid(MICROS * DAY_SECONDS))
             }
@@ -280,7 +284,8 @@ fn scaled(text: &[u8], places: u8) -> Result<i64, Code> {
     if !text.get(end..).unwrap_or_default().iter().all(u8::is_ascii_digit) {
         return Err(Code::NotATimestamp);
     }
-    let value = super::numbers::decimal(&text[..end], 20, places).map_err(|_| Code::NotATimestamp)?;
+    let value =
+        super::numbers::decimal(&text[..end], 20, places).map_err(|_| Code::NotATimestamp)?;
     micros_in_range(i64::try_from(value).map_err(|_| Code::NotATimestamp)?)
 }
 
@@ -449,7 +454,10 @@ fn by_fields(text: &[u8], fields: &[Field]) -> Option<(i64, i64)> {
 /// Microseconds since 1970-01-01 of a local date and time, for tests and Parquet.
 #[cfg(test)]
 fn micros(text: &str) -> i64 {
-    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").unwrap().and_utc().timestamp_micros()
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f")
+        .unwrap()
+        .and_utc()
+        .timestamp_micros()
 }
 
 #[cfg(test)]
@@ -478,9 +486,18 @@ mod tests {
             assert_eq!(clock.timestamp(text.as_bytes(), &[]), Ok(micros(expected)), "{text}");
         }
         for text in [
-            "", "2010-13-01", "2010-02-29 00:00", "2010-12-01 24:00", "2010-12-01 8:26",
-            "2010-12-01X08:26", "2010-12-01 08:26:05.", "2010-12-01 08:26:05 ", "0000-01-01",
-            "2010-12-01T08:26:05+1", "2010-12-01 08:26 CET", "10-12-01",
+            "",
+            "2010-13-01",
+            "2010-02-29 00:00",
+            "2010-12-01 24:00",
+            "2010-12-01 8:26",
+            "2010-12-01X08:26",
+            "2010-12-01 08:26:05.",
+            "2010-12-01 08:26:05 ",
+            "0000-01-01",
+            "2010-12-01T08:26:05+1",
+            "2010-12-01 08:26 CET",
+            "10-12-01",
         ] {
             assert_eq!(clock.timestamp(text.as_bytes(), &[]), Err(Code::NotATimestamp), "{text}");
         }

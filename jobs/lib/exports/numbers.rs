@@ -268,7 +268,8 @@ pub(super) fn plain(text: &str, format: &NumberFormat, plain: &mut Vec<u8>) -> R
 
 fn without_currency<'a>(text: &'a str, signs: &[String]) -> &'a str {
     for sign in signs {
-        let stripped = text.strip_prefix(sign.as_str()).or_else(|| text.strip_suffix(sign.as_str()));
+        let stripped =
+            text.strip_prefix(sign.as_str()).or_else(|| text.strip_suffix(sign.as_str()));
         if let Some(stripped) = stripped {
             return stripped.trim();
         }

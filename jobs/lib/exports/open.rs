@@ -86,7 +86,8 @@ impl Read for RawFile {
 }
 
 fn storage_error(file: &ExportFile, error: object_store::Error) -> Error {
-    Error::new(Kind::Storage, format!("read `{}` from the landing zone", file.location)).because(error)
+    Error::new(Kind::Storage, format!("read `{}` from the landing zone", file.location))
+        .because(error)
 }
 
 /// What the store streams, for code that blocks.
@@ -134,7 +135,8 @@ pub(super) fn decompressed(
 ) -> Result<Box<dyn Read + Send>> {
     let meter = raw.meter();
     let mut raw = BufReader::with_capacity(READ_BYTES, raw);
-    let first = first_bytes(&mut raw, 16).map_err(|error| read_error(source, name, &meter, error))?;
+    let first =
+        first_bytes(&mut raw, 16).map_err(|error| read_error(source, name, &meter, error))?;
     let found = by_magic(&first);
     let compression = match source.compression {
         Compression::Auto => {

@@ -261,11 +261,22 @@ struct Task {
 /// What the sequencer is told, in order.
 enum Step {
     /// A file begins; all its rows are repetitions where another of the day has the same bytes.
-    Begin { index: usize, same_as: Option<usize> },
+    Begin {
+        index: usize,
+        same_as: Option<usize>,
+    },
     Part(Receiver<Result<Parsed>>),
-    End { byte_count: u64, content_hash: ContentHash },
+    End {
+        byte_count: u64,
+        content_hash: ContentHash,
+    },
     /// A file of an earlier day again.
-    Replay { index: usize, byte_count: u64, content_hash: ContentHash, of: String },
+    Replay {
+        index: usize,
+        byte_count: u64,
+        content_hash: ContentHash,
+        of: String,
+    },
     Failed(Error),
 }
 
@@ -349,11 +360,7 @@ impl Feeder<'_> {
         self.tasks.send(task).map_err(|_| Abandoned)
     }
 
-    fn file(
-        &self,
-        index: usize,
-        hashes: &mut HashMap<usize, ContentHash>,
-    ) -> Result<(), Stop> {
+    fn file(&self, index: usize, hashes: &mut HashMap<usize, ContentHash>) -> Result<(), Stop> {
         let input = self.input;
         let file = &input.files[index];
         let mut own_hash = None;
@@ -418,8 +425,8 @@ impl Feeder<'_> {
         let dialect = Dialect { csv: source.csv.clone(), line_end: b'\n' };
         let file = Arc::new(OpenFile { layout, dialect });
         for batch in rows {
-            let batch =
-                batch.map_err(|error| broken(format!("its Parquet data cannot be read: {error}")))?;
+            let batch = batch
+                .map_err(|error| broken(format!("its Parquet data cannot be read: {error}")))?;
             self.task(Work::Batch(batch), &file)?;
         }
         Ok(())
@@ -469,12 +476,7 @@ struct OpenedText {
 /// The longest header there may be, in bytes.
 const MAXIMUM_HEADER_BYTES: usize = 1024 * 1024;
 
-fn open_text(
-    source: &Source,
-    name: &str,
-    raw: RawFile,
-    widened: &[String],
-) -> Result<OpenedText> {
+fn open_text(source: &Source, name: &str, raw: RawFile, widened: &[String]) -> Result<OpenedText> {
     let meter = raw.meter();
     let failed = |error| open::read_error(source, name, &meter, error);
     let content = open::decompressed(source, name, raw)?;
@@ -784,7 +786,12 @@ impl Sequencer {
                 let repeated = keep.iter().filter(|keep| !**keep).count() as u64;
                 if self.input.source().duplicates == Duplicates::Drop {
                     duplicates = repeated;
-                    keep_where(&keep, &mut parsed.columns, &mut parsed.numbers, &mut parsed.hashes)?;
+                    keep_where(
+                        &keep,
+                        &mut parsed.columns,
+                        &mut parsed.numbers,
+                        &mut parsed.hashes,
+                    )?;
                 } else {
                     self.counts.duplicates_kept += repeated;
                 }
@@ -847,9 +854,10 @@ impl Sequencer {
 
     fn batch(&mut self, name: &str, base: u64, parsed: &Parsed) -> Result<RecordBatch> {
         let row_count = parsed.numbers.len();
-        let numbers = parsed.numbers.iter().map(|number| {
-            i64::try_from(base + u64::from(*number) + 1).unwrap_or(i64::MAX)
-        });
+        let numbers = parsed
+            .numbers
+            .iter()
+            .map(|number| i64::try_from(base + u64::from(*number) + 1).unwrap_or(i64::MAX));
         let names = match &self.names {
             Some(names) if names.len() >= row_count => names.slice(0, row_count),
             _ => {

@@ -368,8 +368,10 @@ impl Source {
 
     /// The raw table's columns when a file's unknown columns `widened` join them.
     pub(super) fn schema_with(&self, widened: &[String]) -> SchemaRef {
-        let declared =
-            self.columns.iter().map(|column| Field::new(&column.name, column.data_type.arrow(), true));
+        let declared = self
+            .columns
+            .iter()
+            .map(|column| Field::new(&column.name, column.data_type.arrow(), true));
         let widened = widened.iter().map(|name| Field::new(name, DataType::Utf8, true));
         let mut fields: Vec<Field> = declared.chain(widened).collect();
         if self.unknown_columns == UnknownColumns::Text {
@@ -385,8 +387,7 @@ impl Source {
     ///
     /// `business_zone` counts where an instant without a zone would be read in it.
     pub fn definition_hash(&self, business_zone: Tz) -> ContentHash {
-        let is_timed =
-            self.columns.iter().any(|column| column.data_type == ColumnType::Timestamp);
+        let is_timed = self.columns.iter().any(|column| column.data_type == ColumnType::Timestamp);
         let zone = self.time_zone.unwrap_or(business_zone);
         let zone = is_timed.then(|| zone.name());
         ContentHash::of_json(&(self.fingerprint, zone))
@@ -394,6 +395,9 @@ impl Source {
 
     /// An error about a file of this source that broke the contract.
     pub(super) fn broken(&self, file: &str, what: impl std::fmt::Display) -> Error {
-        Error::new(Kind::ExportBroken, format!("read export `{file}` of source `{}`: {what}", self.name))
+        Error::new(
+            Kind::ExportBroken,
+            format!("read export `{file}` of source `{}`: {what}", self.name),
+        )
     }
 }

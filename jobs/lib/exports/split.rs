@@ -68,7 +68,8 @@ impl<R: Read> Splitter<R> {
     /// The next piece; none at the end.
     pub fn next(&mut self) -> Result<Option<Piece>, SplitError> {
         while !self.is_at_end && (self.boundary == 0 || self.buffer.len() < self.piece_bytes) {
-            let wanted = self.piece_bytes.saturating_sub(self.buffer.len()).max(self.piece_bytes / 2 + 1);
+            let wanted =
+                self.piece_bytes.saturating_sub(self.buffer.len()).max(self.piece_bytes / 2 + 1);
             self.buffer.reserve(wanted);
             let limit = u64::try_from(wanted).unwrap_or(u64::MAX);
             let count = self.reader.by_ref().take(limit).read_to_end(&mut self.buffer)?;
@@ -112,9 +113,9 @@ impl<R: Read> Splitter<R> {
         let limit = MAXIMUM_RECORD_BYTES / 1024 / 1024;
         let line = self.line_of(self.scanner.open_quote().unwrap_or(self.boundary));
         SplitError::Broken(match self.scanner.open_quote() {
-            Some(_) => format!(
-                "the quote that opens on line {line} is not closed within {limit} MiB"
-            ),
+            Some(_) => {
+                format!("the quote that opens on line {line} is not closed within {limit} MiB")
+            }
             None => format!("the record on line {line} is longer than {limit} MiB"),
         })
     }
@@ -160,7 +161,14 @@ impl Scanner {
     /// Records of a dialect.
     pub fn records(dialect: &Dialect) -> Self {
         let CsvDialect { delimiter, quote, escape, comment, .. } = dialect.csv;
-        Scanner { line_end: dialect.line_end, quote, delimiter, escape, comment, ..Scanner::lines() }
+        Scanner {
+            line_end: dialect.line_end,
+            quote,
+            delimiter,
+            escape,
+            comment,
+            ..Scanner::lines()
+        }
     }
 
     fn open_quote(&self) -> Option<usize> {
@@ -233,8 +241,8 @@ impl Scanner {
             if self.escaped_at == Some(at) {
                 continue;
             }
-            let is_comment = self.comment.is_some()
-                && buffer.get(self.record_start).copied() == self.comment;
+            let is_comment =
+                self.comment.is_some() && buffer.get(self.record_start).copied() == self.comment;
             if self.in_quotes {
                 if Some(byte) == self.quote {
                     self.in_quotes = false;
@@ -398,7 +406,8 @@ impl<R: Read> JsonSplitter<R> {
                     None => return Err(self.cut_short()),
                 };
                 self.white_space(None)?;
-                let is_it = serde_json::from_slice::<String>(&found).is_ok_and(|found| found == key);
+                let is_it =
+                    serde_json::from_slice::<String>(&found).is_ok_and(|found| found == key);
                 if is_it {
                     break;
                 }
@@ -576,7 +585,9 @@ impl<R: Read> JsonSplitter<R> {
     fn not_found(&self, depth: usize) -> SplitError {
         let what = match self.path.get(..=depth).unwrap_or(&self.path) {
             [] => "the JSON document is no array".to_string(),
-            keys if depth < self.path.len() => format!("the JSON document has no `{}`", keys.join(".")),
+            keys if depth < self.path.len() => {
+                format!("the JSON document has no `{}`", keys.join("."))
+            }
             keys => format!("`{}` of the JSON document is no array", keys.join(".")),
         };
         SplitError::Broken(format!("{what} (line {})", self.line))
@@ -647,11 +658,8 @@ mod tests {
     fn elements_of_documents() {
         let text = "{\"meta\": {\"n\": [1, 2]},\n \"data\": {\"items\": [\n{\"a\": \"]}\"},\n 5, \
                     [1]\n], \"more\": {\"x\": 1}}, \"z\": \"}\"}\n";
-        let expected = vec![
-            ("{\"a\": \"]}\"}".to_string(), 3),
-            ("5".to_string(), 4),
-            ("[1]".to_string(), 4),
-        ];
+        let expected =
+            vec![("{\"a\": \"]}\"}".to_string(), 3), ("5".to_string(), 4), ("[1]".to_string(), 4)];
         for size in 1..40 {
             assert_eq!(elements(text, &["data", "items"], size), Ok(expected.clone()));
         }

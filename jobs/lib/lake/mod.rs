@@ -1,3 +1,304 @@
-//! The lake: what is written to object storage, and how it becomes visible.
+//! The lake: object storage, and the only room that writes to it.
+//!
+//! Knows where things lie, how a partition is published so that a reader never sees half of one,
+//! who may publish it (leases) and what was published from what (the ledger). Does not know what
+//! a table means, nor how its rows are made.
+//!
+//! ```text
+//! <warehouse>/<zone>/<table>/dt=YYYY-MM-DD/data.parquet     what readers see: nothing else
+//! <warehouse>/_rapport/work/…      built, not yet published
+//! <warehouse>/_rapport/intents/…   published halfway: rolled forward by whoever comes next
+//! <warehouse>/_rapport/leases/…    who is building what
+//! <warehouse>/_rapport/ledger/…    what was published, when, from what, by which run
+//! <warehouse>/_rapport/runs/…      the runs and their results
+//! ```
 
+pub mod lease;
+pub mod ledger;
 pub mod parquet_sink;
+pub mod publish;
+pub mod runs;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::config::Location;
+use crate::dates::Day;
+use crate::errors::{Error, Kind, Result};
+
+/// The folder of a warehouse that is Rapport's own.
+const OWN: &str = "_rapport";
+
+/// A table's name: its zone and its own name, written `zone.table`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableName {
+    /// The layer of the warehouse: `raw`, `staging`, `identity`, `marts`, `metrics`, `quarantine`.
+    pub zone: String,
+    /// The name within the zone.
+    pub table: String,
+}
+
+impl TableName {
+    /// The name `zone.table`.
+    pub fn new(zone: impl Into<String>, table: impl Into<String>) -> Self {
+        TableName { zone: zone.into(), table: table.into() }
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.zone, self.table)
+    }
+}
+
+impl Serialize for TableName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for TableName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let (zone, table) = text.split_once('.').ok_or_else(|| {
+            serde::de::Error::custom(format!("`{text}` is not a table's name, expected zone.table"))
+        })?;
+        Ok(TableName::new(zone, table))
+    }
+}
+
+/// One partition of a table: the unit that is built and published.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Partition {
+    /// The table.
+    pub table: TableName,
+    /// The day.
+    pub dt: Day,
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} dt={}", self.table, self.dt)
+    }
+}
+
+/// An object store and the folder in it that is ours.
+#[derive(Debug, Clone)]
+pub struct Lake {
+    store: Arc<dyn ObjectStore>,
+    root: Path,
+    name: String,
+}
+
+impl Lake {
+    /// Opens the place for reading and writing; a local folder is made where it is missing.
+    ///
+    /// Errors: [`Kind::Usage`] where the location cannot be used at all, [`Kind::Storage`] where
+    /// it cannot be reached.
+    pub fn open(location: &Location) -> Result<Lake> {
+        if let Location::Folder(path) = location {
+            std::fs::create_dir_all(path).map_err(|error| {
+                Error::new(Kind::Usage, format!("create folder `{}`", path.display()))
+                    .because(error)
+            })?;
+        }
+        Lake::connect(location)
+    }
+
+    /// Opens the place for reading; a local folder that is missing is an empty place.
+    pub fn open_for_reading(location: &Location) -> Result<Lake> {
+        match location {
+            Location::Folder(path) if !path.exists() => Ok(Lake {
+                store: Arc::new(InMemory::new()),
+                root: Path::default(),
+                name: location.to_string(),
+            }),
+            _ => Lake::connect(location),
+        }
+    }
+
+    fn connect(location: &Location) -> Result<Lake> {
+        let name = location.to_string();
+        let unusable = |error: object_store::Error| {
+            Error::new(Kind::Usage, format!("open `{name}`")).because(error)
+        };
+        let (store, root): (Arc<dyn ObjectStore>, Path) = match location {
+            Location::Folder(path) => {
+                let store = object_store::local::LocalFileSystem::new_with_prefix(path)
+                    .map_err(unusable)?;
+                (Arc::new(store), Path::default())
+            }
+            Location::Url(url) => {
+                let (store, root) =
+                    object_store::parse_url_opts(url, storage_variables()).map_err(unusable)?;
+                (Arc::from(store), root)
+            }
+        };
+        Ok(Lake { store, root, name })
+    }
+
+    /// A lake over a store that is already open.
+    pub fn over(store: Arc<dyn ObjectStore>, name: &str) -> Lake {
+        Lake { store, root: Path::default(), name: name.to_string() }
+    }
+
+    /// The store itself, for readers of whole objects.
+    pub fn store(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.store)
+    }
+
+    /// The folder in the store that all keys start with.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The location as people write it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The key of `relative`, a `/`-separated path below the root.
+    pub fn key(&self, relative: &str) -> Path {
+        relative.split('/').filter(|part| !part.is_empty()).fold(self.root.clone(), Path::join)
+    }
+
+    /// The key of a partition's object, as readers see it.
+    pub fn partition_key(&self, partition: &Partition) -> Path {
+        let Partition { table, dt } = partition;
+        self.root
+            .clone()
+            .join(table.zone.as_str())
+            .join(table.table.as_str())
+            .join(format!("dt={dt}"))
+            .join("data.parquet")
+    }
+
+    /// The folder of a partition in one of our own areas (`work`, `leases`, `intents`).
+    fn own_key(&self, area: &str, partition: &Partition) -> Path {
+        self.key(OWN)
+            .join(area)
+            .join(partition.table.to_string())
+            .join(format!("dt={}", partition.dt))
+    }
+
+    /// Every published object below the zone folders, by partition: its size in bytes.
+    pub async fn inventory(&self, zones: &[&str]) -> Result<BTreeMap<Partition, u64>> {
+        let mut found = BTreeMap::new();
+        for zone in zones {
+            for object in self.list(&self.key(zone)).await? {
+                if let Some(partition) = self.parse_partition_key(&object.location) {
+                    found.insert(partition, object.size);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The size of a partition's object in bytes; none where there is none.
+    pub async fn object_size(&self, partition: &Partition) -> Result<Option<u64>> {
+        let key = self.partition_key(partition);
+        match self.store.head(&key).await {
+            Ok(object) => Ok(Some(object.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.trouble("look at", &key, error)),
+        }
+    }
+
+    fn parse_partition_key(&self, key: &Path) -> Option<Partition> {
+        let parts: Vec<_> = key.prefix_match(&self.root)?.collect();
+        let [zone, table, dt, file] = parts.as_slice() else { return None };
+        if file.as_ref() != "data.parquet" {
+            return None;
+        }
+        let dt = dt.as_ref().strip_prefix("dt=")?.parse().ok()?;
+        Some(Partition { table: TableName::new(zone.as_ref(), table.as_ref()), dt })
+    }
+
+    /// All objects below `prefix`, by key.
+    async fn list(&self, prefix: &Path) -> Result<Vec<ObjectMeta>> {
+        let listed: Result<Vec<_>, _> = self.store.list(Some(prefix)).try_collect().await;
+        let mut objects = listed.map_err(|error| self.trouble("list", prefix, error))?;
+        objects.sort_by(|left, right| left.location.cmp(&right.location));
+        Ok(objects)
+    }
+
+    /// The object's bytes; none where there is no such object.
+    async fn get(&self, key: &Path) -> Result<Option<Bytes>> {
+        let got = match self.store.get(key).await {
+            Ok(got) => got.bytes().await,
+            Err(error) => Err(error),
+        };
+        match got {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.trouble("read", key, error)),
+        }
+    }
+
+    async fn get_json<T: for<'de> Deserialize<'de>>(&self, key: &Path) -> Result<Option<T>> {
+        let Some(bytes) = self.get(key).await? else { return Ok(None) };
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+            Error::new(Kind::Storage, format!("read `{key}` of `{}`", self.name)).because(error)
+        })
+    }
+
+    /// Writes the object unless one is there already; tells whether it was written.
+    async fn create(&self, key: &Path, value: &impl Serialize) -> Result<bool> {
+        match self.put(key, value, PutMode::Create).await {
+            Ok(()) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(error) => Err(self.trouble("write", key, error)),
+        }
+    }
+
+    async fn overwrite(&self, key: &Path, value: &impl Serialize) -> Result<()> {
+        let put = self.put(key, value, PutMode::Overwrite).await;
+        put.map_err(|error| self.trouble("write", key, error))
+    }
+
+    async fn put(
+        &self,
+        key: &Path,
+        value: &impl Serialize,
+        mode: PutMode,
+    ) -> Result<(), object_store::Error> {
+        let bytes = serde_json::to_vec(value).map_err(|error| object_store::Error::Generic {
+            store: "rapport",
+            source: Box::new(error),
+        })?;
+        self.store.put_opts(key, PutPayload::from(bytes), mode.into()).await.map(|_| ())
+    }
+
+    /// Deletes the object; one that is gone already is fine.
+    async fn delete(&self, key: &Path) -> Result<()> {
+        match self.store.delete(key).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.trouble("delete", key, error)),
+        }
+    }
+
+    fn trouble(&self, verb: &str, key: &Path, error: object_store::Error) -> Error {
+        let kind = match error {
+            object_store::Error::PermissionDenied { .. }
+            | object_store::Error::Unauthenticated { .. }
+            | object_store::Error::NotImplemented { .. } => Kind::Usage,
+            _ => Kind::Storage,
+        };
+        Error::new(kind, format!("{verb} `{key}` of `{}`", self.name)).because(error)
+    }
+}
+
+/// The environment variables that object_store knows by its own names.
+fn storage_variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars().filter(|(name, _)| {
+        ["AWS_", "GOOGLE_", "AZURE_"].iter().any(|prefix| name.starts_with(prefix))
+    })
+}

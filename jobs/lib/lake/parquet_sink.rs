@@ -14,9 +14,9 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::concat;
 use arrow::datatypes::{FieldRef, SchemaRef};
 use bytes::Bytes;
+use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
-use object_store::{Attribute, Attributes, ObjectStore};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
@@ -90,11 +90,8 @@ impl ParquetSink {
     ) -> Result<Self> {
         let encoder = Encoder::new(&schema, sorted_by)
             .context(Kind::Defect, || format!("open a Parquet file for `{location}`"))?;
-        let attributes =
-            Attributes::from_iter([(Attribute::ContentType, "application/vnd.apache.parquet")]);
-        let upload = BufWriter::with_capacity(store, location.clone(), PART_BYTES)
-            .with_max_concurrency(4)
-            .with_attributes(attributes);
+        let upload =
+            BufWriter::with_capacity(store, location.clone(), PART_BYTES).with_max_concurrency(4);
         Ok(ParquetSink {
             location,
             schema,

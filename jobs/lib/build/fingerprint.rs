@@ -1,0 +1,333 @@
+//! What a partition is made of, and so whether the published one is still right.
+//!
+//! The fingerprint is the hash of everything that makes a partition: the model's queries, its
+//! contract, the parameters they name, the version of the engine's functions, the day, and the
+//! content hashes of the input partitions. Equal fingerprints, equal bytes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::config::Settings;
+use crate::dates::Day;
+use crate::engine::functions::FUNCTIONS_VERSION;
+use crate::errors::{Error, Kind, Result};
+use crate::hash::ContentHash;
+use crate::lake::ledger::{Entry, ExportInput, Input, Ledger};
+use crate::lake::{Partition, TableName};
+use crate::models::contract::schema_hash;
+use crate::models::reads::ModelReads;
+use crate::models::{Model, Recipe};
+
+/// Version of how tables are laid out in Parquet. Raise it when the same rows would be written as
+/// other bytes on purpose.
+const FORMAT_VERSION: u32 = 1;
+
+/// What is known of a target before it is built.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// The target.
+    pub partition: Partition,
+    /// Everything that would make it, by part.
+    pub parts: BTreeMap<String, ContentHash>,
+    /// The input partitions, in the versions that are published now.
+    pub inputs: Vec<Input>,
+    /// The export files (raw only).
+    pub exports: Vec<ExportInput>,
+    /// Whether what is published is right.
+    pub freshness: Freshness,
+}
+
+/// Whether what is published is right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Freshness {
+    /// Nothing to do.
+    Fresh,
+    /// It must be built, for these reasons.
+    Stale(Vec<Reason>),
+    /// It cannot be built yet: these inputs are missing.
+    Waiting(Vec<Partition>),
+}
+
+/// Why a partition is stale.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "reason", content = "what", rename_all = "snake_case")]
+pub enum Reason {
+    /// It was never built.
+    New,
+    /// The ledger knows it, the object is gone.
+    ObjectMissing,
+    /// The object is not the one that was published.
+    ObjectAltered,
+    /// The model's queries changed.
+    ModelChanged,
+    /// The contract changed.
+    ContractChanged,
+    /// A parameter that the model names changed.
+    ParametersChanged,
+    /// The engine's functions or the file layout changed.
+    EngineChanged,
+    /// The rules of the algorithm changed.
+    RulesChanged,
+    /// The source's declaration changed.
+    SourceChanged,
+    /// An input partition that was not read before.
+    InputNew(Partition),
+    /// An input partition with other content than was read.
+    InputChanged(Partition),
+    /// An input partition that is no longer there.
+    InputGone(Partition),
+    /// An input partition that will be rebuilt, perhaps with the same content.
+    InputStale(Partition),
+    /// An export file that was not read before.
+    ExportNew(String),
+    /// An export file with other content than was read.
+    ExportChanged(String),
+    /// An export file that is no longer there.
+    ExportGone(String),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::New => write!(formatter, "never built"),
+            Reason::ObjectMissing => write!(formatter, "its object is gone"),
+            Reason::ObjectAltered => write!(formatter, "its object was altered"),
+            Reason::ModelChanged => write!(formatter, "changed model"),
+            Reason::ContractChanged => write!(formatter, "changed contract"),
+            Reason::ParametersChanged => write!(formatter, "changed parameters"),
+            Reason::EngineChanged => write!(formatter, "changed engine"),
+            Reason::RulesChanged => write!(formatter, "changed rules"),
+            Reason::SourceChanged => write!(formatter, "changed source declaration"),
+            Reason::InputNew(partition) => write!(formatter, "new input {partition}"),
+            Reason::InputChanged(partition) => write!(formatter, "changed input {partition}"),
+            Reason::InputGone(partition) => write!(formatter, "input {partition} is gone"),
+            Reason::InputStale(partition) => write!(formatter, "stale input {partition}"),
+            Reason::ExportNew(file) => write!(formatter, "new export {file}"),
+            Reason::ExportChanged(file) => write!(formatter, "changed export {file}"),
+            Reason::ExportGone(file) => write!(formatter, "export {file} is gone"),
+        }
+    }
+}
+
+impl Evaluation {
+    /// The fingerprint.
+    pub fn fingerprint(&self) -> ContentHash {
+        ContentHash::of_json(&self.parts)
+    }
+
+    /// The reasons as one line.
+    pub fn reason(&self) -> String {
+        match &self.freshness {
+            Freshness::Fresh => "fresh".to_string(),
+            Freshness::Waiting(missing) => {
+                let first = missing.first().map(ToString::to_string).unwrap_or_default();
+                format!("waiting for {first}")
+            }
+            Freshness::Stale(reasons) => {
+                let mut text =
+                    reasons.iter().take(3).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                if reasons.len() > 3 {
+                    text.push_str(&format!(" and {} more", reasons.len() - 3));
+                }
+                text
+            }
+        }
+    }
+}
+
+/// Judges a table that queries make.
+pub(super) fn evaluate(
+    settings: &Settings,
+    ledger: &Ledger,
+    objects: &BTreeMap<Partition, u64>,
+    reads: &ModelReads,
+    model: &Model,
+    dt: Day,
+    planned: &BTreeSet<Partition>,
+) -> Result<Evaluation> {
+    let partition = Partition { table: model.name.clone(), dt };
+    let Chosen { inputs, missing, stale } =
+        choose_inputs(ledger, objects, reads, model, dt, planned)?;
+    let mut parts = parts_of(settings, model, dt);
+    parts.insert("inputs".to_string(), ContentHash::of_json(&inputs));
+    let freshness = if !missing.is_empty() {
+        Freshness::Waiting(missing)
+    } else {
+        let mut reasons: Vec<Reason> = stale.into_iter().map(Reason::InputStale).collect();
+        reasons.extend(object_reason(ledger, objects, &partition));
+        if let Some(entry) = ledger.current(&partition) {
+            reasons.extend(part_reasons(entry, &parts));
+            if entry.parts.get("inputs") != parts.get("inputs") {
+                reasons.extend(input_reasons(&entry.inputs, &inputs));
+            }
+        }
+        reasons.sort();
+        reasons.dedup();
+        if reasons.is_empty() { Freshness::Fresh } else { Freshness::Stale(reasons) }
+    };
+    Ok(Evaluation { partition, parts, inputs, exports: vec![], freshness })
+}
+
+/// Whether the object of a partition is missing or not what was published.
+pub(super) fn object_reason(
+    ledger: &Ledger,
+    objects: &BTreeMap<Partition, u64>,
+    partition: &Partition,
+) -> Option<Reason> {
+    match (ledger.current(partition), objects.get(partition)) {
+        (None, _) => Some(Reason::New),
+        (Some(_), None) => Some(Reason::ObjectMissing),
+        (Some(entry), Some(size)) if entry.byte_count != *size => Some(Reason::ObjectAltered),
+        _ => None,
+    }
+}
+
+/// Which parts other than the inputs are not what they were.
+pub(super) fn part_reasons(entry: &Entry, parts: &BTreeMap<String, ContentHash>) -> Vec<Reason> {
+    let named = [
+        ("model", Reason::ModelChanged),
+        ("contract", Reason::ContractChanged),
+        ("parameters", Reason::ParametersChanged),
+        ("engine", Reason::EngineChanged),
+        ("rules", Reason::RulesChanged),
+        ("source", Reason::SourceChanged),
+    ];
+    let changed = |name: &&str| entry.parts.get(*name) != parts.get(*name);
+    named.into_iter().filter(|(name, _)| changed(&name)).map(|(_, reason)| reason).collect()
+}
+
+fn input_reasons(before: &[Input], now: &[Input]) -> Vec<Reason> {
+    let index = |inputs: &[Input]| -> BTreeMap<Partition, ContentHash> {
+        inputs.iter().map(|input| (input.partition.clone(), input.content_hash)).collect()
+    };
+    let (before, now) = (index(before), index(now));
+    let mut reasons = vec![];
+    for (partition, hash) in &now {
+        match before.get(partition) {
+            None => reasons.push(Reason::InputNew(partition.clone())),
+            Some(old) if old != hash => reasons.push(Reason::InputChanged(partition.clone())),
+            Some(_) => {}
+        }
+    }
+    for partition in before.keys().filter(|partition| !now.contains_key(partition)) {
+        reasons.push(Reason::InputGone(partition.clone()));
+    }
+    reasons
+}
+
+/// Everything but the inputs that makes a partition, by part.
+fn parts_of(settings: &Settings, model: &Model, dt: Day) -> BTreeMap<String, ContentHash> {
+    let queries: Vec<(&str, &str)> = match &model.recipe {
+        Recipe::Export(_) => vec![],
+        Recipe::Query(query) => vec![("query", query.canonical.as_str())],
+        Recipe::Algorithm(algorithm) => algorithm
+            .inputs
+            .iter()
+            .map(|(name, query)| (name.as_str(), query.canonical.as_str()))
+            .collect(),
+    };
+    let named: BTreeSet<&String> =
+        model.queries().iter().flat_map(|query| &query.parameters).collect();
+    let parameters: BTreeMap<&String, String> = named
+        .into_iter()
+        .map(|name| {
+            let value = match name.as_str() {
+                "run_date" => dt.to_string(),
+                "time_zone" => settings.time_zone.name().to_string(),
+                name => settings.parameters.get(name).map(ToString::to_string).unwrap_or_default(),
+            };
+            (name, value)
+        })
+        .collect();
+    let mut parts = BTreeMap::from([
+        ("model".to_string(), ContentHash::of_json(&queries)),
+        ("parameters".to_string(), ContentHash::of_json(&parameters)),
+        ("engine".to_string(), engine_hash()),
+    ]);
+    if let Some(contract) = &model.contract {
+        parts.insert("contract".to_string(), contract.hash());
+    }
+    if let Recipe::Algorithm(algorithm) = &model.recipe {
+        parts.insert("rules".to_string(), algorithm.rules_hash);
+    }
+    parts
+}
+
+/// Hash of the versions of what the engine does and how it writes.
+pub(super) fn engine_hash() -> ContentHash {
+    ContentHash::of_json(&(FUNCTIONS_VERSION, FORMAT_VERSION))
+}
+
+struct Chosen {
+    inputs: Vec<Input>,
+    missing: Vec<Partition>,
+    stale: Vec<Partition>,
+}
+
+/// The partitions that `model` reads on `dt`: those published, those that should be and are not,
+/// and those that are about to be rebuilt.
+fn choose_inputs(
+    ledger: &Ledger,
+    objects: &BTreeMap<Partition, u64>,
+    reads: &ModelReads,
+    model: &Model,
+    dt: Day,
+    planned: &BTreeSet<Partition>,
+) -> Result<Chosen> {
+    let mut chosen = Chosen { inputs: vec![], missing: vec![], stale: vec![] };
+    let mut wanted: BTreeMap<TableName, BTreeSet<Day>> = BTreeMap::new();
+    for table in reads.tables() {
+        let published: BTreeSet<Day> =
+            ledger.partitions(table).map(|entry| entry.partition.dt).collect();
+        let coming = planned.iter().filter(|p| p.table == *table).map(|p| p.dt);
+        // A table's history starts with its first day: a day before that is not missing.
+        let first = published.iter().copied().chain(coming).chain([dt]).min().unwrap_or(dt);
+        let range = crate::dates::DayRange::new(first, dt.plus(1));
+        let candidates: Vec<Day> = range.into_iter().flat_map(|range| range.days()).collect();
+        let days = reads.days(table, dt, &candidates)?;
+        wanted.entry(table.clone()).or_default().extend(days);
+    }
+    for column in model.contract.iter().flat_map(|contract| &contract.columns) {
+        if let Some((table, _)) = column.reference().filter(|(table, _)| *table != model.name) {
+            wanted.entry(table).or_default().insert(dt);
+        }
+    }
+    for (table, days) in wanted {
+        for day in days {
+            let partition = Partition { table: table.clone(), dt: day };
+            if planned.contains(&partition) {
+                chosen.stale.push(partition);
+                continue;
+            }
+            match ledger.current(&partition) {
+                Some(entry) if objects.contains_key(&partition) => {
+                    if table == model.name {
+                        refuse_other_columns(entry, model)?;
+                    }
+                    chosen.inputs.push(Input { partition, content_hash: entry.content_hash });
+                }
+                _ => chosen.missing.push(partition),
+            }
+        }
+    }
+    chosen.inputs.sort();
+    Ok(chosen)
+}
+
+/// A model that continues its own past must find it in today's columns: a column that is new
+/// would silently start from nothing.
+fn refuse_other_columns(entry: &Entry, model: &Model) -> Result<()> {
+    if entry.schema_hash == schema_hash(&model.schema) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::NotThereYet,
+        format!(
+            "read {}: it was built with other columns than its model has now; rebuild the table \
+             from its first day",
+            entry.partition
+        ),
+    ))
+}

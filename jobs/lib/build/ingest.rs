@@ -1,0 +1,350 @@
+//! Builds a day of raw from a source's export files, and of quarantine from the rows that broke
+//! the source's contract. Both are published together, or neither.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::TryStreamExt as _;
+use object_store::ObjectStoreExt as _;
+use tracing::warn;
+
+use crate::build::fingerprint::{self, Evaluation, Freshness, Reason};
+use crate::build::query::Built;
+use crate::build::run::{Made, guarded};
+use crate::build::{Published, Workshop};
+use crate::dates::Day;
+use crate::errors::{Context as _, Error, Kind, Result};
+use crate::exports::{self, Counts, EarlierFile, ExportFile, Load, ReadOptions, Source};
+use crate::hash::{ContentHash, Hasher};
+use crate::lake::lease::Lease;
+use crate::lake::ledger::{Accounting, Entry, ExportInput};
+use crate::lake::parquet_sink::ParquetSink;
+use crate::lake::{Partition, TableName, publish};
+use crate::models::{Model, QUARANTINE, RAW};
+
+/// Version of how exports are read. Raise it when the same file would give other rows on purpose.
+const READER_VERSION: u32 = 1;
+
+/// Judges a day of raw: by the source's declaration and the files that lie in the landing zone.
+///
+/// Errors: [`Kind::NotThereYet`] where a required source has no file for the day.
+pub(super) async fn evaluate(
+    workshop: &Workshop,
+    source: &Arc<Source>,
+    dt: Day,
+) -> Result<Evaluation> {
+    let partition = Partition { table: TableName::new(RAW, &source.name), dt };
+    let files = list(workshop, source, dt).await?;
+    let current = workshop.entry(&partition).await;
+    let mut parts = BTreeMap::from([
+        (
+            "source".to_string(),
+            ContentHash::of_json(&(
+                source.definition_hash(workshop.settings.time_zone),
+                READER_VERSION,
+            )),
+        ),
+        ("engine".to_string(), fingerprint::engine_hash()),
+    ]);
+    if files.is_empty() {
+        // What was read is safe in raw: a landing zone that is emptied takes nothing back.
+        let published = current.as_ref().filter(|entry| !entry.exports.is_empty());
+        if let Some(entry) = published {
+            return Ok(emptied(workshop, partition, entry, parts).await);
+        }
+        if source.required {
+            return Err(Error::new(
+                Kind::NotThereYet,
+                format!(
+                    "find exports of source `{}` for {dt}: nothing at `{}` of `{}`",
+                    source.name,
+                    source.location.filled(dt),
+                    workshop.landing.name(),
+                ),
+            ));
+        }
+    }
+    let known = known_hashes(current.as_deref(), &files);
+    let mut exports = vec![];
+    let mut reasons = vec![];
+    for file in &files {
+        let before = current.iter().flat_map(|entry| &entry.exports);
+        let before = before.filter(|export| export.file == file.name).next_back();
+        let content_hash = match (known.get(&file.name), before) {
+            (Some(hash), _) => *hash,
+            (None, None) => {
+                reasons.push(Reason::ExportNew(file.name.clone()));
+                continue;
+            }
+            (None, Some(before)) => {
+                // Touched or copied anew: only its bytes tell whether it changed.
+                let same_size = before.byte_count == file.byte_count;
+                if !same_size || hash_of(workshop, file).await? != before.content_hash {
+                    reasons.push(Reason::ExportChanged(file.name.clone()));
+                    continue;
+                }
+                before.content_hash
+            }
+        };
+        exports.push(input_of(file, content_hash));
+    }
+    for export in current.iter().flat_map(|entry| &entry.exports) {
+        if !files.iter().any(|file| file.name == export.file) {
+            reasons.push(Reason::ExportGone(export.file.clone()));
+        }
+    }
+    parts.insert("exports".to_string(), exports_hash(&exports));
+    {
+        let published = workshop.published.read().await;
+        reasons.extend(object_reasons(&published, &partition));
+    }
+    if let Some(entry) = &current {
+        reasons.extend(fingerprint::part_reasons(entry, &parts));
+    }
+    reasons.sort();
+    reasons.dedup();
+    let freshness = if reasons.is_empty() { Freshness::Fresh } else { Freshness::Stale(reasons) };
+    Ok(Evaluation { partition, parts, inputs: vec![], exports, freshness })
+}
+
+/// The judgement of a day whose files have been taken out of the landing zone since.
+async fn emptied(
+    workshop: &Workshop,
+    partition: Partition,
+    entry: &Entry,
+    mut parts: BTreeMap<String, ContentHash>,
+) -> Evaluation {
+    parts.insert("exports".to_string(), exports_hash(&entry.exports));
+    let published = workshop.published.read().await;
+    let lost = object_reasons(&published, &partition);
+    let freshness = if lost.is_empty() {
+        if !fingerprint::part_reasons(entry, &parts).is_empty() {
+            warn!(
+                table = %partition.table,
+                dt = %partition.dt,
+                "its source declaration changed, but its files are gone: it stays as it is"
+            );
+        }
+        Freshness::Fresh
+    } else {
+        Freshness::Waiting(guarded(&partition))
+    };
+    Evaluation { partition, parts, inputs: vec![], exports: entry.exports.clone(), freshness }
+}
+
+fn object_reasons(published: &Published, partition: &Partition) -> Vec<Reason> {
+    let reason =
+        |one: &Partition| fingerprint::object_reason(&published.ledger, &published.objects, one);
+    guarded(partition).iter().filter_map(reason).collect()
+}
+
+/// Reads the day's files into raw and quarantine objects in the work area.
+///
+/// Errors: [`Kind::ExportBroken`] where a file cannot be read, or too many rows are bad.
+pub(super) async fn build(
+    workshop: &Workshop,
+    source: &Arc<Source>,
+    model: &Arc<Model>,
+    evaluation: &Evaluation,
+    lease: &Lease,
+) -> Result<Made> {
+    let partition = &evaluation.partition;
+    let files = list(workshop, source, partition.dt).await?;
+    let mut options = ReadOptions::new(workshop.settings.time_zone);
+    options.threads = workshop.settings.threads;
+    options.earlier = earlier_files(workshop, source, partition.dt).await?;
+    let landing = workshop.landing.store();
+    let mut reader = exports::read(landing, Arc::clone(source), files.clone(), options).await?;
+
+    let quarantine_name = TableName::new(QUARANTINE, &source.name);
+    let quarantine = workshop.catalogue.get(&quarantine_name).cloned().ok_or_else(|| {
+        Error::new(Kind::Defect, format!("build {partition}: no table {quarantine_name}"))
+    })?;
+    let quarantine_partition = Partition { table: quarantine_name, dt: partition.dt };
+    let raw_key = publish::work_key(&workshop.warehouse, lease, partition);
+    let quarantine_key = publish::work_key(&workshop.warehouse, lease, &quarantine_partition);
+    let store = workshop.warehouse.store();
+    let mut accepted =
+        ParquetSink::create(Arc::clone(&store), raw_key.clone(), reader.schema(), &[]).await?;
+    let mut quarantined =
+        ParquetSink::create(store, quarantine_key.clone(), Arc::clone(&quarantine.schema), &[])
+            .await?;
+    let read = async {
+        while let Some(rows) = reader.next().await? {
+            if rows.accepted.num_rows() > 0 {
+                accepted.write(&rows.accepted).await?;
+            }
+            if rows.quarantined.num_rows() > 0 {
+                quarantined.write(&rows.quarantined).await?;
+            }
+        }
+        reader.finish().await
+    };
+    let counts = match read.await {
+        Ok(counts) => counts,
+        Err(error) => {
+            accepted.abort().await;
+            quarantined.abort().await;
+            return Err(error);
+        }
+    };
+    if let Err(error) = judge(source, partition, &counts) {
+        accepted.abort().await;
+        quarantined.abort().await;
+        return Err(error);
+    }
+    let exports: Vec<ExportInput> = files
+        .iter()
+        .filter_map(|file| {
+            let read = counts.files.iter().find(|read| read.name == file.name)?;
+            Some(input_of(file, read.content_hash))
+        })
+        .collect();
+    let mut parts = evaluation.parts.clone();
+    parts.insert("exports".to_string(), exports_hash(&exports));
+    let objects = vec![
+        (
+            quarantine,
+            Built { key: quarantine_key, written: quarantined.finish().await?, findings: vec![] },
+        ),
+        (
+            Arc::clone(model),
+            Built { key: raw_key, written: accepted.finish().await?, findings: vec![] },
+        ),
+    ];
+    Ok(Made { parts, exports, accounting: Some(accounting(&counts)), objects })
+}
+
+/// Fails the day where too large a share of its rows is bad.
+fn judge(source: &Source, partition: &Partition, counts: &Counts) -> Result<()> {
+    let sum = counts.accepted + counts.quarantined + counts.duplicates;
+    if counts.read != sum {
+        return Err(Error::new(
+            Kind::Defect,
+            format!("build {partition}: read {} rows and accounted for {sum}", counts.read),
+        ));
+    }
+    let share = counts.bad_share();
+    let by_reason: Vec<_> = counts
+        .quarantined_by_reason
+        .iter()
+        .map(|(reason, count)| format!("{reason} {count}"))
+        .collect();
+    if share > source.maximum_bad_share {
+        return Err(Error::new(
+            Kind::ExportBroken,
+            format!(
+                "ingest source `{}` for {}: {} of {} rows are bad ({:.1} %, at most {:.1} %): {}; \
+                 nothing was published",
+                source.name,
+                partition.dt,
+                counts.quarantined,
+                counts.read,
+                share * 100.0,
+                source.maximum_bad_share * 100.0,
+                by_reason.join(", "),
+            ),
+        ));
+    }
+    if counts.quarantined > 0 {
+        warn!(
+            source = source.name,
+            dt = %partition.dt,
+            read = counts.read,
+            quarantined = counts.quarantined,
+            reasons = by_reason.join(", "),
+            "rows went to quarantine"
+        );
+    }
+    for file in &counts.files {
+        if let Some(original) = file.replay_of.as_ref().or(file.same_as.as_ref()) {
+            warn!(
+                source = source.name,
+                dt = %partition.dt,
+                file = file.name,
+                original,
+                "a file was delivered again and counts once"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn accounting(counts: &Counts) -> Accounting {
+    Accounting {
+        read_row_count: counts.read,
+        accepted_row_count: counts.accepted,
+        quarantined_row_count: counts.quarantined,
+        duplicate_row_count: counts.duplicates,
+        kept_duplicate_row_count: counts.duplicates_kept,
+    }
+}
+
+async fn list(workshop: &Workshop, source: &Source, dt: Day) -> Result<Vec<ExportFile>> {
+    exports::list(&workshop.landing.store(), workshop.landing.root(), source, dt).await
+}
+
+/// The files of the days before, newest first, among which a replayed file may be found.
+async fn earlier_files(workshop: &Workshop, source: &Source, dt: Day) -> Result<Vec<EarlierFile>> {
+    let mut earlier = vec![];
+    if source.load != Load::Events {
+        return Ok(earlier);
+    }
+    for days in 1..=u64::from(source.replay_window_days) {
+        let day = dt.minus(days);
+        let files = list(workshop, source, day).await?;
+        let partition = Partition { table: TableName::new(RAW, &source.name), dt: day };
+        let entry = workshop.entry(&partition).await;
+        let known = known_hashes(entry.as_deref(), &files);
+        earlier.extend(files.into_iter().map(|file| {
+            let content_hash = known.get(&file.name).copied();
+            EarlierFile { file, content_hash }
+        }));
+    }
+    Ok(earlier)
+}
+
+/// The content hashes of files that are, by name, size and time, those that were read before.
+fn known_hashes(entry: Option<&Entry>, files: &[ExportFile]) -> BTreeMap<String, ContentHash> {
+    let mut known = BTreeMap::new();
+    for export in entry.iter().flat_map(|entry| &entry.exports) {
+        let unchanged = files.iter().any(|file| {
+            file.name == export.file
+                && file.byte_count == export.byte_count
+                && file.e_tag == export.e_tag
+                && file.last_modified == export.last_modified
+        });
+        if unchanged {
+            known.insert(export.file.clone(), export.content_hash);
+        }
+    }
+    known
+}
+
+fn input_of(file: &ExportFile, content_hash: ContentHash) -> ExportInput {
+    ExportInput {
+        file: file.name.clone(),
+        byte_count: file.byte_count,
+        e_tag: file.e_tag.clone(),
+        last_modified: file.last_modified,
+        content_hash,
+    }
+}
+
+/// Hash of which files were read with which bytes.
+fn exports_hash(exports: &[ExportInput]) -> ContentHash {
+    let files: Vec<_> =
+        exports.iter().map(|export| (export.file.as_str(), export.content_hash)).collect();
+    ContentHash::of_json(&files)
+}
+
+async fn hash_of(workshop: &Workshop, file: &ExportFile) -> Result<ContentHash> {
+    let what = || format!("read export `{}` of `{}`", file.name, workshop.landing.name());
+    let got = workshop.landing.store().get(&file.location).await.context(Kind::Storage, what)?;
+    let mut stream = got.into_stream();
+    let mut hasher = Hasher::default();
+    while let Some(bytes) = stream.try_next().await.context(Kind::Storage, what)? {
+        hasher.update(&bytes);
+    }
+    Ok(hasher.finish())
+}

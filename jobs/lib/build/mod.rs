@@ -1,0 +1,166 @@
+//! The workshop: partitions as build targets. What is stale and why, and how it is brought up to
+//! date; one mechanism for a first run, a rerun, a resume, late data and a backfill.
+//!
+//! Knows fingerprints and the order of work; nothing of customers.
+
+mod algorithm;
+mod fingerprint;
+pub mod ingest;
+pub mod plan;
+pub mod query;
+pub mod run;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio::sync::RwLock;
+
+use crate::config::Settings;
+use crate::dates::Day;
+use crate::engine::Engine;
+use crate::errors::{Error, Kind, Result};
+use crate::lake::ledger::{Entry, Ledger};
+use crate::lake::{Lake, Partition, TableName};
+use crate::models::reads::{self, ModelReads};
+use crate::models::{Catalogue, Model, Recipe, ZONES};
+pub use fingerprint::{Evaluation, Freshness, Reason};
+
+/// A project that is open: its models, what they read, its storage and what is published there.
+pub struct Workshop {
+    /// The settings.
+    pub settings: Settings,
+    /// Every table.
+    pub catalogue: Catalogue,
+    /// Queries.
+    pub engine: Engine,
+    /// Where exports lie.
+    pub landing: Lake,
+    /// Where tables are published.
+    pub warehouse: Lake,
+    reads: BTreeMap<TableName, ModelReads>,
+    published: RwLock<Published>,
+}
+
+/// What is known to be published.
+#[derive(Debug, Default)]
+struct Published {
+    ledger: Ledger,
+    /// The size of every object that stands where readers look, in bytes.
+    objects: BTreeMap<Partition, u64>,
+}
+
+/// Whether a workshop may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Look only.
+    Read,
+    /// Build and publish.
+    Write,
+}
+
+impl std::fmt::Debug for Workshop {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Workshop")
+            .field("file", &self.settings.file)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Workshop {
+    /// Opens the project of `settings`.
+    ///
+    /// Errors: [`Kind::Usage`] for a mistake in a source, a model or a contract, with its place.
+    pub async fn open(settings: Settings, access: Access) -> Result<Workshop> {
+        let catalogue = Catalogue::read(&settings)?;
+        let engine = Engine::new(&settings)?;
+        let landing = open_landing(&settings)?;
+        let warehouse = match access {
+            Access::Read => Lake::open_for_reading(&settings.warehouse)?,
+            Access::Write => Lake::open(&settings.warehouse)?,
+        };
+        engine.attach(&warehouse)?;
+        let mut reads = BTreeMap::new();
+        for model in catalogue.models() {
+            let of_model = reads::of_model(&engine, &catalogue, &settings, model).await?;
+            reads.insert(model.name.clone(), of_model);
+        }
+        Ok(Workshop {
+            settings,
+            catalogue,
+            engine,
+            landing,
+            warehouse,
+            reads,
+            published: RwLock::default(),
+        })
+    }
+
+    /// Looks up what is published now.
+    pub async fn look_up(&self) -> Result<()> {
+        let ledger = Ledger::load(&self.warehouse).await?;
+        let objects = self.warehouse.inventory(&ZONES).await?;
+        *self.published.write().await = Published { ledger, objects };
+        Ok(())
+    }
+
+    /// The models of `zones`, in the order to build them. Quarantine comes with raw.
+    pub fn models_of(&self, zones: &[&str]) -> Vec<Arc<Model>> {
+        self.catalogue
+            .in_order()
+            .filter(|model| zones.contains(&model.name.zone.as_str()))
+            .filter(|model| model.name.zone != crate::models::QUARANTINE)
+            .cloned()
+            .collect()
+    }
+
+    /// The published version of a partition.
+    pub async fn entry(&self, partition: &Partition) -> Option<Arc<Entry>> {
+        self.published.read().await.ledger.current(partition).cloned()
+    }
+
+    /// Judges whether `model` is up to date on `dt`. `planned` holds the partitions that will be
+    /// built before it.
+    pub async fn evaluate(
+        &self,
+        model: &Model,
+        dt: Day,
+        planned: &BTreeSet<Partition>,
+    ) -> Result<Evaluation> {
+        match &model.recipe {
+            Recipe::Export(source) => ingest::evaluate(self, source, dt).await,
+            Recipe::Query(_) | Recipe::Algorithm(_) => {
+                let published = self.published.read().await;
+                let reads = self.reads.get(&model.name).ok_or_else(|| {
+                    Error::new(Kind::Defect, format!("look up what {} reads", model.name))
+                })?;
+                fingerprint::evaluate(
+                    &self.settings,
+                    &published.ledger,
+                    &published.objects,
+                    reads,
+                    model,
+                    dt,
+                    planned,
+                )
+            }
+        }
+    }
+}
+
+fn open_landing(settings: &Settings) -> Result<Lake> {
+    if let crate::config::Location::Folder(path) = &settings.landing
+        && !path.is_dir()
+    {
+        return Err(Error::new(
+            Kind::Usage,
+            format!(
+                "open the landing zone: `{}` is not a folder; set `landing` in `{}` or \
+                 RAPPORT_LANDING",
+                path.display(),
+                settings.file.display()
+            ),
+        ));
+    }
+    Lake::open_for_reading(&settings.landing)
+}

@@ -1,0 +1,230 @@
+//! Builds a table that queries make: binds the day, runs the plan within the engine's memory, and
+//! writes the rows, checked, to the work area.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
+use datafusion::catalog::TableProvider;
+use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
+use futures::TryStreamExt as _;
+use object_store::ObjectMeta;
+use object_store::path::Path;
+
+use crate::build::{Evaluation, Workshop, algorithm};
+use crate::checks::{self, Finding, Gate};
+use crate::config::Parameter;
+use crate::dates::Day;
+use crate::engine::partitions::{PartitionedTable, Reads};
+use crate::engine::query_error;
+use crate::engine::sql::{Bound, Query};
+use crate::errors::{Context, Error, Kind, Result};
+use crate::lake::lease::Lease;
+use crate::lake::parquet_sink::{ParquetSink, Written};
+use crate::lake::{Partition, TableName, publish};
+use crate::models::{Model, Recipe, reads};
+
+/// A built object, not yet published.
+#[derive(Debug)]
+pub(super) struct Built {
+    pub key: Path,
+    pub written: Written,
+    pub findings: Vec<Finding>,
+}
+
+/// Builds `model` from exactly the inputs that `evaluation` names.
+pub(super) async fn build(
+    workshop: &Workshop,
+    model: &Model,
+    evaluation: &Evaluation,
+    lease: &Lease,
+) -> Result<Built> {
+    let dt = evaluation.partition.dt;
+    let key = publish::work_key(&workshop.warehouse, lease, &evaluation.partition);
+    let mut gate = Gate::new(model);
+    let store = workshop.warehouse.store();
+    let mut sink =
+        ParquetSink::create(store, key.clone(), Arc::clone(&model.schema), &model.grain).await?;
+    let filled = fill(workshop, model, evaluation, &mut gate, &mut sink).await;
+    if let Err(error) = filled {
+        sink.abort().await;
+        return Err(error);
+    }
+    let written = sink.finish().await?;
+    let mut findings = vec![];
+    if let Some(contract) = &model.contract {
+        findings.extend(gate.findings(contract));
+    }
+    let this = this_table(workshop, model, &evaluation.partition, &key, &written);
+    let referenced = referenced_tables(workshop, model, evaluation).await;
+    let asked =
+        checks::ask(&workshop.engine, &workshop.settings, model, dt, this, referenced).await?;
+    findings.extend(asked);
+    Ok(Built { key, written, findings })
+}
+
+async fn fill(
+    workshop: &Workshop,
+    model: &Model,
+    evaluation: &Evaluation,
+    gate: &mut Gate,
+    sink: &mut ParquetSink,
+) -> Result<()> {
+    match &model.recipe {
+        Recipe::Query(query) => {
+            let mut rows = run(workshop, query, model, evaluation).await?;
+            let failed = |error| query_error(format!("build {}", evaluation.partition))(error);
+            while let Some(batch) = rows.try_next().await.map_err(failed)? {
+                sink.write(&gate.pass(&batch)?).await?;
+            }
+            Ok(())
+        }
+        Recipe::Algorithm(algorithm) => {
+            let mut inputs = BTreeMap::new();
+            for (name, query) in &algorithm.inputs {
+                let rows = run(workshop, query, model, evaluation).await?;
+                let failed = query_error(format!("build {}", evaluation.partition));
+                let batches: Vec<RecordBatch> = rows.try_collect().await.map_err(failed)?;
+                inputs.insert(name.clone(), batches);
+            }
+            let settings = workshop.settings.clone();
+            let model_schema = Arc::clone(&model.schema);
+            let name = algorithm.name.clone();
+            let dt = evaluation.partition.dt;
+            let made = tokio::task::spawn_blocking(move || {
+                algorithm::run(&name, &settings, dt, &inputs, &model_schema)
+            });
+            let batch = made
+                .await
+                .context(Kind::Defect, || format!("build {}", evaluation.partition))??;
+            sink.write(&gate.pass(&batch)?).await
+        }
+        Recipe::Export(_) => {
+            Err(Error::new(Kind::Defect, format!("build {}: it has no query", model.name)))
+        }
+    }
+}
+
+/// Runs a query over the inputs of `evaluation`, in the order the query asks for.
+async fn run(
+    workshop: &Workshop,
+    query: &Query,
+    model: &Model,
+    evaluation: &Evaluation,
+) -> Result<SendableRecordBatchStream> {
+    let dt = evaluation.partition.dt;
+    let mut tables: Vec<(TableName, Arc<dyn TableProvider>)> = vec![];
+    for name in query.tables.keys() {
+        tables.push((name.clone(), published_table(workshop, name, evaluation).await?));
+    }
+    let session = workshop.engine.session(tables)?;
+    let zone = Parameter::Text(workshop.settings.time_zone.name().to_string());
+    let statement = query.bind(|name| match name {
+        "run_date" => Some(Bound::Day(dt)),
+        "time_zone" => Some(Bound::Value(&zone)),
+        name => workshop.settings.parameters.get(name).map(Bound::Value),
+    })?;
+    let state = session.state();
+    let logical =
+        state.statement_to_plan(statement).await.map_err(|error| reads::locate(query, &error))?;
+    let what = || format!("plan {} dt={dt}", model.name);
+    let physical = state.create_physical_plan(&logical).await.map_err(query_error(what()))?;
+    execute_stream(physical, session.task_ctx()).map_err(query_error(what()))
+}
+
+/// The table `name`, made of the partitions that `evaluation` names as inputs and no others.
+async fn published_table(
+    workshop: &Workshop,
+    name: &TableName,
+    evaluation: &Evaluation,
+) -> Result<Arc<dyn TableProvider>> {
+    let model = workshop
+        .catalogue
+        .get(name)
+        .ok_or_else(|| Error::new(Kind::Usage, format!("read {name}: no such table")))?;
+    let mut partitions = BTreeMap::new();
+    for input in evaluation.inputs.iter().filter(|input| input.partition.table == *name) {
+        if let Some(entry) = workshop.entry(&input.partition).await {
+            let object = ObjectMeta {
+                location: workshop.warehouse.partition_key(&input.partition),
+                last_modified: entry.published_at,
+                size: entry.byte_count,
+                e_tag: None,
+                version: None,
+            };
+            partitions.insert(input.partition.dt, object);
+        }
+    }
+    Ok(Arc::new(PartitionedTable::new(
+        name.to_string(),
+        &model.schema,
+        partitions,
+        Reads::default(),
+    )))
+}
+
+async fn referenced_tables(
+    workshop: &Workshop,
+    model: &Model,
+    evaluation: &Evaluation,
+) -> Vec<(TableName, Arc<dyn TableProvider>)> {
+    let mut tables: BTreeMap<TableName, Arc<dyn TableProvider>> = BTreeMap::new();
+    for column in model.contract.iter().flat_map(|contract| &contract.columns) {
+        let Some((table, _)) = column.reference() else { continue };
+        if let Ok(provider) = published_table(workshop, &table, evaluation).await {
+            tables.insert(table, provider);
+        }
+    }
+    tables.into_iter().collect()
+}
+
+/// The rows just built, as a table without the partition column's filter.
+fn this_table(
+    _workshop: &Workshop,
+    model: &Model,
+    partition: &Partition,
+    key: &Path,
+    written: &Written,
+) -> Arc<dyn TableProvider> {
+    let object = ObjectMeta {
+        location: key.clone(),
+        last_modified: chrono::Utc::now(),
+        size: written.byte_count,
+        e_tag: None,
+        version: None,
+    };
+    let schema: &Schema = &model.schema;
+    Arc::new(PartitionedTable::new(
+        "this".to_string(),
+        schema,
+        BTreeMap::from([(partition.dt, object)]),
+        Reads::default(),
+    ))
+}
+
+/// The rows of a published partition, for tests and tools.
+pub async fn read_partition(
+    workshop: &Workshop,
+    table: &TableName,
+    day: Day,
+) -> Result<Vec<RecordBatch>> {
+    let what = || format!("read {table} dt={day}");
+    let partition = Partition { table: table.clone(), dt: day };
+    let entry = workshop
+        .entry(&partition)
+        .await
+        .ok_or_else(|| Error::new(Kind::NotThereYet, format!("{}: not published", what())))?;
+    let evaluation = Evaluation {
+        partition: partition.clone(),
+        parts: BTreeMap::new(),
+        inputs: vec![crate::lake::ledger::Input { partition, content_hash: entry.content_hash }],
+        exports: vec![],
+        freshness: crate::build::Freshness::Fresh,
+    };
+    let provider = published_table(workshop, table, &evaluation).await?;
+    let session = workshop.engine.session([(table.clone(), provider)])?;
+    let frame =
+        session.sql(&format!("select * from {table}")).await.map_err(query_error(what()))?;
+    frame.collect().await.map_err(query_error(what()))
+}

@@ -1,0 +1,336 @@
+//! Brings targets up to date, one after the other: day by day, and within a day each table after
+//! those it reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::Serialize;
+use tracing::{info, warn};
+
+use crate::build::query::Built;
+use crate::build::{Evaluation, Freshness, Workshop, ingest, query};
+use crate::checks;
+use crate::dates::{Day, DayRange};
+use crate::errors::{Error, Kind, Result};
+use crate::lake::lease::{Holder, Lease};
+use crate::lake::ledger::{Accounting, Entry, ExportInput};
+use crate::lake::publish::{self, Part};
+use crate::lake::{Partition, TableName};
+use crate::models::contract::schema_hash;
+use crate::models::{Model, QUARANTINE, Recipe};
+
+/// A run: who builds.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The run's id.
+    pub run_id: String,
+    /// 1 for the first attempt.
+    pub attempt: u32,
+    /// Takes leases on its behalf.
+    pub holder: Holder,
+}
+
+/// What became of the targets of a run.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Summary {
+    /// Partitions that were built and published.
+    pub built_count: u64,
+    /// Partitions that came out with the bytes that were published already.
+    pub unchanged_count: u64,
+    /// Partitions that were fresh.
+    pub fresh_count: u64,
+    /// Rows published, by table.
+    pub row_counts: BTreeMap<TableName, u64>,
+    /// Where the rows of the exports went, by source: of the run's days, fresh ones included.
+    pub accounting: BTreeMap<String, Accounting>,
+    /// Checks that found something but only warn.
+    pub warning_count: u64,
+}
+
+/// What became of one target.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// It was fresh.
+    Fresh(Arc<Entry>),
+    /// It was built; its bytes are what was published before.
+    Unchanged(Arc<Entry>),
+    /// It was built and published.
+    Published(Arc<Entry>),
+}
+
+impl Outcome {
+    /// The ledger's entry of what is published now.
+    pub fn entry(&self) -> &Arc<Entry> {
+        match self {
+            Outcome::Fresh(entry) | Outcome::Unchanged(entry) | Outcome::Published(entry) => entry,
+        }
+    }
+}
+
+impl Summary {
+    fn count(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Fresh(_) => self.fresh_count += 1,
+            Outcome::Unchanged(_) => self.unchanged_count += 1,
+            Outcome::Published(entry) => {
+                self.built_count += 1;
+                *self.row_counts.entry(entry.partition.table.clone()).or_default() +=
+                    entry.row_count;
+                self.warning_count += entry.warnings.len() as u64;
+            }
+        }
+        let entry = outcome.entry();
+        if let Some(accounting) = entry.accounting {
+            let sum = self.accounting.entry(entry.partition.table.table.clone()).or_default();
+            *sum = sum.plus(accounting);
+        }
+    }
+}
+
+/// Brings every partition of `zones` within `days` up to date.
+///
+/// `on_target` is told of every target before it is looked at: its number from 1, their count,
+/// and its partition. The first failure ends the run: what was published before it stays.
+pub async fn bring_up_to_date(
+    workshop: &Workshop,
+    run: &Run,
+    zones: &[&str],
+    days: DayRange,
+    mut on_target: impl FnMut(usize, usize, &Partition),
+    summary: &mut Summary,
+) -> Result<()> {
+    publish::recover_all(&workshop.warehouse, &run.holder).await?;
+    workshop.look_up().await?;
+    let models = workshop.models_of(zones);
+    let target_count = models.len() * days.day_count();
+    let mut number = 0;
+    for dt in days.days() {
+        for model in &models {
+            number += 1;
+            let partition = Partition { table: model.name.clone(), dt };
+            on_target(number, target_count, &partition);
+            let outcome = bring_target_up_to_date(workshop, run, model, dt).await?;
+            summary.count(&outcome);
+        }
+    }
+    crate::lake::ledger::compact(&workshop.warehouse).await
+}
+
+/// Brings one partition up to date.
+pub async fn bring_target_up_to_date(
+    workshop: &Workshop,
+    run: &Run,
+    model: &Arc<Model>,
+    dt: Day,
+) -> Result<Outcome> {
+    let partition = Partition { table: model.name.clone(), dt };
+    let evaluation = workshop.evaluate(model, dt, &BTreeSet::new()).await?;
+    if let Some(outcome) = fresh(workshop, &evaluation).await? {
+        return Ok(outcome);
+    }
+    let floor = workshop.entry(&partition).await.map_or(0, |entry| entry.fence);
+    let lease = Lease::acquire(&workshop.warehouse, &partition, &run.holder, floor).await?;
+    let outcome = build_under(workshop, run, model, dt, &lease).await;
+    let released = lease.release().await;
+    let outcome = outcome?;
+    released?;
+    Ok(outcome)
+}
+
+/// The published entry where nothing is to be done; an error where nothing can be.
+async fn fresh(workshop: &Workshop, evaluation: &Evaluation) -> Result<Option<Outcome>> {
+    let partition = &evaluation.partition;
+    match &evaluation.freshness {
+        Freshness::Fresh => Ok(workshop.entry(partition).await.map(Outcome::Fresh)),
+        Freshness::Stale(_) => Ok(None),
+        Freshness::Waiting(missing) => {
+            let first = missing.first().map(ToString::to_string).unwrap_or_default();
+            let more = match missing.len() {
+                0 | 1 => String::new(),
+                count => format!(" and {} more", count - 1),
+            };
+            Err(Error::new(
+                Kind::NotThereYet,
+                format!(
+                    "build {partition}: its input {first}{more} is not published; run the job \
+                     that makes it for that day first"
+                ),
+            ))
+        }
+    }
+}
+
+async fn build_under(
+    workshop: &Workshop,
+    run: &Run,
+    model: &Arc<Model>,
+    dt: Day,
+    lease: &Lease,
+) -> Result<Outcome> {
+    let started = Instant::now();
+    // What another run did while we waited for the lease may have made the work unnecessary.
+    publish::recover(&workshop.warehouse, lease).await?;
+    workshop.refresh_one(lease.partition()).await?;
+    let evaluation = workshop.evaluate(model, dt, &BTreeSet::new()).await?;
+    if let Some(outcome) = fresh(workshop, &evaluation).await? {
+        return Ok(outcome);
+    }
+    let made = match &model.recipe {
+        Recipe::Export(source) => {
+            ingest::build(workshop, source, model, &evaluation, lease).await?
+        }
+        Recipe::Query(_) | Recipe::Algorithm(_) => {
+            let built = query::build(workshop, model, &evaluation, lease).await?;
+            Made {
+                parts: evaluation.parts.clone(),
+                exports: vec![],
+                accounting: None,
+                objects: vec![(Arc::clone(model), built)],
+            }
+        }
+    };
+    workshop.refresh_one(lease.partition()).await?;
+    ensure_same_inputs(workshop, &evaluation).await?;
+    {
+        let published = workshop.published.read().await;
+        publish::ensure_not_fenced(&published.ledger, lease)?;
+    }
+    let mut parts = vec![];
+    let mut changed = false;
+    for (model, built) in &made.objects {
+        let partition = Partition { table: model.name.clone(), dt };
+        let warnings = checks::verdict(&partition, &built.findings)?;
+        for (check, bad_row_count) in &warnings {
+            warn!(table = %model.name, %dt, check, bad_row_count, "a check found bad rows");
+        }
+        let entry =
+            entry(workshop, run, &evaluation, &made, model, built, lease, started, warnings).await;
+        let published = workshop.published.read().await;
+        let same = published
+            .ledger
+            .current(&partition)
+            .is_some_and(|current| current.content_hash == entry.content_hash)
+            && published.objects.get(&partition) == Some(&entry.byte_count);
+        changed |= !same;
+        parts.push(if same { Part::unchanged(entry) } else { Part::staged(&built.key, entry) });
+    }
+    let entries: Vec<Entry> = parts.iter().map(|part| part.entry.clone()).collect();
+    publish::publish(&workshop.warehouse, lease, parts).await?;
+    publish::sweep(&workshop.warehouse, lease).await?;
+    let entry = workshop.note_published(entries, model).await?;
+    info!(
+        table = %model.name,
+        %dt,
+        row_count = entry.row_count,
+        duration_ms = entry.duration_ms,
+        reason = entry.reason,
+        "{}", if changed { "published" } else { "rebuilt, unchanged" }
+    );
+    Ok(if changed { Outcome::Published(entry) } else { Outcome::Unchanged(entry) })
+}
+
+/// The objects that a build made, and what they were made of.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub parts: BTreeMap<String, crate::hash::ContentHash>,
+    pub exports: Vec<ExportInput>,
+    pub accounting: Option<Accounting>,
+    pub objects: Vec<(Arc<Model>, Built)>,
+}
+
+#[allow(clippy::too_many_arguments)]
+async fn entry(
+    workshop: &Workshop,
+    run: &Run,
+    evaluation: &Evaluation,
+    made: &Made,
+    model: &Model,
+    built: &Built,
+    lease: &Lease,
+    started: Instant,
+    warnings: BTreeMap<String, u64>,
+) -> Entry {
+    let partition = Partition { table: model.name.clone(), dt: evaluation.partition.dt };
+    let version = workshop.entry(&partition).await.map_or(0, |entry| entry.version) + 1;
+    Entry {
+        id: uuid::Uuid::now_v7().to_string(),
+        version,
+        fence: lease.fence(),
+        fingerprint: crate::hash::ContentHash::of_json(&made.parts),
+        parts: made.parts.clone(),
+        content_hash: built.written.content_hash,
+        schema_hash: schema_hash(&model.schema),
+        row_count: built.written.row_count,
+        byte_count: built.written.byte_count,
+        inputs: evaluation.inputs.clone(),
+        exports: made.exports.clone(),
+        accounting: if model.name.zone == QUARANTINE { None } else { made.accounting },
+        warnings,
+        reason: evaluation.reason(),
+        run_id: run.run_id.clone(),
+        attempt: run.attempt,
+        published_at: chrono::Utc::now(),
+        duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        partition,
+    }
+}
+
+/// What was read must still be what is published: another run may have replaced an input while
+/// this one was reading it.
+async fn ensure_same_inputs(workshop: &Workshop, evaluation: &Evaluation) -> Result<()> {
+    for input in &evaluation.inputs {
+        let now = workshop.entry(&input.partition).await.map(|entry| entry.content_hash);
+        if now != Some(input.content_hash) {
+            return Err(Error::new(
+                Kind::LeaseHeld,
+                format!(
+                    "build {}: another run replaced its input {} meanwhile, nothing of it was \
+                     published",
+                    evaluation.partition, input.partition
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+impl Workshop {
+    /// Takes in what other runs published since, and looks again whether the object of
+    /// `partition` (and its quarantine) stands.
+    async fn refresh_one(&self, partition: &Partition) -> Result<()> {
+        let mut published = self.published.write().await;
+        published.ledger.refresh(&self.warehouse).await?;
+        for partition in guarded(partition) {
+            match self.warehouse.object_size(&partition).await? {
+                Some(size) => published.objects.insert(partition, size),
+                None => published.objects.remove(&partition),
+            };
+        }
+        Ok(())
+    }
+
+    async fn note_published(&self, entries: Vec<Entry>, model: &Model) -> Result<Arc<Entry>> {
+        let mut published = self.published.write().await;
+        let mut own = None;
+        for entry in entries {
+            let partition = entry.partition.clone();
+            published.objects.insert(partition.clone(), entry.byte_count);
+            published.ledger.add(entry);
+            if partition.table == model.name {
+                own = published.ledger.current(&partition).cloned();
+            }
+        }
+        own.ok_or_else(|| Error::new(Kind::Defect, format!("publish {}: not noted", model.name)))
+    }
+}
+
+/// The partitions that are published together with `partition`.
+pub(super) fn guarded(partition: &Partition) -> Vec<Partition> {
+    let mut guarded = vec![partition.clone()];
+    if partition.table.zone == crate::models::RAW {
+        let table = TableName::new(QUARANTINE, &partition.table.table);
+        guarded.push(Partition { table, dt: partition.dt });
+    }
+    guarded
+}

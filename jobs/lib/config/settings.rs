@@ -1,0 +1,555 @@
+//! A project's settings: one YAML file, overridden by the environment, with the origin of every
+//! value kept so that `rapport config` can tell it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::yaml::{self, Spanned};
+use crate::errors::{Context, Error, Kind, Result, nearest};
+
+/// What a job needs to know of its project.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The settings file.
+    pub file: PathBuf,
+    /// Where other systems drop their exports.
+    pub landing: Location,
+    /// Where the tables are published.
+    pub warehouse: Location,
+    /// Folders with source declarations, searched in order.
+    pub sources: Vec<PathBuf>,
+    /// Folders with models and contracts, searched in order.
+    pub models: Vec<PathBuf>,
+    /// The identity rules; none where the project declares none.
+    pub identity: Option<PathBuf>,
+    /// The business's time zone (IANA name): decides which day an instant falls on.
+    pub time_zone: chrono_tz::Tz,
+    /// Memory for queries in bytes; beyond it they spill to `scratch`.
+    pub memory_limit_bytes: usize,
+    /// Threads that a job uses.
+    pub threads: usize,
+    /// Local folder for spilled data.
+    pub scratch: PathBuf,
+    /// How long a lease lasts without being renewed, in seconds.
+    pub lease_seconds: u64,
+    /// Values that models may name as `$name`.
+    pub parameters: BTreeMap<String, Parameter>,
+    /// Every key with its value and where that came from.
+    pub effective: Vec<Effective>,
+}
+
+/// One effective setting.
+#[derive(Debug, Clone, Serialize)]
+pub struct Effective {
+    /// The key.
+    pub key: String,
+    /// Its value, as it would be written.
+    pub value: String,
+    /// Where the value came from: `file:line`, an environment variable, or `default`.
+    pub origin: String,
+}
+
+/// A place in storage: a URL, or a local folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A folder on this machine.
+    Folder(PathBuf),
+    /// `s3://bucket/prefix`, `gs://…`, `az://…`, `http(s)://…`, `memory:///`.
+    Url(url::Url),
+}
+
+/// A value that models may name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Parameter {
+    /// true or false
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A number with a fraction.
+    Double(f64),
+    /// Text.
+    Text(String),
+}
+
+/// The YAML as written; every key may be missing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    landing: Option<Spanned<String>>,
+    warehouse: Option<Spanned<String>>,
+    sources: Option<Spanned<Vec<String>>>,
+    models: Option<Spanned<Vec<String>>>,
+    identity: Option<Spanned<String>>,
+    time_zone: Option<Spanned<String>>,
+    memory_limit: Option<Spanned<String>>,
+    threads: Option<Spanned<usize>>,
+    scratch: Option<Spanned<String>>,
+    lease_seconds: Option<Spanned<u64>>,
+    parameters: Option<Spanned<BTreeMap<String, Parameter>>>,
+}
+
+/// Every key that an environment variable `RAPPORT_<KEY>` may override.
+const KEYS: [&str; 10] = [
+    "landing",
+    "warehouse",
+    "sources",
+    "models",
+    "identity",
+    "time_zone",
+    "memory_limit",
+    "threads",
+    "scratch",
+    "lease_seconds",
+];
+
+/// Variables that belong to flags, not to settings.
+const FLAG_VARIABLES: [&str; 10] = [
+    "RAPPORT_CONFIG",
+    "RAPPORT_DATE",
+    "RAPPORT_FROM",
+    "RAPPORT_TO",
+    "RAPPORT_RUN_ID",
+    "RAPPORT_ATTEMPT",
+    "RAPPORT_RESULT_FILE",
+    "RAPPORT_LOG",
+    "RAPPORT_LOG_FORMAT",
+    "RAPPORT_SKIP_WHEN_FRESH",
+];
+
+const PARAMETER_PREFIX: &str = "RAPPORT_PARAMETER_";
+
+impl Settings {
+    /// Reads the settings file at `path`, with the overrides that the environment holds.
+    ///
+    /// Errors: [`Kind::Usage`] naming file, line, column, what was expected and the nearest key.
+    pub fn read(path: &Path) -> Result<Settings> {
+        Settings::read_with(path, |name| std::env::var(name).ok(), std::env::vars().map(|v| v.0))
+    }
+
+    fn read_with(
+        path: &Path,
+        variable: impl Fn(&str) -> Option<String>,
+        names: impl Iterator<Item = String>,
+    ) -> Result<Settings> {
+        let written: Written = yaml::read_with_variables(path)?;
+        let file = std::path::absolute(path)
+            .context(Kind::Usage, || format!("resolve `{}`", path.display()))?;
+        let name = path.display().to_string();
+        refuse_mistyped_variables(names)?;
+        let mut reader = Reader { name, folder: parent(&file), variable, effective: vec![] };
+
+        let landing = reader.location("landing", written.landing)?;
+        let warehouse = reader.location("warehouse", written.warehouse)?;
+        let sources = reader.folders("sources", written.sources)?;
+        let models = reader.folders("models", written.models)?;
+        let identity = reader.text("identity", written.identity, None);
+        let identity = identity.map(|text| reader.path(&text));
+        let time_zone = reader.parsed("time_zone", written.time_zone, "UTC", |text| {
+            text.parse::<chrono_tz::Tz>().map_err(|_| {
+                let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+                match nearest(text, known) {
+                    Some(zone) => format!("unknown time zone `{text}`, did you mean `{zone}`?"),
+                    None => format!(
+                        "unknown time zone `{text}`, expected an IANA name such as Europe/London"
+                    ),
+                }
+            })
+        })?;
+        let memory_limit_bytes =
+            reader.parsed("memory_limit", written.memory_limit, "2GiB", parse_bytes)?;
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let threads =
+            reader.parsed("threads", written.threads.map(to_text), &cores.to_string(), |text| {
+                match text.parse::<usize>() {
+                    Ok(threads @ 1..=1024) => Ok(threads),
+                    _ => Err(format!("`{text}` is not a number of threads, expected 1 to 1024")),
+                }
+            })?;
+        let default_scratch = std::env::temp_dir().display().to_string();
+        let scratch = reader.text("scratch", written.scratch, Some(&default_scratch));
+        let scratch = reader.path(&scratch.unwrap_or(default_scratch));
+        let lease_seconds =
+            reader.parsed("lease_seconds", written.lease_seconds.map(to_text), "60", |text| {
+                match text.parse::<u64>() {
+                    Ok(seconds @ 5..=86_400) => Ok(seconds),
+                    _ => Err(format!("`{text}` is not a lease's length, expected 5 to 86400 s")),
+                }
+            })?;
+        let parameters = reader.parameters(written.parameters)?;
+        Ok(Settings {
+            file,
+            landing,
+            warehouse,
+            sources,
+            models,
+            identity,
+            time_zone,
+            memory_limit_bytes,
+            threads,
+            scratch,
+            lease_seconds,
+            parameters,
+            effective: reader.effective,
+        })
+    }
+}
+
+impl std::fmt::Display for Location {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Location::Folder(path) => write!(formatter, "{}", path.display()),
+            // A password in a URL is nobody's business.
+            Location::Url(url) => {
+                let mut url = url.clone();
+                if url.password().is_some() {
+                    let _ = url.set_password(Some("***"));
+                }
+                write!(formatter, "{url}")
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Parameter {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Parameter::Boolean(value) => write!(formatter, "{value}"),
+            Parameter::Integer(value) => write!(formatter, "{value}"),
+            Parameter::Double(value) => write!(formatter, "{value}"),
+            Parameter::Text(value) => write!(formatter, "{value}"),
+        }
+    }
+}
+
+/// Resolves one key after the other: environment before file before default.
+struct Reader<V> {
+    name: String,
+    folder: PathBuf,
+    variable: V,
+    effective: Vec<Effective>,
+}
+
+impl<V: Fn(&str) -> Option<String>> Reader<V> {
+    /// The text of `key` and an error maker that points at where the text came from.
+    fn text(
+        &mut self,
+        key: &str,
+        written: Option<Spanned<String>>,
+        default: Option<&str>,
+    ) -> Option<String> {
+        let variable_name = format!("RAPPORT_{}", key.to_uppercase());
+        let (value, origin) = if let Some(value) = (self.variable)(&variable_name) {
+            (value, format!("environment variable {variable_name}"))
+        } else if let Some(written) = written {
+            let origin = format!("{}:{}", self.name, written.referenced.line());
+            (written.value, origin)
+        } else {
+            (default?.to_string(), "default".to_string())
+        };
+        self.effective.push(Effective {
+            key: key.to_string(),
+            value: value.clone(),
+            origin: origin.clone(),
+        });
+        Some(value)
+    }
+
+    fn parsed<T>(
+        &mut self,
+        key: &str,
+        written: Option<Spanned<String>>,
+        default: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T> {
+        let place = written.clone();
+        let text = self.text(key, written, Some(default)).unwrap_or_default();
+        parse(&text).map_err(|what| self.mistake(key, place.as_ref(), &what))
+    }
+
+    fn location(&mut self, key: &str, written: Option<Spanned<String>>) -> Result<Location> {
+        let place = written.clone();
+        let Some(text) = self.text(key, written, None) else {
+            return Err(Error::new(
+                Kind::Usage,
+                format!(
+                    "{}:1:1: `{key}` is missing, expected a folder or a URL \
+                     (or the environment variable RAPPORT_{})",
+                    self.name,
+                    key.to_uppercase()
+                ),
+            ));
+        };
+        let from_environment = self.is_from_environment();
+        self.parse_location(&text, from_environment)
+            .map_err(|what| self.mistake(key, place.as_ref(), &what))
+    }
+
+    fn parse_location(&self, text: &str, from_environment: bool) -> Result<Location, String> {
+        const SCHEMES: [&str; 13] = [
+            "s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl", "http", "https", "memory",
+            "file", "gcs",
+        ];
+        if text.trim().is_empty() {
+            return Err("an empty location, expected a folder or a URL".to_string());
+        }
+        let Some((scheme, _)) = text.split_once("://") else {
+            // A relative path in a file is relative to that file, in a variable to where one is.
+            return Ok(Location::Folder(if from_environment {
+                std::path::absolute(text).map_err(|error| error.to_string())?
+            } else {
+                self.path(text)
+            }));
+        };
+        if !SCHEMES.contains(&scheme) {
+            let hint = crate::errors::did_you_mean(scheme, SCHEMES);
+            return Err(format!("unknown scheme `{scheme}://`{hint}"));
+        }
+        let url = url::Url::parse(text).map_err(|error| format!("`{text}`: {error}"))?;
+        match scheme {
+            "file" => url
+                .to_file_path()
+                .map(Location::Folder)
+                .map_err(|()| format!("`{text}` does not name a folder of this machine")),
+            _ => Ok(Location::Url(url)),
+        }
+    }
+
+    fn folders(
+        &mut self,
+        key: &str,
+        written: Option<Spanned<Vec<String>>>,
+    ) -> Result<Vec<PathBuf>> {
+        let place = written.clone();
+        let joined = written.map(|list| Spanned {
+            value: list.value.join(","),
+            referenced: list.referenced,
+            defined: list.defined,
+        });
+        let text = self.text(key, joined, None).unwrap_or_default();
+        let from_environment = self.is_from_environment();
+        let mut folders = vec![];
+        for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            let folder = if from_environment { PathBuf::from(name) } else { self.path(name) };
+            if !folder.is_dir() {
+                let what = format!("`{name}` is not a folder (looked for `{}`)", folder.display());
+                return Err(self.mistake(key, place.as_ref(), &what));
+            }
+            folders.push(folder);
+        }
+        if folders.is_empty() {
+            let what = format!("`{key}` is missing, expected a list of folders");
+            return Err(self.mistake(key, place.as_ref(), &what));
+        }
+        Ok(folders)
+    }
+
+    fn parameters(
+        &mut self,
+        written: Option<Spanned<BTreeMap<String, Parameter>>>,
+    ) -> Result<BTreeMap<String, Parameter>> {
+        let line = written.as_ref().map_or(0, |map| map.referenced.line());
+        let mut parameters = BTreeMap::new();
+        for (name, value) in written.map(|map| map.value).unwrap_or_default() {
+            let reserved = ["run_date", "time_zone"].contains(&name.as_str());
+            let valid = !name.is_empty()
+                && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+            if reserved || !valid {
+                return Err(Error::new(
+                    Kind::Usage,
+                    format!(
+                        "{}:{line}:1: `{name}` cannot name a parameter, expected letters, digits \
+                         and underscores, and neither `run_date` nor `time_zone`",
+                        self.name
+                    ),
+                ));
+            }
+            let variable_name = format!("{PARAMETER_PREFIX}{}", name.to_uppercase());
+            let (value, origin) = match (self.variable)(&variable_name) {
+                Some(text) => {
+                    let value = same_kind(&value, &text).ok_or_else(|| {
+                        Error::new(
+                            Kind::Usage,
+                            format!(
+                                "environment variable {variable_name}: expected a value of the \
+                                 same kind as `{value}`"
+                            ),
+                        )
+                    })?;
+                    (value, format!("environment variable {variable_name}"))
+                }
+                None => (value, format!("{}:{line}", self.name)),
+            };
+            self.effective.push(Effective {
+                key: format!("parameters.{name}"),
+                value: value.to_string(),
+                origin,
+            });
+            parameters.insert(name, value);
+        }
+        Ok(parameters)
+    }
+
+    fn is_from_environment(&self) -> bool {
+        self.effective.last().is_some_and(|last| last.origin.starts_with("environment"))
+    }
+
+    fn path(&self, text: &str) -> PathBuf {
+        clean(&self.folder.join(text))
+    }
+
+    fn mistake<T>(&self, key: &str, place: Option<&Spanned<T>>, what: &str) -> Error {
+        let variable_name = format!("RAPPORT_{}", key.to_uppercase());
+        match place {
+            _ if (self.variable)(&variable_name).is_some() => {
+                Error::new(Kind::Usage, format!("environment variable {variable_name}: {what}"))
+            }
+            Some(place) => yaml::mistake(&self.name, place, what),
+            None => Error::new(Kind::Usage, format!("{}:1:1: {what}", self.name)),
+        }
+    }
+}
+
+/// A variable that is nearly one of ours was meant to be one: a typo must not be ignored.
+fn refuse_mistyped_variables(names: impl Iterator<Item = String>) -> Result<()> {
+    let mut known: Vec<String> =
+        KEYS.iter().map(|key| format!("RAPPORT_{}", key.to_uppercase())).collect();
+    known.extend(FLAG_VARIABLES.iter().map(ToString::to_string));
+    for name in names.filter(|name| name.starts_with("RAPPORT_")) {
+        if known.contains(&name) || name.starts_with(PARAMETER_PREFIX) {
+            continue;
+        }
+        let close = known.iter().find(|known| strsim::osa_distance(known, &name) <= 2);
+        if let Some(close) = close {
+            return Err(Error::new(
+                Kind::Usage,
+                format!("environment variable `{name}` is unknown, did you mean `{close}`?"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn same_kind(like: &Parameter, text: &str) -> Option<Parameter> {
+    match like {
+        Parameter::Boolean(_) => text.parse().ok().map(Parameter::Boolean),
+        Parameter::Integer(_) => text.parse().ok().map(Parameter::Integer),
+        Parameter::Double(_) => text.parse().ok().map(Parameter::Double),
+        Parameter::Text(_) => Some(Parameter::Text(text.to_string())),
+    }
+}
+
+fn to_text<T: ToString>(spanned: Spanned<T>) -> Spanned<String> {
+    Spanned {
+        value: spanned.value.to_string(),
+        referenced: spanned.referenced,
+        defined: spanned.defined,
+    }
+}
+
+fn parent(file: &Path) -> PathBuf {
+    file.parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
+/// The path without `.` and `..`, by text alone: the folder need not exist yet.
+fn clean(path: &Path) -> PathBuf {
+    let mut cleaned = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir => {
+                cleaned.pop();
+            }
+            part => cleaned.push(part),
+        }
+    }
+    cleaned
+}
+
+/// Reads a size such as `512MiB`, `2 GB` or `1000000` as bytes.
+fn parse_bytes(text: &str) -> Result<usize, String> {
+    let wrong =
+        || format!("`{text}` is not a size, expected a number with B, KiB, MiB, GiB, KB, MB or GB");
+    let trimmed = text.trim();
+    let split = trimmed.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(trimmed.len());
+    let (digits, unit) = trimmed.split_at(split);
+    let count: usize = digits.parse().map_err(|_| wrong())?;
+    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        _ => return Err(wrong()),
+    };
+    let bytes = count.checked_mul(factor).ok_or_else(wrong)?;
+    if bytes < 16 << 20 {
+        return Err(format!("`{text}` is too little memory, expected at least 16MiB"));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, variables: &[(&str, &str)]) -> Result<Settings> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("sql")).unwrap();
+        let path = folder.path().join("rapport.yaml");
+        std::fs::write(&path, text).unwrap();
+        Settings::read_with(
+            &path,
+            |name| variables.iter().find(|v| v.0 == name).map(|v| v.1.to_string()),
+            variables.iter().map(|v| v.0.to_string()).collect::<Vec<_>>().into_iter(),
+        )
+    }
+
+    const MINIMAL: &str = "landing: in\nwarehouse: out\nsources: [sql]\nmodels: [sql]\n";
+
+    #[test]
+    fn relative_paths_start_at_the_settings_file_and_variables_override() {
+        let settings = read(MINIMAL, &[("RAPPORT_WAREHOUSE", "s3://bucket/x")]).unwrap();
+        let Location::Folder(landing) = &settings.landing else { panic!("a folder") };
+        assert!(landing.is_absolute() && landing.ends_with("in"));
+        assert_eq!(settings.warehouse.to_string(), "s3://bucket/x");
+        let origin = |key| settings.effective.iter().find(|e| e.key == key).unwrap().origin.clone();
+        assert_eq!(origin("warehouse"), "environment variable RAPPORT_WAREHOUSE");
+        assert!(origin("landing").ends_with("rapport.yaml:1"));
+        assert_eq!(origin("time_zone"), "default");
+    }
+
+    #[test]
+    fn mistakes_name_the_place_and_the_nearest_key() {
+        let cases = [
+            ("lending: x\n", "rapport.yaml:1:1: unknown key `lending`, did you mean `landing`?"),
+            (
+                "time_zone: Europe/Londn\n",
+                ":5:12: unknown time zone `Europe/Londn`, did you mean `Europe/London`?",
+            ),
+            ("threads: many\n", ":5:10:"),
+            ("threads: 0\n", ":5:10: `0` is not a number of threads"),
+            ("memory_limit: 1 potato\n", ":5:15: `1 potato` is not a size"),
+            ("parameters: {run_date: 3}\n", "cannot name a parameter"),
+        ];
+        for (line, expected) in cases {
+            let text = if line.starts_with("lending") {
+                line.to_string()
+            } else {
+                format!("{MINIMAL}{line}")
+            };
+            let message = read(&text, &[]).unwrap_err().chain();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_mistyped_variable_is_refused() {
+        let message = read(MINIMAL, &[("RAPPORT_WAREHOSE", "x")]).unwrap_err().chain();
+        assert!(message.contains("did you mean `RAPPORT_WAREHOUSE`"), "{message}");
+    }
+}

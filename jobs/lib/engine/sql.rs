@@ -1,0 +1,319 @@
+//! SQL text as the engine takes it: one `select` statement with `$name` parameters.
+//!
+//! Knows nothing of what a model is; only how to read a statement, which tables it names, and how
+//! to bind its parameters.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::sqlparser::ast::{
+    self, Expr, Ident, ObjectNamePart, Value, Visit, VisitMut, Visitor, VisitorMut,
+};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+
+use crate::config::Parameter;
+use crate::dates::Day;
+use crate::errors::{Error, Kind, Result};
+use crate::lake::TableName;
+
+/// A statement, and what it names.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// Where the text stands, for errors.
+    pub name: String,
+    /// The text as written.
+    pub text: String,
+    /// The text without comments and white space of its own: equal texts, equal queries.
+    pub canonical: String,
+    /// The tables it reads, each with its place.
+    pub tables: BTreeMap<TableName, Place>,
+    /// The parameters it names, without the `$`.
+    pub parameters: BTreeSet<String>,
+    statement: Box<ast::Statement>,
+}
+
+/// A place in a text, both counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The line.
+    pub line: u64,
+    /// The column, in characters.
+    pub column: u64,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Place { line: 1, column: 1 }
+    }
+}
+
+/// What a parameter stands for in a bound query.
+#[derive(Debug, Clone)]
+pub enum Bound<'a> {
+    /// `$run_date` is this day.
+    Day(Day),
+    /// `$run_date` stays open, as a call of [`crate::engine::OPEN_RUN_DATE`].
+    Open,
+    /// A setting's value.
+    Value(&'a Parameter),
+}
+
+impl Query {
+    /// Reads `text`; `name` says in errors where it came from.
+    ///
+    /// Errors: [`Kind::Usage`] for a syntax error, for anything but one query, and for a table
+    /// that is not written `zone.table`, each with its place.
+    pub fn parse(name: &str, text: &str) -> Result<Query> {
+        let dialect = GenericDialect {};
+        let mut statements = DFParserBuilder::new(text)
+            .with_dialect(&dialect)
+            .build()
+            .and_then(|mut parser| parser.parse_statements())
+            .map_err(|error| syntax_error(name, &error.to_string()))?;
+        let statement = match (statements.pop_front(), statements.len()) {
+            (Some(Statement::Statement(statement)), 0)
+                if matches!(*statement, ast::Statement::Query(_)) =>
+            {
+                statement
+            }
+            _ => {
+                return Err(Error::new(
+                    Kind::Usage,
+                    format!("{name}:1:1: expected exactly one `select` statement"),
+                ));
+            }
+        };
+        let mut names = Names::default();
+        let _ = Visit::visit(statement.as_ref(), &mut names);
+        let tables = names.tables(name, &statement)?;
+        Ok(Query {
+            name: name.to_string(),
+            text: text.to_string(),
+            canonical: statement.to_string(),
+            tables,
+            parameters: names.parameters,
+            statement,
+        })
+    }
+
+    /// The statement with its parameters bound by `value`, which is asked by name.
+    ///
+    /// Errors: [`Kind::Usage`] where `value` knows no such parameter.
+    pub fn bind<'a>(&self, value: impl Fn(&str) -> Option<Bound<'a>>) -> Result<Statement> {
+        let mut literals = BTreeMap::new();
+        for name in &self.parameters {
+            let Some(bound) = value(name) else {
+                let place = self.place_of(&format!("${name}"));
+                return Err(self.error(place, format!("unknown parameter `${name}`")));
+            };
+            literals.insert(format!("${name}"), literal(&bound)?);
+        }
+        let mut statement = self.statement.clone();
+        let _ = VisitMut::visit(statement.as_mut(), &mut Binder { literals });
+        Ok(Statement::Statement(statement))
+    }
+
+    /// The error `what` at `place` of this query.
+    pub fn error(&self, place: Place, what: impl std::fmt::Display) -> Error {
+        let Place { line, column } = place;
+        Error::new(Kind::Usage, format!("{}:{line}:{column}: {what}", self.name))
+    }
+
+    /// Where `word` first stands as a word of its own; the start of the text where it does not.
+    pub fn place_of(&self, word: &str) -> Place {
+        let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
+        for (line, text) in self.text.lines().enumerate() {
+            let code = text.split("--").next().unwrap_or_default();
+            for (start, _) in code.match_indices(word) {
+                let before = code[..start].chars().next_back();
+                let after = code[start + word.len()..].chars().next();
+                if !before.is_some_and(is_part) && !after.is_some_and(is_part) {
+                    let column = code[..start].chars().count() + 1;
+                    return Place { line: line as u64 + 1, column: column as u64 };
+                }
+            }
+        }
+        Place::default()
+    }
+}
+
+/// sqlparser ends its messages with `at Line: 3, Column: 7`.
+fn syntax_error(name: &str, message: &str) -> Error {
+    let number_after = |label: &str| -> Option<u64> {
+        let rest = &message[message.rfind(label)? + label.len()..];
+        rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
+    };
+    let line = number_after("Line: ").unwrap_or(1);
+    let column = number_after("Column: ").unwrap_or(1);
+    let what = message.split(" at Line:").next().unwrap_or(message);
+    let what = what.trim_start_matches("SQL error: ").trim_start_matches("ParserError(\"");
+    Error::new(Kind::Usage, format!("{name}:{line}:{column}: {}", what.trim_end_matches("\")")))
+}
+
+fn literal(bound: &Bound<'_>) -> Result<Expr> {
+    let text = match bound {
+        Bound::Day(day) => format!("cast('{day}' as date)"),
+        Bound::Open => format!("{}()", crate::engine::OPEN_RUN_DATE),
+        Bound::Value(Parameter::Boolean(value)) => value.to_string(),
+        Bound::Value(Parameter::Integer(value)) => format!("({value})"),
+        Bound::Value(Parameter::Double(value)) => format!("(cast({value} as double))"),
+        Bound::Value(Parameter::Text(value)) => format!("'{}'", value.replace('\'', "''")),
+    };
+    Parser::new(&GenericDialect {})
+        .try_with_sql(&text)
+        .and_then(|mut parser| parser.parse_expr())
+        .map_err(|error| Error::new(Kind::Defect, format!("bind `{text}`")).because(error))
+}
+
+#[derive(Default)]
+struct Names {
+    parameters: BTreeSet<String>,
+    relations: Vec<ast::ObjectName>,
+}
+
+impl Visitor for Names {
+    type Break = ();
+
+    fn pre_visit_relation(&mut self, relation: &ast::ObjectName) -> ControlFlow<()> {
+        self.relations.push(relation.clone());
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_value(&mut self, value: &ast::ValueWithSpan) -> ControlFlow<()> {
+        if let Value::Placeholder(name) = &value.value {
+            self.parameters.insert(name.trim_start_matches('$').to_string());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Names {
+    /// The tables that are no CTEs.
+    fn tables(&self, name: &str, statement: &ast::Statement) -> Result<BTreeMap<TableName, Place>> {
+        let wrapped = Statement::Statement(Box::new(statement.clone()));
+        let (_, common) = datafusion::sql::resolve::resolve_table_references(&wrapped, true)
+            .map_err(|error| {
+                Error::new(Kind::Usage, format!("{name}:1:1: resolve tables")).because(error)
+            })?;
+        let is_common = |ident: &Ident| {
+            common.iter().any(|reference| reference.table().eq_ignore_ascii_case(&ident.value))
+        };
+        let mut tables = BTreeMap::new();
+        for relation in &self.relations {
+            let parts: Vec<_> = relation
+                .0
+                .iter()
+                .filter_map(|part| match part {
+                    ObjectNamePart::Identifier(ident) => Some(ident),
+                    ObjectNamePart::Function(_) => None,
+                })
+                .collect();
+            match parts.as_slice() {
+                [ident] if is_common(ident) || relation.0.len() != 1 => {}
+                // A table function such as unnest or generate_series has a lower-case name of
+                // its own and no partition.
+                [ident] if TABLE_FUNCTIONS.contains(&ident.value.as_str()) => {}
+                [zone, table] => {
+                    let place = place(zone);
+                    tables
+                        .entry(TableName::new(
+                            zone.value.to_lowercase(),
+                            table.value.to_lowercase(),
+                        ))
+                        .or_insert(place);
+                }
+                _ => {
+                    let Place { line, column } =
+                        parts.first().map(|p| place(p)).unwrap_or_default();
+                    return Err(Error::new(
+                        Kind::Usage,
+                        format!(
+                            "{name}:{line}:{column}: `{relation}` is not a table, expected \
+                             zone.table such as staging.orders, or the name of a CTE"
+                        ),
+                    ));
+                }
+            }
+        }
+        Ok(tables)
+    }
+}
+
+const TABLE_FUNCTIONS: [&str; 4] = ["unnest", "generate_series", "range", "this"];
+
+fn place(ident: &Ident) -> Place {
+    match ident.span.start {
+        start if start.line > 0 => Place { line: start.line, column: start.column },
+        _ => Place::default(),
+    }
+}
+
+struct Binder {
+    literals: BTreeMap<String, Expr>,
+}
+
+impl VisitorMut for Binder {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Value(value) = expr
+            && let Value::Placeholder(name) = &value.value
+            && let Some(literal) = self.literals.get(name)
+        {
+            *expr = literal.clone();
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_told_from_common_table_expressions() {
+        let query = Query::parse(
+            "q.sql",
+            "-- a comment\nwith orders as (select * from staging.orders where dt = $run_date)\n\
+             select * from orders join marts.customers using (customer_id) where n > $minimum",
+        )
+        .unwrap();
+        let tables: Vec<_> = query.tables.iter().map(|(t, p)| (t.to_string(), p.line)).collect();
+        assert_eq!(tables, [("marts.customers".to_string(), 3), ("staging.orders".to_string(), 2)]);
+        assert_eq!(query.parameters.iter().collect::<Vec<_>>(), ["minimum", "run_date"]);
+        assert!(!query.canonical.contains("comment"));
+    }
+
+    #[test]
+    fn parameters_are_bound_as_typed_values() {
+        let query = Query::parse("q.sql", "select $run_date - 1, $name, $n").unwrap();
+        let name = Parameter::Text("o'clock".into());
+        let number = Parameter::Integer(-3);
+        let bound = query
+            .bind(|parameter| match parameter {
+                "run_date" => Some(Bound::Day("2024-02-29".parse().unwrap())),
+                "name" => Some(Bound::Value(&name)),
+                "n" => Some(Bound::Value(&number)),
+                _ => None,
+            })
+            .unwrap();
+        assert_eq!(bound.to_string(), "SELECT CAST('2024-02-29' AS DATE) - 1, 'o''clock', (-3)");
+        assert!(query.bind(|_| None).unwrap_err().chain().contains("q.sql:1:"));
+    }
+
+    #[test]
+    fn mistakes_have_a_place() {
+        let cases = [
+            ("select\n  from from x", "q.sql:2:"),
+            ("select 1; select 2", "exactly one"),
+            ("drop table x", "exactly one"),
+            ("select *\nfrom orders", "q.sql:2:6: `orders` is not a table"),
+        ];
+        for (text, expected) in cases {
+            let message = Query::parse("q.sql", text).unwrap_err().chain();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}

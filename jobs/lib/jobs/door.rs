@@ -1,0 +1,348 @@
+//! The door of a job, as an orchestrator sees it: flags and variables in; logs on stderr, one
+//! JSON line on stdout, an exit code and nothing else out.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser};
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info, warn};
+
+use crate::build::run::{self, Run, Summary};
+use crate::build::{Access, Workshop};
+use crate::config::Settings;
+use crate::dates::{Day, DayRange};
+use crate::errors::{Context as _, Error, Kind, Result};
+use crate::jobs::Job;
+use crate::lake::lease::Holder;
+use crate::lake::runs;
+use crate::telemetry::{self, LogFormat};
+
+/// How long a stopped job may take to give its leases back and say goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// The flags that every job takes.
+#[derive(Debug, Parser)]
+struct JobFlags {
+    #[command(flatten)]
+    days: DayFlags,
+    #[command(flatten)]
+    common: CommonFlags,
+    /// The run's id, as the orchestrator names it; default: a new one
+    #[arg(long, env = "RAPPORT_RUN_ID")]
+    run_id: Option<String>,
+    /// The run's attempt, from 1
+    #[arg(long, env = "RAPPORT_ATTEMPT", default_value_t = 1)]
+    attempt: u32,
+    /// Also write the result line to this file
+    #[arg(long, env = "RAPPORT_RESULT_FILE")]
+    result_file: Option<PathBuf>,
+    /// Exit with 99 when every partition was fresh
+    #[arg(long, env = "RAPPORT_SKIP_WHEN_FRESH")]
+    skip_when_fresh: bool,
+}
+
+/// The days of a run: never "today" by default.
+#[derive(Debug, Args)]
+pub(super) struct DayFlags {
+    /// The day to build, YYYY-MM-DD
+    #[arg(long, env = "RAPPORT_DATE", value_name = "DAY", conflicts_with_all = ["from", "to"])]
+    date: Option<Day>,
+    /// The first day to build, YYYY-MM-DD
+    #[arg(long, env = "RAPPORT_FROM", value_name = "DAY", requires = "to")]
+    from: Option<Day>,
+    /// The day after the last day to build, YYYY-MM-DD
+    #[arg(long, env = "RAPPORT_TO", value_name = "DAY", requires = "from")]
+    to: Option<Day>,
+}
+
+/// The flags that jobs and the operator's tool share.
+#[derive(Debug, Args)]
+pub(super) struct CommonFlags {
+    /// The project's settings
+    #[arg(long, env = "RAPPORT_CONFIG", default_value = "config/local.yaml", global = true)]
+    pub config: PathBuf,
+    /// Log format on stderr
+    #[arg(long, env = "RAPPORT_LOG_FORMAT", value_enum, default_value = "auto", global = true)]
+    pub log_format: LogFormat,
+    /// Log filter, such as `warn` or `rapport=debug`
+    #[arg(long = "log", env = "RAPPORT_LOG", default_value = "info", global = true)]
+    pub log_filter: String,
+}
+
+impl DayFlags {
+    /// The days, half open.
+    pub(super) fn range(&self) -> Result<DayRange> {
+        match (self.date, self.from, self.to) {
+            (Some(day), None, None) => Ok(DayRange::one(day)),
+            (None, Some(from), Some(to)) => DayRange::new(from, to).ok_or_else(|| {
+                Error::new(
+                    Kind::Usage,
+                    format!("no day lies in [{from}, {to}): --to is the day after the last"),
+                )
+            }),
+            _ => Err(Error::new(
+                Kind::Usage,
+                "which days? expected --date DAY, or --from DAY --to DAY (the day after the last)",
+            )),
+        }
+    }
+}
+
+/// The result line.
+#[derive(Debug, Serialize)]
+struct Report {
+    job: &'static str,
+    status: &'static str,
+    exit_code: u8,
+    run_id: String,
+    attempt: u32,
+    from: Option<Day>,
+    to: Option<Day>,
+    #[serde(flatten)]
+    summary: Summary,
+    warehouse: Option<String>,
+    duration_ms: u64,
+    error: Option<Failure>,
+}
+
+#[derive(Debug, Serialize)]
+struct Failure {
+    kind: &'static str,
+    message: String,
+}
+
+/// Runs `job` with the process's arguments: the whole of a job binary's `main`.
+pub fn main(job: &Job) -> ExitCode {
+    let started = Instant::now();
+    let flags = match parse(job) {
+        Ok(flags) => flags,
+        Err(error) => {
+            // Help and version are what was asked for: they go to stdout, and are a success.
+            let _ = error.print();
+            if !error.use_stderr() {
+                return ExitCode::SUCCESS;
+            }
+            let report = usage_report(job, &error.to_string());
+            return say(&report, std::env::var_os("RAPPORT_RESULT_FILE").map(PathBuf::from));
+        }
+    };
+    telemetry::start(flags.common.log_format, &flags.common.log_filter);
+    let run_id = match &flags.run_id {
+        Some(run_id) if !run_id.trim().is_empty() => run_id.clone(),
+        _ => uuid::Uuid::now_v7().to_string(),
+    };
+    let mut report = Report {
+        job: job.name,
+        status: "done",
+        exit_code: 0,
+        run_id,
+        attempt: flags.attempt,
+        from: None,
+        to: None,
+        summary: Summary::default(),
+        warehouse: None,
+        duration_ms: 0,
+        error: None,
+    };
+    let outcome = enter(job, &flags, &mut report);
+    telemetry::end_progress();
+    match outcome {
+        Ok(()) => {
+            let idle = report.summary.built_count + report.summary.unchanged_count == 0;
+            if flags.skip_when_fresh && idle {
+                report.status = Kind::NothingToDo.name();
+                report.exit_code = Kind::NothingToDo.exit_code();
+            }
+        }
+        Err(failure) => {
+            report.status = "failed";
+            report.exit_code = failure.kind().exit_code();
+            let message = failure.chain();
+            error!(kind = failure.kind().name(), exit_code = report.exit_code, "{message}");
+            report.error = Some(Failure { kind: failure.kind().name(), message });
+        }
+    }
+    report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    say(&report, flags.result_file)
+}
+
+fn parse(job: &Job) -> Result<JobFlags, clap::Error> {
+    let command = JobFlags::command()
+        .name(job.name)
+        .about(job.about)
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(EXIT_CODES);
+    JobFlags::from_arg_matches(&command.try_get_matches()?)
+}
+
+pub(super) const EXIT_CODES: &str = "\
+Exit codes: 0 done; 2 usage or settings; 10 a data check failed; 11 an export broke its contract;
+12 an export or input is not there yet; 13 another run holds the lease; 20 storage or network
+trouble, try again; 30 a defect of ours; 99 nothing to do (only with --skip-when-fresh);
+130, 143 stopped by a signal.";
+
+fn usage_report(job: &Job, message: &str) -> Report {
+    let first = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    Report {
+        job: job.name,
+        status: "failed",
+        exit_code: Kind::Usage.exit_code(),
+        run_id: String::new(),
+        attempt: 1,
+        from: None,
+        to: None,
+        summary: Summary::default(),
+        warehouse: None,
+        duration_ms: 0,
+        error: Some(Failure { kind: Kind::Usage.name(), message: first.to_string() }),
+    }
+}
+
+/// The result: last on stdout, after the logs are flushed.
+fn say(report: &Report, result_file: Option<PathBuf>) -> ExitCode {
+    let line = serde_json::to_string(report).unwrap_or_else(|_| "{}".to_string());
+    let mut exit_code = report.exit_code;
+    if let Some(path) = result_file
+        && let Err(cause) = std::fs::write(&path, format!("{line}\n"))
+    {
+        warn!(path = %path.display(), "failed to write the result file: {cause}");
+        if exit_code == 0 {
+            exit_code = Kind::Storage.exit_code();
+        }
+    }
+    let _ = std::io::stderr().flush();
+    let mut stdout = std::io::stdout().lock();
+    // A reader that has gone away does not change what the job did.
+    let _ = writeln!(stdout, "{line}");
+    let _ = stdout.flush();
+    ExitCode::from(exit_code)
+}
+
+fn enter(job: &Job, flags: &JobFlags, report: &mut Report) -> Result<()> {
+    let days = flags.days.range()?;
+    report.from = Some(days.from);
+    report.to = Some(days.to);
+    let settings = Settings::read(&flags.common.config)?;
+    report.warehouse = Some(settings.warehouse.to_string());
+    info!(job = job.name, run_id = report.run_id, %days, "started");
+    telemetry::start_progress(flags.common.log_format);
+    let runtime = runtime(settings.threads)?;
+    let outcome = runtime.block_on(work(job, settings, days, report));
+    // Threads that still read or encode must not hold a stopped job back.
+    runtime.shutdown_background();
+    if outcome.is_ok() {
+        tell_where(report);
+    }
+    outcome
+}
+
+/// The runtime of a job.
+pub(super) fn runtime(threads: usize) -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .context(Kind::Defect, || "start the runtime")
+}
+
+async fn work(job: &Job, settings: Settings, days: DayRange, report: &mut Report) -> Result<()> {
+    let lease_length = Duration::from_secs(settings.lease_seconds);
+    let run = Run {
+        run_id: report.run_id.clone(),
+        attempt: report.attempt,
+        holder: Holder::new(&report.run_id, lease_length),
+    };
+    let warehouse = crate::lake::Lake::open(&settings.warehouse)?;
+    let start = runs::Start {
+        run_id: run.run_id.clone(),
+        attempt: run.attempt,
+        job: job.name.to_string(),
+        days: days.to_string(),
+        started_at: chrono::Utc::now(),
+        version: env!("CARGO_PKG_VERSION").to_string(),
+        orchestrator: orchestrator_variables(),
+    };
+    let mut summary = Summary::default();
+    let outcome = until_stopped(async {
+        let open = runs::start(&warehouse, &start).await?;
+        let outcome = async {
+            let workshop = Workshop::open(settings, Access::Write).await?;
+            let on_target = |number, count, partition: &crate::lake::Partition| {
+                telemetry::progress(number, count, &partition.to_string());
+            };
+            run::bring_up_to_date(&workshop, &run, job.zones, days, on_target, &mut summary).await
+        }
+        .await;
+        Ok((open, outcome))
+    })
+    .await;
+    let (open, outcome) = match outcome {
+        Ok((open, outcome)) => (Some(open), outcome),
+        Err(stopped) => (None, Err(stopped)),
+    };
+    report.summary = summary;
+    // Best effort, and brief: what was published is in the ledger already.
+    let goodbye = async {
+        run.holder.release_all(&warehouse).await;
+        if let Some(open) = open {
+            let status = match &outcome {
+                Ok(()) => serde_json::json!({ "status": "done", "summary": report.summary }),
+                Err(failure) => serde_json::json!({
+                    "status": "failed",
+                    "exit_code": failure.kind().exit_code(),
+                    "error": failure.chain(),
+                    "summary": report.summary,
+                }),
+            };
+            if let Err(cause) = open.end(&warehouse, &status).await {
+                warn!("failed to record the run's end: {}", cause.chain());
+            }
+        }
+    };
+    if tokio::time::timeout(GOODBYE, goodbye).await.is_err() {
+        warn!("gave up on releasing leases: they run out by themselves");
+    }
+    outcome
+}
+
+/// Runs `work` until it is done, or a signal stops it.
+async fn until_stopped<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut interrupted =
+        signal(SignalKind::interrupt()).context(Kind::Defect, || "listen for SIGINT")?;
+    let mut terminated =
+        signal(SignalKind::terminate()).context(Kind::Defect, || "listen for SIGTERM")?;
+    tokio::select! {
+        outcome = work => outcome,
+        _ = interrupted.recv() => Err(Error::new(Kind::Interrupted, "stopped by SIGINT")),
+        _ = terminated.recv() => Err(Error::new(Kind::Terminated, "stopped by SIGTERM")),
+    }
+}
+
+/// What Airflow says of the run.
+fn orchestrator_variables() -> BTreeMap<String, String> {
+    std::env::vars().filter(|(name, _)| name.starts_with("AIRFLOW_CTX_")).collect()
+}
+
+/// For people at a terminal: where the tables are, and a query to try.
+fn tell_where(report: &Report) {
+    let Some(warehouse) = &report.warehouse else { return };
+    info!(
+        built = report.summary.built_count,
+        unchanged = report.summary.unchanged_count,
+        fresh = report.summary.fresh_count,
+        "done; the tables are in {warehouse}"
+    );
+    if report.job == "daily" {
+        info!(
+            "try: duckdb -c \"select dt, count(*) as customers from \
+             read_parquet('{warehouse}/marts/customers/*/*.parquet', hive_partitioning = true) \
+             group by dt order by dt\""
+        );
+    }
+}

@@ -1,0 +1,304 @@
+//! The ledger: what was published, when, from what, by which run.
+//!
+//! Append-only. Each publish adds one small immutable object; at the end of a run the small ones
+//! are folded into compressed segments, so that a reader needs few requests however long the
+//! history. An entry is known by its id, so one that stands both loose and in a segment (a
+//! compaction was cut short) counts once.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io::Read as _;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use object_store::ObjectStoreExt as _;
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+
+use crate::dates::Day;
+use crate::errors::{Error, Kind, Result};
+use crate::hash::ContentHash;
+use crate::lake::{Lake, OWN, Partition, TableName};
+
+/// One published version of a partition.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Entry {
+    /// Unique, and later entries have larger ids (UUID version 7).
+    pub id: String,
+    /// What was published.
+    #[serde(flatten)]
+    pub partition: Partition,
+    /// 1 for a partition's first publish, one more for each later one.
+    pub version: u64,
+    /// The fencing number of the lease it was published under.
+    pub fence: u64,
+    /// Hash of everything that made it.
+    pub fingerprint: ContentHash,
+    /// What went into the fingerprint, by part, so that a change can be named.
+    pub parts: BTreeMap<String, ContentHash>,
+    /// Hash of the published object's bytes.
+    pub content_hash: ContentHash,
+    /// Hash of the columns' names and types.
+    pub schema_hash: ContentHash,
+    /// Rows published.
+    pub row_count: u64,
+    /// The object's size in bytes.
+    pub byte_count: u64,
+    /// The input partitions that were read.
+    pub inputs: Vec<Input>,
+    /// The export files that were read (raw and quarantine only).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exports: Vec<ExportInput>,
+    /// Where the rows of the exports went (raw only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounting: Option<Accounting>,
+    /// Checks that found something but only warn: name and number of bad rows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub warnings: BTreeMap<String, u64>,
+    /// Why it was built.
+    pub reason: String,
+    /// The run that published it.
+    pub run_id: String,
+    /// The run's attempt.
+    pub attempt: u32,
+    /// When it was published.
+    pub published_at: DateTime<Utc>,
+    /// How long the build took, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// A partition that was read, in the version that was read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Input {
+    /// What was read.
+    #[serde(flatten)]
+    pub partition: Partition,
+    /// Hash of its bytes.
+    pub content_hash: ContentHash,
+}
+
+/// An export file that was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportInput {
+    /// The object's key below the landing root.
+    pub file: String,
+    /// Its size in bytes.
+    pub byte_count: u64,
+    /// Its ETag, where the store gives one.
+    pub e_tag: Option<String>,
+    /// When it was last written.
+    pub last_modified: DateTime<Utc>,
+    /// Hash of its bytes as delivered.
+    pub content_hash: ContentHash,
+}
+
+/// Where the rows of a day's exports went: read = accepted + quarantined + duplicates.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accounting {
+    /// Rows read.
+    pub read_row_count: u64,
+    /// Rows published in raw.
+    pub accepted_row_count: u64,
+    /// Rows set aside with their reasons.
+    pub quarantined_row_count: u64,
+    /// Exact duplicates that were dropped.
+    pub duplicate_row_count: u64,
+    /// Exact duplicates that were kept, because the source says so; also among the accepted.
+    #[serde(default)]
+    pub kept_duplicate_row_count: u64,
+}
+
+impl Accounting {
+    /// The sums of two accountings.
+    pub fn plus(self, other: Accounting) -> Accounting {
+        Accounting {
+            read_row_count: self.read_row_count + other.read_row_count,
+            accepted_row_count: self.accepted_row_count + other.accepted_row_count,
+            quarantined_row_count: self.quarantined_row_count + other.quarantined_row_count,
+            duplicate_row_count: self.duplicate_row_count + other.duplicate_row_count,
+            kept_duplicate_row_count: self.kept_duplicate_row_count
+                + other.kept_duplicate_row_count,
+        }
+    }
+}
+
+/// The current version of every published partition, as of one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    current: BTreeMap<Partition, Arc<Entry>>,
+    seen: HashSet<Path>,
+    entry_count: usize,
+}
+
+const LOOSE: &str = "entries";
+const SEGMENTS: &str = "segments";
+
+/// Loose entries that are worth folding into a segment.
+const LOOSE_ENTRIES_TO_FOLD: usize = 64;
+
+/// Segments that are worth folding into one.
+const SEGMENTS_TO_FOLD: usize = 8;
+
+impl Ledger {
+    /// Reads the ledger of `lake`.
+    pub async fn load(lake: &Lake) -> Result<Ledger> {
+        let mut ledger = Ledger::default();
+        ledger.refresh(lake).await?;
+        Ok(ledger)
+    }
+
+    /// Takes in what other runs have published since.
+    pub async fn refresh(&mut self, lake: &Lake) -> Result<()> {
+        for entry in self.unseen(lake).await? {
+            self.add(entry);
+        }
+        Ok(())
+    }
+
+    async fn unseen(&mut self, lake: &Lake) -> Result<Vec<Entry>> {
+        // A compaction deletes what it folded, after it wrote the segment: an object that
+        // vanished between listing and reading stands in a segment of the next listing.
+        for _ in 0..5 {
+            match self.read_unseen(lake).await? {
+                Some(entries) => return Ok(entries),
+                None => continue,
+            }
+        }
+        Err(Error::new(
+            Kind::Storage,
+            format!("read the ledger of `{}`: it kept moving", lake.name),
+        ))
+    }
+
+    async fn read_unseen(&mut self, lake: &Lake) -> Result<Option<Vec<Entry>>> {
+        let mut entries = vec![];
+        let mut read = vec![];
+        for object in lake.list(&folder(lake)).await? {
+            if self.seen.contains(&object.location) {
+                continue;
+            }
+            let Some(some) = read_object(lake, &object.location).await? else { return Ok(None) };
+            entries.extend(some);
+            read.push(object.location);
+        }
+        self.seen.extend(read);
+        Ok(Some(entries))
+    }
+
+    /// Takes in one entry.
+    pub fn add(&mut self, entry: Entry) {
+        self.entry_count += 1;
+        let current = self.current.get(&entry.partition);
+        let later = current.is_none_or(|current| {
+            (entry.version, entry.fence, &entry.id) > (current.version, current.fence, &current.id)
+        });
+        if later {
+            self.current.insert(entry.partition.clone(), Arc::new(entry));
+        }
+    }
+
+    /// The current version of a partition.
+    pub fn current(&self, partition: &Partition) -> Option<&Arc<Entry>> {
+        self.current.get(partition)
+    }
+
+    /// The current version of every partition of `table`, by day.
+    pub fn partitions<'a>(
+        &'a self,
+        table: &TableName,
+    ) -> impl Iterator<Item = &'a Arc<Entry>> + use<'a> {
+        let from = Partition { table: table.clone(), dt: Day::new(chrono::NaiveDate::MIN) };
+        let table = table.clone();
+        self.current
+            .range((Bound::Included(from), Bound::Unbounded))
+            .take_while(move |(partition, _)| partition.table == table)
+            .map(|(_, entry)| entry)
+    }
+
+    /// How many entries were read, old versions and repeats included.
+    pub fn entry_count(&self) -> usize {
+        self.entry_count
+    }
+}
+
+/// Every entry of the ledger, old versions too, oldest first.
+pub async fn history(lake: &Lake) -> Result<Vec<Entry>> {
+    let mut entries = Ledger::default().unseen(lake).await?;
+    let mut ids = BTreeSet::new();
+    entries.retain(|entry| ids.insert(entry.id.clone()));
+    entries.sort_by(|left, right| left.id.cmp(&right.id));
+    Ok(entries)
+}
+
+/// Appends an entry. Appending the same entry again changes nothing.
+pub(crate) async fn append(lake: &Lake, entry: &Entry) -> Result<()> {
+    let key = folder(lake).join(LOOSE).join(format!("{}.json", entry.id));
+    lake.create(&key, entry).await.map(|_| ())
+}
+
+/// Folds small objects into segments, so that the next reader needs few requests.
+pub(crate) async fn compact(lake: &Lake) -> Result<()> {
+    let objects = lake.list(&folder(lake)).await?;
+    let (loose, segments): (Vec<_>, Vec<_>) = objects
+        .into_iter()
+        .map(|object| object.location)
+        .partition(|key| key.parts().any(|part| part.as_ref() == LOOSE));
+    let fold = if segments.len() >= SEGMENTS_TO_FOLD {
+        [segments, loose].concat()
+    } else if loose.len() >= LOOSE_ENTRIES_TO_FOLD {
+        loose
+    } else {
+        return Ok(());
+    };
+    let mut entries = BTreeMap::new();
+    for key in &fold {
+        match read_object(lake, key).await? {
+            Some(some) => entries.extend(some.into_iter().map(|entry| (entry.id.clone(), entry))),
+            // Somebody else is folding: leave it to them.
+            None => return Ok(()),
+        }
+    }
+    let mut lines = Vec::new();
+    for entry in entries.values() {
+        serde_json::to_writer(&mut lines, entry)
+            .map_err(|error| Error::new(Kind::Defect, "write a ledger segment").because(error))?;
+        lines.push(b'\n');
+    }
+    let bytes = zstd::encode_all(lines.as_slice(), 3)
+        .map_err(|error| Error::new(Kind::Defect, "compress a ledger segment").because(error))?;
+    // Named by its content: two runs that fold the same entries write the same object.
+    let name = format!("{}.ndjson.zst", ContentHash::of(&lines));
+    let key = folder(lake).join(SEGMENTS).join(name);
+    let put = lake.store.put(&key, bytes.into()).await;
+    put.map_err(|error| lake.trouble("write", &key, error))?;
+    for folded in fold.iter().filter(|folded| **folded != key) {
+        lake.delete(folded).await?;
+    }
+    Ok(())
+}
+
+fn folder(lake: &Lake) -> Path {
+    lake.key(OWN).join("ledger")
+}
+
+async fn read_object(lake: &Lake, key: &Path) -> Result<Option<Vec<Entry>>> {
+    let Some(bytes) = lake.get(key).await? else { return Ok(None) };
+    let broken = |error: Box<dyn std::error::Error + Send + Sync>| {
+        Error::new(Kind::Storage, format!("read the ledger's `{key}` of `{}`", lake.name))
+            .because(error)
+    };
+    let text = if key.as_ref().ends_with(".zst") {
+        let mut text = Vec::new();
+        zstd::Decoder::new(bytes.as_ref())
+            .and_then(|mut decoder| decoder.read_to_end(&mut text))
+            .map_err(|error| broken(error.into()))?;
+        text
+    } else {
+        bytes.to_vec()
+    };
+    serde_json::Deserializer::from_slice(&text)
+        .into_iter::<Entry>()
+        .collect::<Result<Vec<_>, _>>()
+        .map(Some)
+        .map_err(|error| broken(error.into()))
+}

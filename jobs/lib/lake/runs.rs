@@ -1,0 +1,80 @@
+//! The runs: one object when a run starts, one when it ends. A start without an end is a run that
+//! is under way, or that was killed.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::errors::Result;
+use crate::lake::{Lake, OWN};
+
+/// What is known of a run when it starts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Start {
+    /// The run's id, as the orchestrator or the user named it.
+    pub run_id: String,
+    /// 1 for the first attempt.
+    pub attempt: u32,
+    /// The job.
+    pub job: String,
+    /// Its days, `[from, to)`.
+    pub days: String,
+    /// When it started.
+    pub started_at: DateTime<Utc>,
+    /// Rapport's version.
+    pub version: String,
+    /// What an orchestrator says of the run in its environment (`AIRFLOW_CTX_…`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub orchestrator: BTreeMap<String, String>,
+}
+
+/// A run, as `rapport runs` lists it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Run {
+    /// How it started.
+    #[serde(flatten)]
+    pub start: Start,
+    /// Its result line; none where it has not ended.
+    pub result: Option<serde_json::Value>,
+}
+
+/// A run that has started and is to be ended with [`Open::end`].
+#[derive(Debug, Clone)]
+pub struct Open {
+    name: String,
+}
+
+/// Records that a run started.
+pub async fn start(lake: &Lake, start: &Start) -> Result<Open> {
+    // Named by time first, so that a listing is in order; the random tail keeps two runs apart
+    // that an orchestrator gave the same name.
+    let name = uuid::Uuid::now_v7().to_string();
+    let key = lake.key(OWN).join("runs").join(format!("{name}.start.json"));
+    lake.create(&key, start).await?;
+    Ok(Open { name })
+}
+
+impl Open {
+    /// Records how the run ended.
+    pub async fn end(self, lake: &Lake, result: &impl Serialize) -> Result<()> {
+        let key = lake.key(OWN).join("runs").join(format!("{}.end.json", self.name));
+        lake.create(&key, result).await.map(|_| ())
+    }
+}
+
+/// The last `limit` runs, latest first.
+pub async fn list(lake: &Lake, limit: usize) -> Result<Vec<Run>> {
+    let objects = lake.list(&lake.key(OWN).join("runs")).await?;
+    let mut runs = vec![];
+    let starts = objects.iter().rev().filter_map(|object| {
+        object.location.filename()?.strip_suffix(".start.json").map(ToString::to_string)
+    });
+    for name in starts.take(limit) {
+        let folder = lake.key(OWN).join("runs");
+        let start = lake.get_json(&folder.clone().join(format!("{name}.start.json"))).await?;
+        let result = lake.get_json(&folder.join(format!("{name}.end.json"))).await?;
+        runs.extend(start.map(|start| Run { start, result }));
+    }
+    Ok(runs)
+}

@@ -1,0 +1,248 @@
+//! Plans every model against its contract: no data, no credentials, every mistake with its place.
+
+use std::collections::BTreeSet;
+
+use crate::config::Settings;
+use crate::config::yaml;
+use crate::dates::Day;
+use crate::engine::Engine;
+use crate::engine::sql::Query;
+use crate::errors::{Error, Kind, did_you_mean};
+use crate::lake::TableName;
+use crate::models::contract::{Contract, conforms, type_name};
+use crate::models::reads::{self, Look};
+use crate::models::{Catalogue, Model, Recipe};
+
+/// Days ahead and back over which a query must not read what its day cannot know.
+const HORIZON_DAYS: u64 = 800;
+
+/// Every mistake in the project's models.
+pub async fn check(engine: &Engine, catalogue: &Catalogue, settings: &Settings) -> Vec<Error> {
+    let mut mistakes = vec![];
+    for feed in catalogue.feeds() {
+        let Some(entity) = catalogue.get(&feed.entity) else { continue };
+        match reads::look(engine, catalogue, settings, &feed.query).await {
+            Err(mistake) => mistakes.push(mistake),
+            Ok(look) => {
+                let contract = feed.contract.as_ref();
+                mistakes.extend(against_contract(&feed.query, &look, contract, &feed.path));
+                mistakes.extend(purity(&feed.query, &look));
+                mistakes.extend(causality(&feed.query, &look, &feed.entity));
+                if let Some(demands) = &entity.contract {
+                    mistakes.extend(feed_against_entity(feed, demands));
+                }
+            }
+        }
+    }
+    let fed: BTreeSet<&TableName> = catalogue.feeds().iter().map(|feed| &feed.entity).collect();
+    for model in catalogue.in_order() {
+        if let Some(contract) = &model.contract {
+            mistakes.extend(references(catalogue, model, contract));
+            mistakes.extend(own_checks(engine, catalogue, settings, model, contract).await);
+        }
+        // An entity's own query is made of its feeds', which were looked at above.
+        if fed.contains(&model.name) && !mistakes.is_empty() {
+            continue;
+        }
+        for query in model.queries() {
+            match reads::look(engine, catalogue, settings, query).await {
+                Err(mistake) => mistakes.push(mistake),
+                Ok(look) => {
+                    mistakes.extend(purity(query, &look));
+                    mistakes.extend(causality(query, &look, &model.name));
+                    let (Recipe::Query(_), Some(contract)) = (&model.recipe, &model.contract)
+                    else {
+                        continue;
+                    };
+                    mistakes.extend(against_contract(query, &look, contract, &model.path));
+                    mistakes.extend(ordered_by_grain(query, &look, contract));
+                }
+            }
+        }
+    }
+    mistakes
+}
+
+/// The query's columns against those that its contract declares.
+fn against_contract(
+    query: &Query,
+    look: &Look,
+    contract: &Contract,
+    sql: &std::path::Path,
+) -> Vec<Error> {
+    let yml = sql.with_extension("yml").display().to_string();
+    let mut mistakes = vec![];
+    for column in &contract.columns {
+        let name = column.name.value.as_str();
+        let Ok(declared) = column.arrow_type() else { continue };
+        match look.schema.field_with_name(name) {
+            Ok(field) if conforms(field.data_type(), &declared) => {}
+            Ok(field) => {
+                let what = format!(
+                    "column `{name}` is {}, the contract ({yml}:{}) says {}",
+                    type_name(field.data_type()),
+                    column.data_type.referenced.line(),
+                    type_name(&declared),
+                );
+                mistakes.push(query.error(query.place_of(name), what));
+            }
+            Err(_) => {
+                let found = look.schema.fields().iter().map(|field| field.name().as_str());
+                let hint = did_you_mean(name, found);
+                let what = format!("column `{name}` is not returned by `{}`{hint}", query.name);
+                mistakes.push(yaml::mistake(&yml, &column.name, what));
+            }
+        }
+    }
+    for field in look.schema.fields() {
+        let name = field.name();
+        if name == crate::engine::partitions::PARTITION_COLUMN {
+            let what = "`dt` is the partition column and must not be returned";
+            mistakes.push(query.error(query.place_of(name), what));
+        } else if contract.column(name).is_none() {
+            let known = contract.columns.iter().map(|column| column.name.value.as_str());
+            let hint = did_you_mean(name, known);
+            let what = format!("column `{name}` is not in the contract `{yml}`{hint}");
+            mistakes.push(query.error(query.place_of(name), what));
+        }
+    }
+    mistakes
+}
+
+/// A feed must bring what its entity requires, and nothing that the entity does not know.
+fn feed_against_entity(feed: &crate::models::catalogue::Feed, entity: &Contract) -> Vec<Error> {
+    let yml = feed.path.with_extension("yml").display().to_string();
+    let mut mistakes = vec![];
+    for column in &feed.contract.columns {
+        let name = column.name.value.as_str();
+        match entity.column(name) {
+            None => {
+                let known = entity.columns.iter().map(|column| column.name.value.as_str());
+                let what = format!(
+                    "`{}` has no column `{name}`{}",
+                    feed.entity,
+                    did_you_mean(name, known)
+                );
+                mistakes.push(yaml::mistake(&yml, &column.name, what));
+            }
+            Some(demanded) if demanded.data_type.value != column.data_type.value => {
+                let what = format!(
+                    "column `{name}` is {}, the entity `{}` says {}",
+                    column.data_type.value, feed.entity, demanded.data_type.value
+                );
+                mistakes.push(yaml::mistake(&yml, &column.data_type, what));
+            }
+            Some(_) => {}
+        }
+    }
+    for demanded in entity.columns.iter().filter(|column| column.required) {
+        let name = demanded.name.value.as_str();
+        if feed.contract.column(name).is_none() {
+            let what = format!("the entity `{}` requires column `{name}`", feed.entity);
+            mistakes.push(yaml::mistake(&yml, &feed.contract.description, what));
+        }
+    }
+    mistakes
+}
+
+fn purity(query: &Query, look: &Look) -> Vec<Error> {
+    let mistakes = look.impurities.iter().map(|impurity| {
+        let name = impurity.split(['`', '(']).nth(1).unwrap_or_default();
+        query.error(query.place_of(name), impurity)
+    });
+    mistakes.collect()
+}
+
+/// A query must not read days after its own, nor its own table's day.
+fn causality(query: &Query, look: &Look, own: &TableName) -> Vec<Error> {
+    let mut mistakes = vec![];
+    let probes = ["2023-12-31", "2024-02-29", "2024-03-31", "2025-07-13"];
+    for table in look.reads.tables() {
+        let place = query.tables.get(table).copied().unwrap_or_default();
+        for run_date in probes.iter().filter_map(|probe| probe.parse::<Day>().ok()) {
+            let from = if table == own { 0 } else { 1 };
+            let ahead: Vec<Day> = (from..=HORIZON_DAYS).map(|days| run_date.plus(days)).collect();
+            match look.reads.days(table, run_date, &ahead) {
+                Err(mistake) => mistakes.push(mistake),
+                Ok(days) if days.is_empty() => continue,
+                Ok(_) if table == own => mistakes.push(query.error(
+                    place,
+                    format!(
+                        "`{table}` reads its own day, expected only earlier days such as \
+                         `where dt = $run_date - interval '1 day'`"
+                    ),
+                )),
+                Ok(_) => mistakes.push(query.error(
+                    place,
+                    format!(
+                        "`{table}` is read beyond $run_date, expected a filter such as \
+                         `where dt = $run_date`"
+                    ),
+                )),
+            }
+            break;
+        }
+    }
+    mistakes
+}
+
+fn ordered_by_grain(query: &Query, look: &Look, contract: &Contract) -> Vec<Error> {
+    let grain: BTreeSet<&str> = contract.grain.value.iter().map(String::as_str).collect();
+    let leading: BTreeSet<&str> =
+        look.ordered_by.iter().take(grain.len()).map(String::as_str).collect();
+    if grain == leading {
+        return vec![];
+    }
+    let end = query.text.lines().count().max(1) as u64;
+    let what = format!(
+        "the output is not ordered by its grain, expected it to end with `order by {}`",
+        contract.grain.value.join(", ")
+    );
+    vec![query.error(crate::engine::sql::Place { line: end, column: 1 }, what)]
+}
+
+/// Every reference must name a column that is there.
+fn references(catalogue: &Catalogue, model: &Model, contract: &Contract) -> Vec<Error> {
+    let yml = model.path.with_extension("yml").display().to_string();
+    let mut mistakes = vec![];
+    for column in &contract.columns {
+        let (Some(written), Some((table, name))) = (&column.references, column.reference()) else {
+            continue;
+        };
+        match catalogue.get(&table) {
+            None => {
+                let what = format!("unknown table `{table}`{}", catalogue.hint(&table));
+                mistakes.push(yaml::mistake(&yml, written, what));
+            }
+            Some(target) if target.schema.field_with_name(&name).is_err() => {
+                let known = target.schema.fields().iter().map(|field| field.name().as_str());
+                let what =
+                    format!("`{table}` has no column `{name}`{}", did_you_mean(&name, known));
+                mistakes.push(yaml::mistake(&yml, written, what));
+            }
+            Some(_) => {}
+        }
+    }
+    mistakes
+}
+
+/// Every check of the table's own must plan over the table alone.
+async fn own_checks(
+    engine: &Engine,
+    _catalogue: &Catalogue,
+    settings: &Settings,
+    model: &Model,
+    contract: &Contract,
+) -> Vec<Error> {
+    let mut mistakes = vec![];
+    let yml = model.path.with_extension("yml").display().to_string();
+    for check in &contract.checks {
+        let planned = crate::checks::plan_own(engine, settings, model, check).await;
+        if let Err(mistake) = planned {
+            let what = format!("check `{}`: {}", check.name.value, mistake.chain());
+            let located = yaml::mistake(&yml, &check.sql, what);
+            mistakes.push(Error::new(Kind::Usage, located.to_string()));
+        }
+    }
+    mistakes
+}

@@ -1,0 +1,314 @@
+//! Which partitions a model reads, for any day, from one look at its queries.
+//!
+//! A query is planned once with `$run_date` left open, its filters are pushed down to the tables
+//! it scans, and those on `dt` are kept as they stand: `dt = open_run_date() - 1 day`. For a day
+//! they are closed and asked of every candidate day, which takes microseconds. A plan made for
+//! the day itself may prune more (it knows more constants) but never less, so what is told here
+//! covers what is read; the build holds the two against each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::catalog::TableProvider;
+use datafusion::common::DataFusionError;
+use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
+use datafusion::optimizer::optimizer::Optimizer;
+use datafusion::optimizer::push_down_filter::PushDownFilter;
+use datafusion::prelude::SessionContext;
+
+use crate::config::Settings;
+use crate::dates::Day;
+use crate::engine::partitions::{self, PartitionedTable, Reads};
+use crate::engine::sql::{Bound, Place, Query};
+use crate::engine::{Engine, query_error};
+use crate::errors::{Error, Kind, Result};
+use crate::lake::TableName;
+use crate::models::{Catalogue, Model};
+
+/// What a model reads.
+#[derive(Debug, Clone, Default)]
+pub struct ModelReads {
+    /// The scans of each table: each one's filters, of which those on `dt` decide.
+    scans: BTreeMap<TableName, Vec<Vec<Expr>>>,
+}
+
+/// What one look at a query tells.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// Its scans.
+    pub reads: ModelReads,
+    /// The columns it returns.
+    pub schema: SchemaRef,
+    /// The columns it is ordered by, first to last; empty where it is not ordered.
+    pub ordered_by: Vec<String>,
+    /// What would make its result depend on more than its inputs.
+    pub impurities: Vec<String>,
+}
+
+impl ModelReads {
+    /// The tables that are read.
+    pub fn tables(&self) -> impl Iterator<Item = &TableName> {
+        self.scans.keys()
+    }
+
+    /// The days of `candidates` that the model reads of `table` when it builds `run_date`.
+    pub fn days(
+        &self,
+        table: &TableName,
+        run_date: Day,
+        candidates: &[Day],
+    ) -> Result<BTreeSet<Day>> {
+        let mut days = BTreeSet::new();
+        for filters in self.scans.get(table).into_iter().flatten() {
+            let selected = partitions::select(filters, Some(run_date), candidates)
+                .map_err(query_error(format!("choose the partitions of {table}")))?;
+            days.extend(selected);
+        }
+        Ok(days)
+    }
+
+    fn merge(&mut self, other: ModelReads) {
+        for (table, scans) in other.scans {
+            self.scans.entry(table).or_default().extend(scans);
+        }
+    }
+}
+
+/// What `model` reads.
+///
+/// Errors: [`Kind::Usage`] where one of its queries does not plan.
+pub async fn of_model(
+    engine: &Engine,
+    catalogue: &Catalogue,
+    settings: &Settings,
+    model: &Model,
+) -> Result<ModelReads> {
+    let mut reads = ModelReads::default();
+    for query in model.queries() {
+        reads.merge(look(engine, catalogue, settings, query).await?.reads);
+    }
+    Ok(reads)
+}
+
+/// Plans `query` with the run date open, over tables without data.
+pub async fn look(
+    engine: &Engine,
+    catalogue: &Catalogue,
+    settings: &Settings,
+    query: &Query,
+) -> Result<Look> {
+    let session = session_without_data(engine, catalogue, query)?;
+    let zone = crate::config::Parameter::Text(settings.time_zone.name().to_string());
+    let statement = query.bind(|name| match name {
+        "run_date" => Some(Bound::Open),
+        "time_zone" => Some(Bound::Value(&zone)),
+        name => settings.parameters.get(name).map(Bound::Value),
+    })?;
+    let state = session.state();
+    let mistake = |error: DataFusionError| locate(query, &error);
+    let plan = state.statement_to_plan(statement).await.map_err(mistake)?;
+    let schema = Arc::new(plan.schema().as_arrow().clone());
+    let ordered_by = order_of(&plan);
+    let options = Arc::clone(state.config_options());
+    let analyzed =
+        state.analyzer().execute_and_check(plan, &options, |_, _| {}).map_err(mistake)?;
+    let mut impurities = vec![];
+    collect_impurities(&analyzed, &mut impurities).map_err(mistake)?;
+    let pushed = Optimizer::with_rules(vec![Arc::new(PushDownFilter::new())])
+        .optimize(analyzed, &state, |_, _| {})
+        .map_err(mistake)?;
+    let mut reads = ModelReads::default();
+    collect_scans(&pushed, &mut reads).map_err(mistake)?;
+    Ok(Look { reads, schema, ordered_by, impurities })
+}
+
+fn session_without_data(
+    engine: &Engine,
+    catalogue: &Catalogue,
+    query: &Query,
+) -> Result<SessionContext> {
+    let mut tables: Vec<(TableName, Arc<dyn TableProvider>)> = vec![];
+    for (name, place) in &query.tables {
+        let Some(model) = catalogue.get(name) else {
+            let hint = catalogue.hint(name);
+            return Err(query.error(*place, format!("unknown table `{name}`{hint}")));
+        };
+        let table = PartitionedTable::new(
+            name.to_string(),
+            &model.schema,
+            BTreeMap::new(),
+            Reads::default(),
+        );
+        tables.push((name.clone(), Arc::new(table)));
+    }
+    engine.session(tables)
+}
+
+fn collect_scans(plan: &LogicalPlan, reads: &mut ModelReads) -> Result<(), DataFusionError> {
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && let (Some(zone), table) = (scan.table_name.schema(), scan.table_name.table())
+        {
+            let name = TableName::new(zone, table);
+            reads.scans.entry(name).or_default().push(scan.filters.clone());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })
+    .map(|_| ())
+}
+
+/// The columns of the outermost sort.
+fn order_of(plan: &LogicalPlan) -> Vec<String> {
+    let mut node = plan;
+    loop {
+        match node {
+            LogicalPlan::Sort(sort) => {
+                let columns = sort.expr.iter().map_while(|sort| match &sort.expr {
+                    Expr::Column(column) => Some(column.name.clone()),
+                    _ => None,
+                });
+                return columns.collect();
+            }
+            // A sort by a column that is not returned stands below a projection.
+            LogicalPlan::Projection(projection) => node = &projection.input,
+            LogicalPlan::SubqueryAlias(alias) => node = &alias.input,
+            _ => return vec![],
+        }
+    }
+}
+
+/// Aggregates whose result depends on the order in which threads hand rows over.
+const INEXACT: [&str; 4] = [
+    "approx_percentile_cont",
+    "approx_percentile_cont_with_weight",
+    "approx_median",
+    "approx_distinct",
+];
+
+fn collect_impurities(plan: &LogicalPlan, found: &mut Vec<String>) -> Result<(), DataFusionError> {
+    plan.apply_with_subqueries(|node| {
+        let schemas: Vec<_> =
+            node.inputs().iter().map(|input| Arc::clone(input.schema())).collect();
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                match expr {
+                    Expr::ScalarFunction(call) => {
+                        let volatility = call.func.signature().volatility;
+                        if volatility == Volatility::Volatile || CLOCKS.contains(&call.func.name())
+                        {
+                            found.push(format!(
+                                "`{}()` gives another value at every run, use $run_date or a \
+                                 column",
+                                call.func.name()
+                            ));
+                        }
+                    }
+                    Expr::AggregateFunction(call) => {
+                        let name = call.func.name();
+                        if INEXACT.contains(&name) && name != "approx_distinct" {
+                            found.push(format!(
+                                "`{name}()` depends on the number of threads, use an exact \
+                                 aggregate"
+                            ));
+                        }
+                        let sums = [
+                            "sum",
+                            "avg",
+                            "stddev",
+                            "stddev_pop",
+                            "var",
+                            "var_pop",
+                            "corr",
+                            "covar_samp",
+                            "covar_pop",
+                        ];
+                        let floats = call.params.args.iter().any(|argument| {
+                            schemas.iter().any(|schema| {
+                                use datafusion::logical_expr::ExprSchemable as _;
+                                argument.get_type(schema.as_ref()).is_ok_and(|data_type| {
+                                    is_float(&data_type) && !is_whole(argument, schema)
+                                })
+                            })
+                        });
+                        if sums.contains(&name) && floats {
+                            found.push(format!(
+                                "`{name}()` over double depends on the number of threads, cast \
+                                 its argument to a decimal"
+                            ));
+                        }
+                    }
+                    _ => {}
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })
+    .map(|_| ())
+}
+
+/// Functions that read the clock; the engine treats some of them as constant within a query.
+const CLOCKS: [&str; 5] = ["now", "current_date", "current_time", "current_timestamp", "today"];
+
+fn is_float(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Float16 | DataType::Float32 | DataType::Float64)
+}
+
+/// `avg` of whole numbers casts them to double: sums of those are exact below 2^53.
+fn is_whole(argument: &Expr, schema: &datafusion::common::DFSchema) -> bool {
+    use datafusion::logical_expr::ExprSchemable as _;
+    match argument {
+        Expr::Cast(cast) => {
+            cast.expr.get_type(schema).is_ok_and(|data_type| data_type.is_integer())
+        }
+        _ => false,
+    }
+}
+
+/// A planning error, with the place it is about.
+pub fn locate(query: &Query, error: &DataFusionError) -> Error {
+    let diagnostic = error.diagnostic();
+    let spanned = diagnostic
+        .and_then(|diagnostic| diagnostic.span)
+        .map(|span| Place { line: span.start.line, column: span.start.column });
+    let root = error.find_root();
+    let mut message = match diagnostic {
+        Some(diagnostic) if spanned.is_some() => {
+            let helps: Vec<_> = diagnostic
+                .notes
+                .iter()
+                .map(|note| &note.message)
+                .chain(diagnostic.helps.iter().map(|help| &help.message))
+                .cloned()
+                .collect();
+            [vec![diagnostic.message.clone()], helps].concat().join("; ")
+        }
+        _ => root.strip_backtrace(),
+    };
+    for prefix in ["Error during planning: ", "Schema error: ", "SQL error: "] {
+        if let Some(rest) = message.strip_prefix(prefix) {
+            message = rest.to_string();
+        }
+    }
+    let place = spanned.unwrap_or_else(|| place_of_names(query, &message));
+    let mut located = query.error(place, message.lines().next().unwrap_or_default());
+    if crate::engine::kind_of(error) == Kind::Defect
+        && !matches!(root, DataFusionError::NotImplemented(_) | DataFusionError::Internal(_))
+    {
+        located = located.because(error.strip_backtrace());
+    }
+    located
+}
+
+/// Without a span: where the first name that the message quotes stands in the query.
+fn place_of_names(query: &Query, message: &str) -> Place {
+    let mut quoted = message.split(['\'', '"', '`']).skip(1).step_by(2);
+    quoted
+        .find_map(|name| {
+            let word = name.rsplit('.').next().unwrap_or(name);
+            let place = query.place_of(word);
+            (!word.is_empty() && place != Place::default()).then_some(place)
+        })
+        .unwrap_or_default()
+}

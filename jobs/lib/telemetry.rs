@@ -1,0 +1,111 @@
+//! Logs and progress, both to stderr: JSON lines for machines, text and a progress bar for people
+//! at a terminal. Never a value of a customer's.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
+
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Text at a terminal, JSON lines elsewhere.
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+static PROGRESS: OnceLock<ProgressBar> = OnceLock::new();
+
+/// Sets logging up, once a process. `filter` is as in `RAPPORT_LOG`: `info`, `rapport=debug` …
+pub fn start(format: LogFormat, filter: &str) {
+    let terminal = io::stderr().is_terminal();
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let json = match format {
+        LogFormat::Auto => !terminal,
+        LogFormat::Json => true,
+        LogFormat::Text => false,
+    };
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(AboveProgress);
+    // A second start (tests run several jobs in one process) keeps the first.
+    let _ = if json {
+        builder.json().flatten_event(true).with_current_span(false).with_target(false).try_init()
+    } else {
+        builder.with_target(false).with_ansi(terminal).compact().try_init()
+    };
+}
+
+/// Starts the progress bar, where people look on.
+pub fn start_progress(format: LogFormat) {
+    let draws = io::stderr().is_terminal() && format != LogFormat::Json;
+    let bar = if draws {
+        ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+    } else {
+        ProgressBar::hidden()
+    };
+    if let Ok(style) =
+        ProgressStyle::with_template("{elapsed_precise} {wide_bar} {pos}/{len} {msg}")
+    {
+        bar.set_style(style);
+    }
+    let _ = PROGRESS.set(bar);
+}
+
+/// Moves the progress bar: `position` of `count` targets, at work on `what`.
+pub fn progress(position: usize, count: usize, what: &str) {
+    if let Some(bar) = PROGRESS.get() {
+        bar.set_length(count as u64);
+        bar.set_position(position.saturating_sub(1) as u64);
+        bar.set_message(what.to_string());
+    }
+}
+
+/// Takes the progress bar away, so that what comes next stands on a clean line.
+pub fn end_progress() {
+    if let Some(bar) = PROGRESS.get() {
+        bar.finish_and_clear();
+    }
+    let _ = io::stderr().flush();
+}
+
+/// Writes log lines above the progress bar.
+struct AboveProgress;
+
+struct Line(Vec<u8>);
+
+impl<'a> MakeWriter<'a> for AboveProgress {
+    type Writer = Line;
+
+    fn make_writer(&'a self) -> Line {
+        Line(Vec::new())
+    }
+}
+
+impl io::Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        // A log that cannot be written (a closed pipe) must not end the job.
+        let write = || {
+            let _ = io::stderr().write_all(&self.0);
+        };
+        match PROGRESS.get() {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+}
