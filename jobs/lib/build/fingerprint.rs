@@ -194,8 +194,8 @@ pub(super) fn part_reasons(entry: &Entry, parts: &BTreeMap<String, ContentHash>)
         ("rules", Reason::RulesChanged),
         ("source", Reason::SourceChanged),
     ];
-    let changed = |name: &&str| entry.parts.get(*name) != parts.get(*name);
-    named.into_iter().filter(|(name, _)| changed(&name)).map(|(_, reason)| reason).collect()
+    let changed = |name: &str| entry.parts.get(name) != parts.get(name);
+    named.into_iter().filter(|(name, _)| changed(name)).map(|(_, reason)| reason).collect()
 }
 
 fn input_reasons(before: &[Input], now: &[Input]) -> Vec<Reason> {

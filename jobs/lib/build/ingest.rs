@@ -68,8 +68,8 @@ pub(super) async fn evaluate(
     let mut exports = vec![];
     let mut reasons = vec![];
     for file in &files {
-        let before = current.iter().flat_map(|entry| &entry.exports);
-        let before = before.filter(|export| export.file == file.name).next_back();
+        let mut before = current.iter().flat_map(|entry| &entry.exports);
+        let before = before.find(|export| export.file == file.name);
         let content_hash = match (known.get(&file.name), before) {
             (Some(hash), _) => *hash,
             (None, None) => {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
 use datafusion::catalog::TableProvider;
 use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
 use futures::TryStreamExt as _;
@@ -13,9 +12,8 @@ use object_store::ObjectMeta;
 use object_store::path::Path;
 
 use crate::build::{Evaluation, Workshop, algorithm};
-use crate::checks::{self, Finding, Gate};
+use crate::checks::built::{self, Finding, Gate};
 use crate::config::Parameter;
-use crate::dates::Day;
 use crate::engine::partitions::{PartitionedTable, Reads};
 use crate::engine::query_error;
 use crate::engine::sql::{Bound, Query};
@@ -56,10 +54,10 @@ pub(super) async fn build(
     if let Some(contract) = &model.contract {
         findings.extend(gate.findings(contract));
     }
-    let this = this_table(workshop, model, &evaluation.partition, &key, &written);
+    let this = this_table(model, &evaluation.partition, &key, &written);
     let referenced = referenced_tables(workshop, model, evaluation).await;
     let asked =
-        checks::ask(&workshop.engine, &workshop.settings, model, dt, this, referenced).await?;
+        built::ask(&workshop.engine, &workshop.settings, model, dt, this, referenced).await?;
     findings.extend(asked);
     Ok(Built { key, written, findings })
 }
@@ -181,7 +179,6 @@ async fn referenced_tables(
 
 /// The rows just built, as a table without the partition column's filter.
 fn this_table(
-    _workshop: &Workshop,
     model: &Model,
     partition: &Partition,
     key: &Path,
@@ -194,37 +191,10 @@ fn this_table(
         e_tag: None,
         version: None,
     };
-    let schema: &Schema = &model.schema;
     Arc::new(PartitionedTable::new(
         "this".to_string(),
-        schema,
+        &model.schema,
         BTreeMap::from([(partition.dt, object)]),
         Reads::default(),
     ))
-}
-
-/// The rows of a published partition, for tests and tools.
-pub async fn read_partition(
-    workshop: &Workshop,
-    table: &TableName,
-    day: Day,
-) -> Result<Vec<RecordBatch>> {
-    let what = || format!("read {table} dt={day}");
-    let partition = Partition { table: table.clone(), dt: day };
-    let entry = workshop
-        .entry(&partition)
-        .await
-        .ok_or_else(|| Error::new(Kind::NotThereYet, format!("{}: not published", what())))?;
-    let evaluation = Evaluation {
-        partition: partition.clone(),
-        parts: BTreeMap::new(),
-        inputs: vec![crate::lake::ledger::Input { partition, content_hash: entry.content_hash }],
-        exports: vec![],
-        freshness: crate::build::Freshness::Fresh,
-    };
-    let provider = published_table(workshop, table, &evaluation).await?;
-    let session = workshop.engine.session([(table.clone(), provider)])?;
-    let frame =
-        session.sql(&format!("select * from {table}")).await.map_err(query_error(what()))?;
-    frame.collect().await.map_err(query_error(what()))
 }

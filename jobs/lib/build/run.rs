@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use crate::build::query::Built;
 use crate::build::{Evaluation, Freshness, Workshop, ingest, query};
-use crate::checks;
+use crate::checks::built;
 use crate::dates::{Day, DayRange};
 use crate::errors::{Error, Kind, Result};
 use crate::lake::lease::{Holder, Lease};
@@ -113,8 +113,9 @@ pub async fn bring_up_to_date(
             let outcome = bring_target_up_to_date(workshop, run, model, dt).await?;
             summary.count(&outcome);
         }
+        workshop.published.write().await.ledger.compact(&workshop.warehouse).await?;
     }
-    crate::lake::ledger::compact(&workshop.warehouse).await
+    Ok(())
 }
 
 /// Brings one partition up to date.
@@ -198,14 +199,14 @@ async fn build_under(
     }
     let mut parts = vec![];
     let mut changed = false;
-    for (model, built) in &made.objects {
+    for (model, object) in &made.objects {
         let partition = Partition { table: model.name.clone(), dt };
-        let warnings = checks::verdict(&partition, &built.findings)?;
+        let warnings = built::verdict(&partition, &object.findings)?;
         for (check, bad_row_count) in &warnings {
             warn!(table = %model.name, %dt, check, bad_row_count, "a check found bad rows");
         }
         let entry =
-            entry(workshop, run, &evaluation, &made, model, built, lease, started, warnings).await;
+            entry(workshop, run, &evaluation, &made, model, object, lease, started, warnings).await;
         let published = workshop.published.read().await;
         let same = published
             .ledger
@@ -213,7 +214,7 @@ async fn build_under(
             .is_some_and(|current| current.content_hash == entry.content_hash)
             && published.objects.get(&partition) == Some(&entry.byte_count);
         changed |= !same;
-        parts.push(if same { Part::unchanged(entry) } else { Part::staged(&built.key, entry) });
+        parts.push(if same { Part::unchanged(entry) } else { Part::staged(&object.key, entry) });
     }
     let entries: Vec<Entry> = parts.iter().map(|part| part.entry.clone()).collect();
     publish::publish(&workshop.warehouse, lease, parts).await?;

@@ -156,8 +156,32 @@ pub fn query_error(what: impl Into<String>) -> impl FnOnce(DataFusionError) -> E
     let what = what.into();
     move |error| {
         let kind = kind_of(&error);
-        Error::new(kind, what).because(error.strip_backtrace())
+        Error::new(kind, what).because(without_values(&error.strip_backtrace()))
     }
+}
+
+/// The message without what stands in quotes: a failed cast names the value that it failed on,
+/// which may be somebody's name.
+fn without_values(message: &str) -> String {
+    let mut text = String::with_capacity(message.len());
+    let mut quote = None;
+    for letter in message.chars() {
+        match quote {
+            None => {
+                text.push(letter);
+                if matches!(letter, '\'' | '"') {
+                    quote = Some(letter);
+                    text.push('…');
+                }
+            }
+            Some(open) if open == letter => {
+                text.push(letter);
+                quote = None;
+            }
+            Some(_) => {}
+        }
+    }
+    text
 }
 
 /// `$run_date` while it is open: a query that is only looked at keeps it symbolic, so that the
@@ -188,5 +212,16 @@ impl ScalarUDFImpl for OpenRunDate {
 
     fn invoke_with_args(&self, _arguments: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
         Err(DataFusionError::Internal("an open run date has no value".to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_values;
+
+    #[test]
+    fn a_failed_cast_does_not_tell_on_whom_it_failed() {
+        let message = "Cannot cast string 'ann@example.com' to value of Int64 type";
+        assert_eq!(without_values(message), "Cannot cast string '…' to value of Int64 type");
     }
 }

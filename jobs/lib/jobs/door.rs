@@ -269,23 +269,16 @@ async fn work(job: &Job, settings: Settings, days: DayRange, report: &mut Report
         orchestrator: orchestrator_variables(),
     };
     let mut summary = Summary::default();
+    let mut open = None;
     let outcome = until_stopped(async {
-        let open = runs::start(&warehouse, &start).await?;
-        let outcome = async {
-            let workshop = Workshop::open(settings, Access::Write).await?;
-            let on_target = |number, count, partition: &crate::lake::Partition| {
-                telemetry::progress(number, count, &partition.to_string());
-            };
-            run::bring_up_to_date(&workshop, &run, job.zones, days, on_target, &mut summary).await
-        }
-        .await;
-        Ok((open, outcome))
+        open = Some(runs::start(&warehouse, &start).await?);
+        let workshop = Workshop::open(settings, Access::Write).await?;
+        let on_target = |number, count, partition: &crate::lake::Partition| {
+            telemetry::progress(number, count, &partition.to_string());
+        };
+        run::bring_up_to_date(&workshop, &run, job.zones, days, on_target, &mut summary).await
     })
     .await;
-    let (open, outcome) = match outcome {
-        Ok((open, outcome)) => (Some(open), outcome),
-        Err(stopped) => (None, Err(stopped)),
-    };
     report.summary = summary;
     // Best effort, and brief: what was published is in the ledger already.
     let goodbye = async {

@@ -12,13 +12,14 @@ use tracing::error;
 
 use crate::build::plan::{self, Plan};
 use crate::build::{Access, Workshop};
+use crate::checks::project;
 use crate::config::Settings;
 use crate::engine::Engine;
 use crate::errors::{Error, Kind, Result};
 use crate::jobs::DAILY;
 use crate::jobs::door::{CommonFlags, DayFlags, EXIT_CODES, runtime};
 use crate::lake::{Lake, publish, runs};
-use crate::models::{Catalogue, check};
+use crate::models::Catalogue;
 use crate::telemetry;
 
 /// Looks at a Rapport project: its settings, its models, what a run would do, what runs did
@@ -116,7 +117,7 @@ fn run(flags: &Flags) -> Result<String> {
 async fn check_project(settings: &Settings, json: bool) -> Result<String> {
     let engine = Engine::new(settings)?;
     let (catalogue, mut mistakes) = Catalogue::read_all(settings);
-    mistakes.extend(check::check(&engine, &catalogue, settings).await);
+    mistakes.extend(project::check(&engine, &catalogue, settings).await);
     let mut messages: Vec<String> = vec![];
     for message in mistakes.iter().map(Error::chain) {
         if !messages.contains(&message) {

@@ -185,6 +185,16 @@ impl Ledger {
         Ok(Some(entries))
     }
 
+    /// Folds the small objects of the ledger in storage, where there are many.
+    pub async fn compact(&mut self, lake: &Lake) -> Result<()> {
+        if let Some((segment, entries)) = compact(lake).await? {
+            // What was just written need not be read again.
+            entries.into_iter().for_each(|entry| self.add(entry));
+            self.seen.insert(segment);
+        }
+        Ok(())
+    }
+
     /// Takes in one entry.
     pub fn add(&mut self, entry: Entry) {
         self.entry_count += 1;
@@ -237,7 +247,7 @@ pub(crate) async fn append(lake: &Lake, entry: &Entry) -> Result<()> {
 }
 
 /// Folds small objects into segments, so that the next reader needs few requests.
-pub(crate) async fn compact(lake: &Lake) -> Result<()> {
+async fn compact(lake: &Lake) -> Result<Option<(Path, Vec<Entry>)>> {
     let objects = lake.list(&folder(lake)).await?;
     let (loose, segments): (Vec<_>, Vec<_>) = objects
         .into_iter()
@@ -248,14 +258,14 @@ pub(crate) async fn compact(lake: &Lake) -> Result<()> {
     } else if loose.len() >= LOOSE_ENTRIES_TO_FOLD {
         loose
     } else {
-        return Ok(());
+        return Ok(None);
     };
     let mut entries = BTreeMap::new();
     for key in &fold {
         match read_object(lake, key).await? {
             Some(some) => entries.extend(some.into_iter().map(|entry| (entry.id.clone(), entry))),
             // Somebody else is folding: leave it to them.
-            None => return Ok(()),
+            None => return Ok(None),
         }
     }
     let mut lines = Vec::new();
@@ -274,7 +284,7 @@ pub(crate) async fn compact(lake: &Lake) -> Result<()> {
     for folded in fold.iter().filter(|folded| **folded != key) {
         lake.delete(folded).await?;
     }
-    Ok(())
+    Ok(Some((key, entries.into_values().collect())))
 }
 
 fn folder(lake: &Lake) -> Path {

@@ -4,7 +4,6 @@
 //! Knows what a model is and nothing of customers; never touches data.
 
 pub mod catalogue;
-pub mod check;
 pub mod contract;
 mod generated;
 pub mod reads;

@@ -38,7 +38,7 @@ pub async fn check(engine: &Engine, catalogue: &Catalogue, settings: &Settings) 
     for model in catalogue.in_order() {
         if let Some(contract) = &model.contract {
             mistakes.extend(references(catalogue, model, contract));
-            mistakes.extend(own_checks(engine, catalogue, settings, model, contract).await);
+            mistakes.extend(own_checks(engine, settings, model, contract).await);
         }
         // An entity's own query is made of its feeds', which were looked at above.
         if fed.contains(&model.name) && !mistakes.is_empty() {
@@ -229,7 +229,6 @@ fn references(catalogue: &Catalogue, model: &Model, contract: &Contract) -> Vec<
 /// Every check of the table's own must plan over the table alone.
 async fn own_checks(
     engine: &Engine,
-    _catalogue: &Catalogue,
     settings: &Settings,
     model: &Model,
     contract: &Contract,
@@ -237,7 +236,7 @@ async fn own_checks(
     let mut mistakes = vec![];
     let yml = model.path.with_extension("yml").display().to_string();
     for check in &contract.checks {
-        let planned = crate::checks::plan_own(engine, settings, model, check).await;
+        let planned = crate::checks::built::plan_own(engine, settings, model, check).await;
         if let Err(mistake) = planned {
             let what = format!("check `{}`: {}", check.name.value, mistake.chain());
             let located = yaml::mistake(&yml, &check.sql, what);
