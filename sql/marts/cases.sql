@@ -56,11 +56,11 @@ timed as (
         judged.reopened_count > 0 as is_reopened,
         case
             when not judged.has_impossible_times
-                then (to_unixtime(judged.first_reply_at) - to_unixtime(judged.opened_at)) / 60
+                then seconds_between(judged.opened_at, judged.first_reply_at) / 60
         end as first_reply_minutes,
         case
             when not judged.has_impossible_times
-                then (to_unixtime(judged.resolved_at) - to_unixtime(judged.opened_at)) / 60
+                then seconds_between(judged.opened_at, judged.resolved_at) / 60
         end as resolution_minutes,
         judged.has_impossible_times,
         judged.order_id,

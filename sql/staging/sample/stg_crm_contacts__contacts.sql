@@ -40,8 +40,8 @@ renamed as (
         upper(postcode) as postcode,
         country,
         company as organisation_name,
-        local_instant(cast(created as timestamp), $time_zone) as created_at,
-        local_instant(cast(changed as timestamp), $time_zone) as updated_at
+        local_instant(created, $time_zone) as created_at,
+        local_instant(changed, $time_zone) as updated_at
     from contacts
 
 )
