@@ -20,10 +20,11 @@ cases as (
 
 replies as (
 
-    -- Every report of a case repeats its replies, so a reply is there once for each report.
+    -- Every report of a case repeats its replies, so a reply is there once for each report. A
+    -- case without replies is a row without a reply.
     select distinct case_number, reply_id, replied_by, is_public, replied_at
     from raw.crm_case_replies
-    where dt = $run_date
+    where dt = $run_date and reply_id is not null
 
 ),
 
