@@ -110,6 +110,7 @@ receiving_identifiers as (
 
 ),
 
+-- Kinds are ranked as the shipped identity rules rank them.
 shared_kinds as (
 
     select
