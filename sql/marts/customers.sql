@@ -101,110 +101,65 @@ customer_contacts as (
 
 ),
 
-names as (
+-- The preferred record of each group of fields that must come from one record.
+ranked_contacts as (
 
-    select *
-    from (
-        select
-            customer_id,
-            record_id,
-            title,
-            given_name,
-            family_name,
-            full_name,
-            organisation_name,
-            row_number() over (
-                partition by customer_id order by updated_at desc nulls last, record_id
-            ) as preference
-        from customer_contacts
-        where full_name is not null
-    ) as ranked
-    where preference = 1
-
-),
-
-addresses as (
-
-    select *
-    from (
-        select
-            customer_id,
-            address_line,
-            city,
-            region,
-            postcode,
-            country,
-            row_number() over (
-                partition by customer_id
-                order by
-                    -- A bare country is the address of those who gave no other.
-                    case
-                        when address_line is not null or postcode is not null then 0
-                        when city is not null then 1
-                        else 2
-                    end,
-                    updated_at desc nulls last,
-                    record_id
-            ) as preference
-        from customer_contacts
-        where
-            address_line is not null
-            or postcode is not null
-            or city is not null
-            or country is not null
-    ) as ranked
-    where preference = 1
+    select
+        *,
+        row_number() over (
+            partition by customer_id
+            order by full_name is null, updated_at desc nulls last, record_id
+        ) as name_rank,
+        row_number() over (
+            partition by customer_id
+            order by
+                -- A bare country is the address of those who gave no other.
+                case
+                    when address_line is not null or postcode is not null then 0
+                    when city is not null then 1
+                    when country is not null then 2
+                    else 3
+                end,
+                updated_at desc nulls last,
+                record_id
+        ) as address_rank,
+        row_number() over (
+            partition by customer_id
+            order by birth_date is null, updated_at desc nulls last, record_id
+        ) as birth_date_rank,
+        row_number() over (
+            partition by customer_id
+            order by gender is null, updated_at desc nulls last, record_id
+        ) as gender_rank,
+        row_number() over (
+            partition by customer_id
+            order by language is null, updated_at desc nulls last, record_id
+        ) as language_rank
+    from customer_contacts
 
 ),
 
-birth_dates as (
+profiles as (
 
-    select *
-    from (
-        select
-            customer_id,
-            birth_date,
-            row_number() over (
-                partition by customer_id order by updated_at desc nulls last, record_id
-            ) as preference
-        from customer_contacts
-        where birth_date is not null
-    ) as ranked
-    where preference = 1
-
-),
-
-genders as (
-
-    select *
-    from (
-        select
-            customer_id,
-            gender,
-            row_number() over (
-                partition by customer_id order by updated_at desc nulls last, record_id
-            ) as preference
-        from customer_contacts
-        where gender is not null
-    ) as ranked
-    where preference = 1
-
-),
-
-languages as (
-
-    select *
-    from (
-        select
-            customer_id,
-            language,
-            row_number() over (
-                partition by customer_id order by updated_at desc nulls last, record_id
-            ) as preference
-        from customer_contacts
-        where language is not null
-    ) as ranked
-    where preference = 1
+    select
+        customer_id,
+        max(case when name_rank = 1 and full_name is not null then record_id end)
+            as profile_record_id,
+        max(case when name_rank = 1 then title end) as title,
+        max(case when name_rank = 1 then given_name end) as given_name,
+        max(case when name_rank = 1 then family_name end) as family_name,
+        max(case when name_rank = 1 then full_name end) as full_name,
+        max(case when name_rank = 1 then organisation_name end) as organisation_name,
+        max(case when birth_date_rank = 1 then birth_date end) as birth_date,
+        max(case when gender_rank = 1 then gender end) as gender,
+        max(case when language_rank = 1 then language end) as language,
+        max(case when address_rank = 1 then address_line end) as address_line,
+        max(case when address_rank = 1 then city end) as city,
+        max(case when address_rank = 1 then region end) as region,
+        max(case when address_rank = 1 then postcode end) as postcode,
+        max(case when address_rank = 1 then country end) as country
+    from ranked_contacts
+    group by customer_id
 
 ),
 
@@ -245,42 +200,34 @@ contact_points as (
 
 ),
 
-best_contact_points as (
+ranked_contact_points as (
 
-    select *
-    from (
-        select
-            customer_id,
-            kind,
-            value,
-            row_number() over (
-                partition by customer_id, kind
-                order by
-                    origin,
-                    updated_at desc nulls last,
-                    last_seen_date desc nulls last,
-                    value,
-                    record_id
-            ) as preference
-        from contact_points
-    ) as ranked
+    select
+        customer_id,
+        kind,
+        value,
+        row_number() over (
+            partition by customer_id, kind
+            order by
+                origin,
+                updated_at desc nulls last,
+                last_seen_date desc nulls last,
+                value,
+                record_id
+        ) as preference
+    from contact_points
+
+),
+
+addresses_to_reach as (
+
+    select
+        customer_id,
+        max(case when kind = 'email' then value end) as email,
+        max(case when kind = 'phone' then value end) as phone
+    from ranked_contact_points
     where preference = 1
-
-),
-
-emails as (
-
-    select customer_id, value as email
-    from best_contact_points
-    where kind = 'email'
-
-),
-
-phones as (
-
-    select customer_id, value as phone
-    from best_contact_points
-    where kind = 'phone'
+    group by customer_id
 
 ),
 
@@ -322,73 +269,48 @@ service as (
 
 ),
 
-customer_feedback as (
+ranked_feedback as (
 
     select
         mapped.customer_id,
-        record_feedback.*
+        record_feedback.metric,
+        record_feedback.answered_count,
+        record_feedback.last_score,
+        record_feedback.last_score_share,
+        record_feedback.last_response_date,
+        row_number() over (
+            partition by mapped.customer_id, record_feedback.metric
+            order by
+                record_feedback.last_response_date desc nulls last,
+                record_feedback.last_responded_at desc nulls last,
+                record_feedback.last_response_id desc nulls last,
+                record_feedback.record_id
+        ) as recency
     from record_feedback
     inner join mapped on record_feedback.record_id = mapped.record_id
 
 ),
 
-feedback_counts as (
+feedback as (
 
     select
         customer_id,
         sum(case metric when 'nps' then answered_count else 0 end) as nps_answer_count,
+        max(case when metric = 'nps' and recency = 1 then last_score end) as last_nps_score,
+        max(case when metric = 'nps' and recency = 1 then last_response_date end)
+            as last_nps_date,
         sum(case metric when 'csat' then answered_count else 0 end) as csat_answer_count,
-        sum(case metric when 'ces' then answered_count else 0 end) as ces_answer_count
-    from customer_feedback
+        max(case when metric = 'csat' and recency = 1 then last_score_share end)
+            as last_csat_share,
+        max(case when metric = 'csat' and recency = 1 then last_response_date end)
+            as last_csat_date,
+        sum(case metric when 'ces' then answered_count else 0 end) as ces_answer_count,
+        max(case when metric = 'ces' and recency = 1 then last_score_share end)
+            as last_ces_share,
+        max(case when metric = 'ces' and recency = 1 then last_response_date end)
+            as last_ces_date
+    from ranked_feedback
     group by customer_id
-
-),
-
-last_answers as (
-
-    select *
-    from (
-        select
-            customer_id,
-            metric,
-            last_score,
-            last_score_share,
-            last_response_date,
-            row_number() over (
-                partition by customer_id, metric
-                order by
-                    last_response_date desc,
-                    last_responded_at desc nulls last,
-                    last_response_id desc
-            ) as recency
-        from customer_feedback
-        where last_score is not null
-    ) as ranked
-    where recency = 1
-
-),
-
-last_nps as (
-
-    select customer_id, last_score, last_response_date
-    from last_answers
-    where metric = 'nps'
-
-),
-
-last_csat as (
-
-    select customer_id, last_score_share, last_response_date
-    from last_answers
-    where metric = 'csat'
-
-),
-
-last_ces as (
-
-    select customer_id, last_score_share, last_response_date
-    from last_answers
-    where metric = 'ces'
 
 ),
 
@@ -407,46 +329,39 @@ social as (
 
 ),
 
-customer_interactions as (
+ranked_interactions as (
 
     select
         mapped.customer_id,
-        record_interactions.*
+        record_interactions.interaction_count,
+        record_interactions.first_interaction_date,
+        record_interactions.last_interaction_date,
+        record_interactions.last_interaction_kind,
+        record_interactions.last_interaction_channel,
+        row_number() over (
+            partition by mapped.customer_id
+            order by
+                record_interactions.last_interaction_date desc,
+                record_interactions.last_interaction_at desc nulls last,
+                record_interactions.last_interaction_id desc
+        ) as recency
     from record_interactions
     inner join mapped on record_interactions.record_id = mapped.record_id
 
 ),
 
-interaction_counts as (
+interactions as (
 
     select
         customer_id,
         sum(interaction_count) as interaction_count,
-        min(first_interaction_date) as first_interaction_date
-    from customer_interactions
+        min(first_interaction_date) as first_interaction_date,
+        max(last_interaction_date) as last_interaction_date,
+        max(case when recency = 1 then last_interaction_kind end) as last_interaction_kind,
+        max(case when recency = 1 then last_interaction_channel end)
+            as last_interaction_channel
+    from ranked_interactions
     group by customer_id
-
-),
-
-last_interactions as (
-
-    select *
-    from (
-        select
-            customer_id,
-            last_interaction_date,
-            last_interaction_kind,
-            last_interaction_channel,
-            row_number() over (
-                partition by customer_id
-                order by
-                    last_interaction_date desc,
-                    last_interaction_at desc nulls last,
-                    last_interaction_id desc
-            ) as recency
-        from customer_interactions
-    ) as ranked
-    where recency = 1
 
 ),
 
@@ -457,22 +372,22 @@ customers as (
         identities.customer_since,
         identities.record_count,
         identities.sources,
-        names.record_id as profile_record_id,
-        names.title,
-        names.given_name,
-        names.family_name,
-        names.full_name,
-        birth_dates.birth_date,
-        genders.gender,
-        languages.language,
-        addresses.address_line,
-        addresses.city,
-        addresses.region,
-        addresses.postcode,
-        addresses.country,
-        names.organisation_name,
-        emails.email,
-        phones.phone,
+        profiles.profile_record_id,
+        profiles.title,
+        profiles.given_name,
+        profiles.family_name,
+        profiles.full_name,
+        profiles.birth_date,
+        profiles.gender,
+        profiles.language,
+        profiles.address_line,
+        profiles.city,
+        profiles.region,
+        profiles.postcode,
+        profiles.country,
+        profiles.organisation_name,
+        addresses_to_reach.email,
+        addresses_to_reach.phone,
         transactions.first_order_date,
         transactions.last_order_date,
         cast(coalesce(transactions.order_count, 0) as bigint) as order_count,
@@ -500,20 +415,20 @@ customers as (
         cast(coalesce(service.reopened_case_count, 0) as bigint) as reopened_case_count,
         service.first_case_date,
         service.last_case_date,
-        cast(coalesce(feedback_counts.nps_answer_count, 0) as bigint) as nps_answer_count,
-        cast(last_nps.last_score as bigint) as last_nps_score,
-        last_nps.last_response_date as last_nps_date,
+        cast(coalesce(feedback.nps_answer_count, 0) as bigint) as nps_answer_count,
+        cast(feedback.last_nps_score as bigint) as last_nps_score,
+        feedback.last_nps_date,
         case
-            when last_nps.last_score >= 9 then 'promoter'
-            when last_nps.last_score >= 7 then 'passive'
-            when last_nps.last_score is not null then 'detractor'
+            when feedback.last_nps_score >= 9 then 'promoter'
+            when feedback.last_nps_score >= 7 then 'passive'
+            when feedback.last_nps_score is not null then 'detractor'
         end as nps_group,
-        cast(coalesce(feedback_counts.csat_answer_count, 0) as bigint) as csat_answer_count,
-        last_csat.last_score_share as last_csat_share,
-        last_csat.last_response_date as last_csat_date,
-        cast(coalesce(feedback_counts.ces_answer_count, 0) as bigint) as ces_answer_count,
-        last_ces.last_score_share as last_ces_share,
-        last_ces.last_response_date as last_ces_date,
+        cast(coalesce(feedback.csat_answer_count, 0) as bigint) as csat_answer_count,
+        feedback.last_csat_share,
+        feedback.last_csat_date,
+        cast(coalesce(feedback.ces_answer_count, 0) as bigint) as ces_answer_count,
+        feedback.last_ces_share,
+        feedback.last_ces_date,
         cast(coalesce(social.mention_count, 0) as bigint) as mention_count,
         social.first_mention_date,
         social.last_mention_date,
@@ -523,28 +438,19 @@ customers as (
             when social.sentiment_count > 0
                 then cast(social.sentiment_sum / social.sentiment_count as decimal(9, 4))
         end as sentiment_mean,
-        cast(coalesce(interaction_counts.interaction_count, 0) as bigint) as interaction_count,
-        interaction_counts.first_interaction_date,
-        last_interactions.last_interaction_date,
-        last_interactions.last_interaction_kind,
-        last_interactions.last_interaction_channel
+        cast(coalesce(interactions.interaction_count, 0) as bigint) as interaction_count,
+        interactions.first_interaction_date,
+        interactions.last_interaction_date,
+        interactions.last_interaction_kind,
+        interactions.last_interaction_channel
     from identities
-    left join names on identities.customer_id = names.customer_id
-    left join addresses on identities.customer_id = addresses.customer_id
-    left join birth_dates on identities.customer_id = birth_dates.customer_id
-    left join genders on identities.customer_id = genders.customer_id
-    left join languages on identities.customer_id = languages.customer_id
-    left join emails on identities.customer_id = emails.customer_id
-    left join phones on identities.customer_id = phones.customer_id
+    left join profiles on identities.customer_id = profiles.customer_id
+    left join addresses_to_reach on identities.customer_id = addresses_to_reach.customer_id
     left join transactions on identities.customer_id = transactions.customer_id
     left join service on identities.customer_id = service.customer_id
-    left join feedback_counts on identities.customer_id = feedback_counts.customer_id
-    left join last_nps on identities.customer_id = last_nps.customer_id
-    left join last_csat on identities.customer_id = last_csat.customer_id
-    left join last_ces on identities.customer_id = last_ces.customer_id
+    left join feedback on identities.customer_id = feedback.customer_id
     left join social on identities.customer_id = social.customer_id
-    left join interaction_counts on identities.customer_id = interaction_counts.customer_id
-    left join last_interactions on identities.customer_id = last_interactions.customer_id
+    left join interactions on identities.customer_id = interactions.customer_id
 
 )
 
