@@ -112,7 +112,10 @@ async fn run(
     }
     for name in query.tables.keys() {
         let read = catalogue.get(name).ok_or_else(|| format!("no model makes `{name}`"))?;
-        let schema = Arc::new(with_partition_column(&read.schema));
+        // What a case does not give is null, also where a real table never is.
+        let fields = with_partition_column(&read.schema).fields;
+        let nullable = fields.iter().map(|field| field.as_ref().clone().with_nullable(true));
+        let schema = Arc::new(Schema::new(nullable.collect::<Vec<Field>>()));
         let rows = case.given.get(&name.to_string()).cloned().unwrap_or_default();
         let batch = batch_of(&schema, rows, &case.run_date)?;
         let table = MemTable::try_new(schema, vec![vec![batch]]).map_err(|e| e.to_string())?;
@@ -171,9 +174,7 @@ fn batch_of(
         text.push_str(&Value::Object(row).to_string());
         text.push('\n');
     }
-    let nullable: Vec<Field> =
-        schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
-    let reader = arrow::json::ReaderBuilder::new(Arc::new(Schema::new(nullable)))
+    let reader = arrow::json::ReaderBuilder::new(Arc::clone(schema))
         .with_batch_size(1 << 16)
         .build(text.as_bytes())
         .map_err(|error| error.to_string())?;
