@@ -1,4 +1,3 @@
-//! Rapport's tests, as one binary: a second one would link DataFusion a second time.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that cannot go on panics
+//! The one test binary: a second would link DataFusion a second time.
 
-mod model_cases;
+mod exports_corpus;

@@ -510,9 +510,16 @@ fn check_column(
     only_for!(range, is_number || is_moment, "numbers, dates and timestamps");
     only_for!(allowed, is_text || data_type == ColumnType::Integer, "strings and integers");
 
+    let thousands_mark = yaml.thousands_mark.as_ref().map(|mark| mark.value);
+    // Whole numbers grouped by points need no word about fractions.
+    let implied = data_type == ColumnType::Integer && thousands_mark == Some('.');
+    let decimal_mark = match &yaml.decimal_mark {
+        Some(mark) => Some(mark.value),
+        None => implied.then_some(','),
+    };
     let number = NumberFormat {
-        decimal_mark: yaml.decimal_mark.as_ref().map(|mark| mark.value).filter(|mark| *mark != '.'),
-        thousands_mark: yaml.thousands_mark.as_ref().map(|mark| mark.value),
+        decimal_mark: decimal_mark.filter(|mark| *mark != '.'),
+        thousands_mark,
         currency_signs: yaml.currency_signs.as_ref().map_or_else(Vec::new, |s| s.value.clone()),
         parentheses_negative: yaml.parentheses_negative.as_ref().is_some_and(|yes| yes.value),
     };

@@ -45,11 +45,10 @@ impl Layout {
     ) -> Result<Layout> {
         let header: Vec<&str> = header.iter().map(|name| name.trim()).collect();
         let mut exact: HashMap<&str, usize> = HashMap::new();
+        let mut twice = None;
         for (place, name) in header.iter().enumerate() {
             if !name.is_empty() && exact.insert(name, place).is_some() {
-                return Err(
-                    source.broken(file, format!("its header names column `{}` twice", shown(name)))
-                );
+                twice = twice.or(Some(*name));
             }
         }
         let mut owners: HashMap<usize, &str> = HashMap::new();
@@ -79,6 +78,10 @@ impl Layout {
                  header, and the declared delimiter?",
                 header.len()
             );
+            return Err(source.broken(file, what));
+        }
+        if let Some(name) = twice {
+            let what = format!("its header names column `{}` twice", shown(name));
             return Err(source.broken(file, what));
         }
         if source.missing_columns == MissingColumns::Fail && !missing.is_empty() {

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use chrono::format::{Item, Parsed, StrftimeItems, parse as parse_items};
-use chrono::{DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone};
+use chrono::{DateTime, MappedLocalTime, NaiveDate, NaiveTime, Offset, TimeZone};
 use chrono_tz::Tz;
 
 use super::faults::Code;
@@ -454,10 +454,7 @@ fn by_fields(text: &[u8], fields: &[Field]) -> Option<(i64, i64)> {
 /// Microseconds since 1970-01-01 of a local date and time, for tests and Parquet.
 #[cfg(test)]
 fn micros(text: &str) -> i64 {
-    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f")
-        .unwrap()
-        .and_utc()
-        .timestamp_micros()
+    chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").unwrap().and_utc().timestamp_micros()
 }
 
 #[cfg(test)]

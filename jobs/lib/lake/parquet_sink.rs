@@ -17,6 +17,7 @@ use bytes::Bytes;
 use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
+use object_store::ObjectStore;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
@@ -90,8 +91,7 @@ impl ParquetSink {
     ) -> Result<Self> {
         let encoder = Encoder::new(&schema, sorted_by)
             .context(Kind::Defect, || format!("open a Parquet file for `{location}`"))?;
-        let upload =
-            BufWriter::with_capacity(store, location.clone(), PART_BYTES).with_max_concurrency(4);
+        let upload = BufWriter::with_capacity(store, location.clone(), PART_BYTES).with_max_concurrency(4);
         Ok(ParquetSink {
             location,
             schema,
@@ -560,6 +560,28 @@ mod tests {
             reader.schema().fields().iter().map(|field| field.data_type().clone()).collect();
         assert_eq!(types.len(), 6);
         assert_eq!(types[3], DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_large_object_goes_up_in_parts() {
+        let folder = tempfile::tempdir().unwrap();
+        let store: Arc<dyn ObjectStore> = Arc::new(
+            object_store::local::LocalFileSystem::new_with_prefix(folder.path()).unwrap(),
+        );
+        let location = Path::from("a/b/data.parquet");
+        let schema = Arc::new(Schema::new(vec![Field::new("noise", DataType::Utf8, false)]));
+        let mut sink =
+            ParquetSink::create(Arc::clone(&store), location.clone(), Arc::clone(&schema), &[])
+                .await
+                .unwrap();
+        // Hashes do not compress to less than half.
+        let noise = (0..400_000u32).map(|row| ContentHash::of(&row.to_le_bytes()).to_string());
+        let column: ArrayRef = Arc::new(StringArray::from_iter_values(noise));
+        sink.write(&RecordBatch::try_new(schema, vec![column]).unwrap()).await.unwrap();
+        let written = sink.finish().await.unwrap();
+        assert!(written.byte_count > PART_BYTES as u64, "{written:?}");
+        let bytes = store.get(&location).await.unwrap().bytes().await.unwrap();
+        assert_eq!(written.content_hash, ContentHash::of(&bytes));
     }
 
     #[tokio::test(flavor = "multi_thread")]
