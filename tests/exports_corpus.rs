@@ -165,7 +165,10 @@ fn check(expect: &Expect, outcome: Result<Outcome, Error>) -> Result<(), String>
         let expected =
             [expected.read, expected.accepted, expected.quarantined, expected.duplicates];
         if found != expected {
-            return Err(format!("expected {expected:?} (read, accepted, quarantined, duplicates), counted {found:?}; {:?}", counts.quarantined_by_reason));
+            return Err(format!(
+                "expected {expected:?} (read, accepted, quarantined, duplicates), counted {found:?}; {:?}",
+                counts.quarantined_by_reason
+            ));
         }
     }
     if outcome.quarantined.len() != expect.quarantined.len() {

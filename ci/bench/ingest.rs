@@ -37,7 +37,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let files = list(&store, &path::Path::default(), &source, day).await?;
     let mut reader = read(store, source, files, options).await?;
     let is_dry = name == "none";
-    let mut sink = ParquetSink::create(target, path::Path::from(&*name), reader.schema(), &[]).await?;
+    let mut sink =
+        ParquetSink::create(target, path::Path::from(&*name), reader.schema(), &[]).await?;
     while let Some(rows) = reader.next().await? {
         if !is_dry {
             sink.write(&rows.accepted).await?;

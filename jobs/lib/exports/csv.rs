@@ -36,7 +36,7 @@ pub(super) fn cut(chunk: Vec<u8>, dialect: &Dialect, layout: &Layout) -> Grid {
     grid.text = chunk;
     grid.text.extend_from_slice(&extra);
     take_out_bad_bytes(&mut grid, dialect.line_end);
-    hash(&mut grid, layout, dialect, is_plain && layout.is_natural);
+    hash(&mut grid, layout, dialect, is_plain);
     grid
 }
 
@@ -349,17 +349,21 @@ fn take_out_bad_bytes(grid: &mut Grid, line_end: u8) {
 
 /// Hashes each row such that rows with the same fields are equal, however they are quoted and
 /// however their file orders its columns.
-fn hash(grid: &mut Grid, layout: &Layout, dialect: &Dialect, by_bytes: bool) {
-    grid.hashes.reserve(grid.rows.len());
-    if by_bytes {
-        let text = &grid.text;
-        let hashes = grid.rows.iter().map(|row| XxHash3_128::oneshot(row.record(text)));
-        grid.hashes.extend(hashes);
-        return;
-    }
+fn hash(grid: &mut Grid, layout: &Layout, dialect: &Dialect, is_plain: bool) {
     let csv = &dialect.csv;
+    let quote = csv.quote.unwrap_or(dialect.line_end);
+    let escape = csv.escape.unwrap_or(quote);
+    let mut hashes = Vec::with_capacity(grid.rows.len());
     let mut canonical = Vec::new();
-    for index in 0..grid.rows.len() {
+    for (index, row) in grid.rows.iter().enumerate() {
+        let record = row.record(&grid.text);
+        // Without quotes and escapes, and in declared order, a record is its own canonical form.
+        let is_canonical =
+            layout.is_natural && (is_plain || memchr::memchr2(quote, escape, record).is_none());
+        if is_canonical {
+            hashes.push(XxHash3_128::oneshot(record));
+            continue;
+        }
         let spans = &grid.spans[index * grid.stride..(index + 1) * grid.stride];
         canonical.clear();
         for (position, place) in layout.canonical_order().enumerate() {
@@ -369,8 +373,9 @@ fn hash(grid: &mut Grid, layout: &Layout, dialect: &Dialect, by_bytes: bool) {
             let field = place.map_or(&[][..], |place| spans[place].of(&grid.text));
             push_canonical(field, dialect, &mut canonical);
         }
-        grid.hashes.push(XxHash3_128::oneshot(&canonical));
+        hashes.push(XxHash3_128::oneshot(&canonical));
     }
+    grid.hashes = hashes;
 }
 
 /// Quotes what needs quotes: different fields never come to the same bytes.

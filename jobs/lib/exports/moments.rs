@@ -454,7 +454,10 @@ fn by_fields(text: &[u8], fields: &[Field]) -> Option<(i64, i64)> {
 /// Microseconds since 1970-01-01 of a local date and time, for tests and Parquet.
 #[cfg(test)]
 fn micros(text: &str) -> i64 {
-    chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").unwrap().and_utc().timestamp_micros()
+    chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f")
+        .unwrap()
+        .and_utc()
+        .timestamp_micros()
 }
 
 #[cfg(test)]

@@ -5,30 +5,32 @@
 //! unit are encoded side by side on blocking threads while the caller makes the next one. It does
 //! not know what a table or a partition is.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::concat;
-use arrow::datatypes::{FieldRef, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
+use arrow::row::{RowConverter, SortField};
 use bytes::Bytes;
 use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
-use object_store::ObjectStore;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
 };
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::ColumnPath;
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinHandle;
+use twox_hash::XxHash3_128;
 
 use crate::errors::{Context, Error, Kind, Result};
 use crate::hash::{ContentHash, Hasher};
@@ -61,6 +63,7 @@ pub struct Written {
 pub struct ParquetSink {
     location: Path,
     schema: SchemaRef,
+    sorted_by: Vec<String>,
     upload: BufWriter,
     /// Slices of what came in, not yet a whole unit.
     pending: VecDeque<RecordBatch>,
@@ -89,12 +92,14 @@ impl ParquetSink {
         schema: SchemaRef,
         sorted_by: &[String],
     ) -> Result<Self> {
-        let encoder = Encoder::new(&schema, sorted_by)
+        let encoder = Encoder::new(&schema, sorted_by, &[])
             .context(Kind::Defect, || format!("open a Parquet file for `{location}`"))?;
-        let upload = BufWriter::with_capacity(store, location.clone(), PART_BYTES).with_max_concurrency(4);
+        let upload =
+            BufWriter::with_capacity(store, location.clone(), PART_BYTES).with_max_concurrency(4);
         Ok(ParquetSink {
             location,
             schema,
+            sorted_by: sorted_by.to_vec(),
             upload,
             pending: VecDeque::new(),
             pending_rows: 0,
@@ -164,6 +169,13 @@ impl ParquetSink {
         let mut encoder = self.settle().await?;
         let unit: Vec<RecordBatch> = self.pending.drain(..).collect();
         self.pending_rows = 0;
+        if !encoder.has_begun {
+            encoder = Box::new(
+                Encoder::new(&self.schema, &self.sorted_by, &unit)
+                    .context(Kind::Defect, || format!("encode `{}`", self.location))?,
+            );
+            encoder.has_begun = true;
+        }
         let location = self.location.clone();
         self.state = State::Busy(tokio::spawn(async move {
             let failed = || format!("encode `{location}`");
@@ -220,12 +232,18 @@ struct Encoder {
     columns: Vec<Vec<ArrowColumnWriter>>,
     rows_in_group: usize,
     group_count: usize,
+    has_begun: bool,
     hasher: Hasher,
     byte_count: u64,
 }
 
 impl Encoder {
-    fn new(schema: &SchemaRef, sorted_by: &[String]) -> Result<Self, ParquetError> {
+    /// `sample` is the first unit of rows, by which each column's encoding is chosen.
+    fn new(
+        schema: &SchemaRef,
+        sorted_by: &[String],
+        sample: &[RecordBatch],
+    ) -> Result<Self, ParquetError> {
         // Coercing gives nested columns the names of the Parquet specification.
         let parquet_schema =
             ArrowSchemaConverter::new().with_coerce_types(true).convert(schema.as_ref())?;
@@ -245,13 +263,24 @@ impl Encoder {
                 Ok(SortingColumn { column_idx, descending: false, nulls_first: false })
             })
             .collect::<Result<Vec<_>, ParquetError>>()?;
-        let properties = WriterProperties::builder()
+        let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .set_statistics_enabled(EnabledStatistics::Page)
             .set_sorting_columns((!sorting.is_empty()).then_some(sorting))
-            .set_coerce_types(true)
-            .build();
+            .set_coerce_types(true);
+        for (index, field) in schema.fields().iter().enumerate() {
+            if is_worth_a_dictionary(sample, index)? {
+                continue;
+            }
+            let path = ColumnPath::from(field.name().as_str());
+            properties = properties.set_column_dictionary_enabled(path.clone(), false);
+            if is_whole(field.data_type()) {
+                // Counters and instants: what differs from row to row is small.
+                properties = properties.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+            }
+        }
+        let properties = properties.build();
         // The arrow schema stays out of the file: every reader sees plain Parquet types.
         let file = SerializedFileWriter::new(
             Vec::new(),
@@ -267,6 +296,7 @@ impl Encoder {
             columns: Vec::new(),
             rows_in_group: 0,
             group_count: 0,
+            has_begun: false,
             hasher: Hasher::default(),
             byte_count: 0,
         })
@@ -335,6 +365,38 @@ impl Encoder {
         let bytes = self.take_bytes()?;
         Ok((bytes, self.byte_count, self.hasher.finish()))
     }
+}
+
+/// Whether few enough values of a column repeat often enough.
+///
+/// A dictionary that is given up in the middle costs a look-up a row and gains nothing, so columns
+/// of mostly different values do without.
+fn is_worth_a_dictionary(sample: &[RecordBatch], index: usize) -> Result<bool, ParquetError> {
+    let mut distinct: HashSet<u128> = HashSet::new();
+    let mut value_count = 0;
+    for batch in sample {
+        let column = batch.column(index);
+        if column.data_type().is_nested() || column.data_type() == &DataType::Boolean {
+            return Ok(true);
+        }
+        let converter = RowConverter::new(vec![SortField::new(column.data_type().clone())])?;
+        let rows = converter.convert_columns(&[Arc::clone(column)])?;
+        for (row, value) in rows.iter().enumerate() {
+            if column.is_valid(row) {
+                value_count += 1;
+                distinct.insert(XxHash3_128::oneshot(value.as_ref()));
+            }
+        }
+    }
+    Ok(distinct.len() * 2 <= value_count || value_count < 1000)
+}
+
+/// Whether Parquet keeps values of the type as integers of 32 or 64 bits.
+fn is_whole(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Int32 | DataType::Int64 | DataType::Date32 | DataType::Timestamp(..)
+    )
 }
 
 /// One field's part of a unit, and the writers of its leaf columns.
@@ -425,10 +487,10 @@ where
 mod tests {
     use super::*;
     use arrow::array::{
-        Array, AsArray, Date32Array, Decimal128Array, Int64Array, ListArray, StringArray,
+        AsArray, Date32Array, Decimal128Array, Int64Array, ListArray, StringArray,
         TimestampMicrosecondArray,
     };
-    use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimeUnit};
+    use arrow::datatypes::{Field, Int64Type, Schema, TimeUnit};
     use object_store::ObjectStoreExt;
     use object_store::memory::InMemory;
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -565,9 +627,8 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_large_object_goes_up_in_parts() {
         let folder = tempfile::tempdir().unwrap();
-        let store: Arc<dyn ObjectStore> = Arc::new(
-            object_store::local::LocalFileSystem::new_with_prefix(folder.path()).unwrap(),
-        );
+        let store: Arc<dyn ObjectStore> =
+            Arc::new(object_store::local::LocalFileSystem::new_with_prefix(folder.path()).unwrap());
         let location = Path::from("a/b/data.parquet");
         let schema = Arc::new(Schema::new(vec![Field::new("noise", DataType::Utf8, false)]));
         let mut sink =
