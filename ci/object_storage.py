@@ -1,0 +1,110 @@
+"""The sample exports, two days, from object storage into object storage: S3 (moto's server) and
+Azure Blob (Azurite), both real servers on this machine.
+
+The published objects must be byte for byte those of a run on local files; pyarrow, Polars and
+DuckDB (which reads through pyarrow: its own S3 and Azure readers are downloads) must count the
+same rows; a rerun must find nothing to do.
+
+    object_storage.py [--azurite COMMAND]
+
+Without `--azurite` the Azure part is left out, loudly.
+"""
+
+import argparse
+import pathlib
+import sys
+import tempfile
+import time
+
+import duckdb
+import polars
+import pyarrow.dataset
+
+import jobs
+import servers
+from warehouses import Warehouse, differences
+
+DAYS = ["--from", "2024-03-04", "--to", "2024-03-06"]
+LANDING = jobs.REPOSITORY / "tests/fixtures/landing"
+TABLES = ("raw.shop_orders", "staging.orders", "marts.customers", "metrics.revenue")
+
+
+def run_on(storage, expected):
+    """Runs the two days on `storage` and holds the tables against `expected`, the hashes."""
+    mistakes = []
+    storage.upload(LANDING, "landing")
+    variables = storage.variables | {
+        "RAPPORT_LANDING": storage.url("landing"),
+        "RAPPORT_WAREHOUSE": storage.url("warehouse"),
+    }
+    started = time.monotonic()
+    first = jobs.must_run("daily", DAYS, variables)
+    seconds = time.monotonic() - started
+    warehouse = Warehouse(storage.filesystem, f"{servers.BUCKET}/warehouse")
+    mistakes += differences(expected, warehouse.hashes())
+    mistakes += [f"{key}: not a partition" for key in warehouse.strangers()]
+    for table in TABLES:
+        mistakes += counts_differ(storage, table)
+    left = [key for area in ("work", "intents", "leases") for key, _ in warehouse.objects(f"_rapport/{area}")]
+    mistakes += [f"{key}: left behind" for key in left]
+
+    started = time.monotonic()
+    again = jobs.run("daily", [*DAYS, "--skip-when-fresh"], variables)
+    if again.exit_code != 99:
+        mistakes.append(f"a rerun ended with {again.exit_code}, expected 99: {again.result}")
+    print(
+        f"{storage.scheme}: {first.result['built_count']} partitions in {seconds:.1f} s, rerun in "
+        f"{time.monotonic() - started:.1f} s: "
+        + (f"{len(mistakes)} mistakes" if mistakes else "equal to the local run")
+    )
+    return [f"{storage.scheme}: {mistake}" for mistake in mistakes]
+
+
+def counts_differ(storage, table):
+    """Mistakes where the readers count other rows than each other, or none at all."""
+    path = f"warehouse/{table.replace('.', '/')}"
+    rows = pyarrow.dataset.dataset(
+        f"{servers.BUCKET}/{path}",
+        filesystem=storage.filesystem,
+        format="parquet",
+        partitioning="hive",
+    )
+    counts = {
+        "pyarrow": rows.count_rows(),
+        "DuckDB": duckdb.connect().execute("select count(*) from rows").fetchone()[0],
+        "Polars": polars.scan_parquet(
+            storage.url(f"{path}/*/data.parquet"),
+            hive_partitioning=True,
+            storage_options={name.lower(): v for name, v in storage.polars_options.items()},
+        )
+        .select(polars.len())
+        .collect()
+        .item(),
+    }
+    if len(set(counts.values())) == 1 and counts["pyarrow"] > 0:
+        return []
+    return [f"{table}: {counts}"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--azurite", help="the command of Azurite's blob server")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        local = pathlib.Path(folder) / "warehouse"
+        jobs.must_run("daily", DAYS, {"RAPPORT_WAREHOUSE": str(local)})
+        expected = Warehouse.local(local).hashes()
+    with servers.s3() as storage:
+        mistakes = run_on(storage, expected)
+    if arguments.azurite:
+        with servers.azure(arguments.azurite) as storage:
+            mistakes += run_on(storage, expected)
+    else:
+        print("SKIPPED: Azure Blob storage, because Azurite (npm) is not here")
+    for mistake in mistakes:
+        print(mistake)
+    sys.exit(1 if mistakes else 0)
+
+
+if __name__ == "__main__":
+    main()
