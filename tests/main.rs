@@ -1,3 +1,5 @@
-//! The one test binary: a second would link DataFusion a second time.
+//! Rapport's tests, as one binary: a second one would link DataFusion a second time.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that cannot go on panics
 
 mod exports_corpus;
+mod model_cases;

@@ -12,9 +12,6 @@ use object_store::{ObjectStore, path};
 use rapport::exports::{ReadOptions, Source, list, read};
 use rapport::lake::parquet_sink::ParquetSink;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -208,7 +208,7 @@ impl<'a> NullTokens<'a> {
             return self.has_empty;
         }
         // A handful at most: a loop beats a hash.
-        self.others.iter().any(|token| *token == text)
+        self.others.contains(&text)
     }
 }
 
