@@ -3,3 +3,4 @@
 
 mod exports_corpus;
 mod model_cases;
+mod structure;

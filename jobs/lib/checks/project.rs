@@ -11,7 +11,7 @@ use crate::errors::{Error, Kind, did_you_mean};
 use crate::lake::TableName;
 use crate::models::contract::{Contract, conforms, type_name};
 use crate::models::reads::{self, Look};
-use crate::models::{Catalogue, Model, Recipe};
+use crate::models::{Catalogue, Model, QUARANTINE, RAW, Recipe, STAGING};
 
 /// Days ahead and back over which a query must not read what its day cannot know.
 const HORIZON_DAYS: u64 = 800;
@@ -50,6 +50,7 @@ pub async fn check(engine: &Engine, catalogue: &Catalogue, settings: &Settings) 
                 Ok(look) => {
                     mistakes.extend(purity(query, &look));
                     mistakes.extend(causality(query, &look, &model.name));
+                    mistakes.extend(zones(query, &model.name));
                     let (Recipe::Query(_), Some(contract)) = (&model.recipe, &model.contract)
                     else {
                         continue;
@@ -184,6 +185,23 @@ fn causality(query: &Query, look: &Look, own: &TableName) -> Vec<Error> {
         }
     }
     mistakes
+}
+
+/// Only staging reads exports: everything above it stands on the canonical entities.
+fn zones(query: &Query, own: &TableName) -> Vec<Error> {
+    let raw =
+        query.tables.iter().filter(|(table, _)| [RAW, QUARANTINE].contains(&table.zone.as_str()));
+    raw.filter(|_| own.zone != STAGING)
+        .map(|(table, place)| {
+            query.error(
+                *place,
+                format!(
+                    "`{table}` is read by `{own}`, only staging reads exports; map it into an \
+                         entity first"
+                ),
+            )
+        })
+        .collect()
 }
 
 fn ordered_by_grain(query: &Query, look: &Look, contract: &Contract) -> Vec<Error> {

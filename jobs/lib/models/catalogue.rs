@@ -11,7 +11,7 @@ use crate::exports::{self, Source};
 use crate::lake::TableName;
 use crate::models::contract::{self, Contract};
 use crate::models::{
-    ALGORITHMS, Algorithm, MODEL_ZONES, Model, QUARANTINE, RAW, Recipe, generated,
+    ALGORITHMS, Algorithm, MODEL_ZONES, Model, QUARANTINE, RAW, Recipe, STAGING, generated,
 };
 
 /// Every table of a project.
@@ -40,8 +40,6 @@ pub struct Feed {
 
 /// The folder of the entities' contracts.
 const ENTITIES: &str = "entities";
-
-const STAGING: &str = "staging";
 
 impl Catalogue {
     /// Reads the catalogue of a project, or the first mistake in it.
@@ -223,14 +221,12 @@ impl Reader<'_> {
                 continue;
             };
             let Some(query) = self.note(read_query(sql)) else { continue };
-            let feed = Feed {
-                entity: TableName::new(STAGING, &name.table).clone(),
+            feeds.entry(key).or_default().push(Feed {
+                entity: TableName::new(STAGING, key),
                 query,
                 contract: Arc::new(contract),
                 path: sql.clone(),
-            };
-            let feed = Feed { entity: TableName::new(STAGING, key), ..feed };
-            feeds.entry(key).or_default().push(feed);
+            });
         }
         for (entity, (contract, path)) in &contracts {
             let feeds = feeds.remove(entity.as_str()).unwrap_or_default();

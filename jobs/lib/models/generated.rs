@@ -14,7 +14,7 @@ use crate::exports::{Load, Source};
 use crate::lake::TableName;
 use crate::models::catalogue::Feed;
 use crate::models::contract::{Contract, type_name};
-use crate::models::{Model, Recipe};
+use crate::models::{Model, Recipe, STAGING};
 
 /// The table of a canonical entity: the union of its feeds, or an empty table with its columns
 /// where nothing feeds it.
@@ -51,7 +51,7 @@ pub(super) fn entity_table(
     let grain: Vec<_> = contract.grain.value.iter().map(|column| quoted(column)).collect();
     let text = format!("select * from (\n{union}\n) as entity order by {}", grain.join(", "));
     Ok(Model {
-        name: TableName::new("staging", entity),
+        name: TableName::new(STAGING, entity),
         path: path.to_path_buf(),
         schema,
         grain: contract.grain.value.clone(),
@@ -144,7 +144,7 @@ fn current(source: &Arc<Source>, path: &Path) -> Result<Model> {
     // JSON is YAML.
     let contract: Contract = yaml::parse(&path.display().to_string(), &contract.to_string())?;
     Ok(Model {
-        name: TableName::new("staging", name),
+        name: TableName::new(STAGING, name),
         path: path.to_path_buf(),
         schema: contract.schema(),
         grain: source.key.clone(),

@@ -24,6 +24,9 @@ pub use contract::Contract;
 /// The zones of tables that queries and algorithms make, in the order data flows.
 pub const MODEL_ZONES: [&str; 4] = ["staging", "identity", "marts", "metrics"];
 
+/// The zone of the canonical entities.
+pub const STAGING: &str = "staging";
+
 /// The zone of tables that hold exports as they were delivered.
 pub const RAW: &str = "raw";
 
