@@ -2,6 +2,8 @@
 //! nothing is lost: every case of `tests/corpus/exports` comes out as its `expect.yaml` says,
 //! with one thread and with several, in large pieces and in tiny ones.
 
+#![allow(clippy::unwrap_used)] // helpers of tests; the lint exempts only the tests themselves
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

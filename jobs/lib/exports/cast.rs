@@ -207,7 +207,7 @@ impl<'a> NullTokens<'a> {
         if text.is_empty() {
             return self.has_empty;
         }
-        // A handful at most: a loop beats a hash.
+        // A handful at most: walking beats hashing.
         self.others.contains(&text)
     }
 }

@@ -170,10 +170,8 @@ impl ParquetSink {
         let unit: Vec<RecordBatch> = self.pending.drain(..).collect();
         self.pending_rows = 0;
         if !encoder.has_begun {
-            encoder = Box::new(
-                Encoder::new(&self.schema, &self.sorted_by, &unit)
-                    .context(Kind::Defect, || format!("encode `{}`", self.location))?,
-            );
+            *encoder = Encoder::new(&self.schema, &self.sorted_by, &unit)
+                .context(Kind::Defect, || format!("encode `{}`", self.location))?;
             encoder.has_begun = true;
         }
         let location = self.location.clone();
