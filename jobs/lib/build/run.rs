@@ -177,45 +177,16 @@ async fn build_under(
     if let Some(outcome) = fresh(workshop, &evaluation).await? {
         return Ok(outcome);
     }
-    let made = match &model.recipe {
-        Recipe::Export(source) => {
-            ingest::build(workshop, source, model, &evaluation, lease).await?
-        }
-        Recipe::Query(_) | Recipe::Algorithm(_) => {
-            let built = query::build(workshop, model, &evaluation, lease).await?;
-            Made {
-                parts: evaluation.parts.clone(),
-                exports: vec![],
-                accounting: None,
-                objects: vec![(Arc::clone(model), built)],
-            }
-        }
-    };
-    workshop.refresh_one(lease.partition()).await?;
-    ensure_same_inputs(workshop, &evaluation).await?;
+    let made = make(workshop, run, model, &evaluation, lease, started).await;
+    if let Err(error) = &made
+        && error.kind() != Kind::LeaseHeld
     {
-        let published = workshop.published.read().await;
-        publish::ensure_not_fenced(&published.ledger, lease)?;
-    }
-    let mut parts = vec![];
-    let mut changed = false;
-    for (model, object) in &made.objects {
-        let partition = Partition { table: model.name.clone(), dt };
-        let warnings = built::verdict(&partition, &object.findings)?;
-        for (check, bad_row_count) in &warnings {
-            warn!(table = %model.name, %dt, check, bad_row_count, "a check found bad rows");
+        // What was refused must not lie about; what a later holder builds is not ours to sweep.
+        if let Err(cause) = publish::sweep(&workshop.warehouse, lease).await {
+            warn!("failed to clear the work area: {}", cause.chain());
         }
-        let entry =
-            entry(workshop, run, &evaluation, &made, model, object, lease, started, warnings).await;
-        let published = workshop.published.read().await;
-        let same = published
-            .ledger
-            .current(&partition)
-            .is_some_and(|current| current.content_hash == entry.content_hash)
-            && published.objects.get(&partition) == Some(&entry.byte_count);
-        changed |= !same;
-        parts.push(if same { Part::unchanged(entry) } else { Part::staged(&object.key, entry) });
     }
+    let (parts, changed) = made?;
     let entries: Vec<Entry> = parts.iter().map(|part| part.entry.clone()).collect();
     publish::publish(&workshop.warehouse, lease, parts).await?;
     publish::sweep(&workshop.warehouse, lease).await?;
@@ -229,6 +200,59 @@ async fn build_under(
         "{}", if changed { "published" } else { "rebuilt, unchanged" }
     );
     Ok(if changed { Outcome::Published(entry) } else { Outcome::Unchanged(entry) })
+}
+
+/// Builds the partition into the work area and checks it: what is to be published, and whether
+/// any of it is other than what is published now.
+async fn make(
+    workshop: &Workshop,
+    run: &Run,
+    model: &Arc<Model>,
+    evaluation: &Evaluation,
+    lease: &Lease,
+    started: Instant,
+) -> Result<(Vec<Part>, bool)> {
+    let dt = evaluation.partition.dt;
+    let made = match &model.recipe {
+        Recipe::Export(source) => {
+            ingest::build(workshop, source, model, evaluation, lease).await?
+        }
+        Recipe::Query(_) | Recipe::Algorithm(_) => {
+            let built = query::build(workshop, model, evaluation, lease).await?;
+            Made {
+                parts: evaluation.parts.clone(),
+                exports: vec![],
+                accounting: None,
+                objects: vec![(Arc::clone(model), built)],
+            }
+        }
+    };
+    workshop.refresh_one(lease.partition()).await?;
+    ensure_same_inputs(workshop, evaluation).await?;
+    {
+        let published = workshop.published.read().await;
+        publish::ensure_not_fenced(&published.ledger, lease)?;
+    }
+    let mut parts = vec![];
+    let mut changed = false;
+    for (model, object) in &made.objects {
+        let partition = Partition { table: model.name.clone(), dt };
+        let warnings = built::verdict(&partition, &object.findings)?;
+        for (check, bad_row_count) in &warnings {
+            warn!(table = %model.name, %dt, check, bad_row_count, "a check found bad rows");
+        }
+        let entry =
+            entry(workshop, run, evaluation, &made, model, object, lease, started, warnings).await;
+        let published = workshop.published.read().await;
+        let same = published
+            .ledger
+            .current(&partition)
+            .is_some_and(|current| current.content_hash == entry.content_hash)
+            && published.objects.get(&partition) == Some(&entry.byte_count);
+        changed |= !same;
+        parts.push(if same { Part::unchanged(entry) } else { Part::staged(&object.key, entry) });
+    }
+    Ok((parts, changed))
 }
 
 /// The objects that a build made, and what they were made of.
