@@ -2,12 +2,14 @@
 //! JSON line on stdout, an exit code and nothing else out.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::future::Future;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
@@ -43,7 +45,7 @@ struct JobFlags {
     #[arg(long, env = "RAPPORT_RESULT_FILE")]
     result_file: Option<PathBuf>,
     /// Exit with 99 when every partition was fresh
-    #[arg(long, env = "RAPPORT_SKIP_WHEN_FRESH")]
+    #[arg(long, env = "RAPPORT_SKIP_WHEN_FRESH", value_parser = BoolishValueParser::new())]
     skip_when_fresh: bool,
 }
 
@@ -129,7 +131,7 @@ pub fn main(job: &Job) -> ExitCode {
                 return ExitCode::SUCCESS;
             }
             let report = usage_report(job, &error.to_string());
-            return say(&report, std::env::var_os("RAPPORT_RESULT_FILE").map(PathBuf::from));
+            return say(&report, result_file_asked_for(std::env::args_os()));
         }
     };
     telemetry::start(flags.common.log_format, &flags.common.log_filter);
@@ -187,8 +189,26 @@ Exit codes: 0 done; 2 usage or settings; 10 a data check failed; 11 an export br
 trouble, try again; 30 a defect of ours; 99 nothing to do (only with --skip-when-fresh);
 130, 143 stopped by a signal.";
 
+/// The result file among arguments that could not be understood: an orchestrator reads it then too.
+fn result_file_asked_for(arguments: impl Iterator<Item = OsString>) -> Option<PathBuf> {
+    const FLAG: &str = "--result-file";
+    let mut arguments = arguments.skip(1);
+    while let Some(argument) = arguments.next() {
+        if argument == FLAG {
+            return arguments.next().map(PathBuf::from);
+        }
+        let text = argument.to_string_lossy();
+        if let Some(path) = text.strip_prefix(FLAG).and_then(|rest| rest.strip_prefix('=')) {
+            return Some(PathBuf::from(path));
+        }
+    }
+    std::env::var_os("RAPPORT_RESULT_FILE").map(PathBuf::from)
+}
+
 fn usage_report(job: &Job, message: &str) -> Report {
-    let first = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    // What follows the first empty line is the usage, which stands on stderr.
+    let lines = message.lines().map(str::trim).take_while(|line| !line.is_empty());
+    let message = lines.collect::<Vec<_>>().join(" ");
     Report {
         job: job.name,
         status: "failed",
@@ -200,7 +220,10 @@ fn usage_report(job: &Job, message: &str) -> Report {
         summary: Summary::default(),
         warehouse: None,
         duration_ms: 0,
-        error: Some(Failure { kind: Kind::Usage.name(), message: first.to_string() }),
+        error: Some(Failure {
+            kind: Kind::Usage.name(),
+            message: message.trim_start_matches("error: ").to_string(),
+        }),
     }
 }
 
