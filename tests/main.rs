@@ -2,5 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that cannot go on panics
 
 mod exports_corpus;
+mod harness;
 mod model_cases;
+mod orchestrator;
 mod structure;

@@ -1,0 +1,442 @@
+//! The contract with an orchestrator: flags and variables in; exactly one line of JSON on stdout,
+//! logs on stderr, an exit code, and nothing half done after a signal.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::harness::{Finished, Project, finish, start, wait_until};
+
+const DAYS: [&str; 4] = ["--from", "2024-03-04", "--to", "2024-03-07"];
+
+const DAY: [&str; 2] = ["--date", "2024-03-04"];
+
+fn logs(finished: &Finished) -> Vec<Value> {
+    let lines = finished.stderr.lines();
+    lines.map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
+}
+
+fn error_of(result: &Value) -> &str {
+    result["error"]["message"].as_str().unwrap()
+}
+
+#[test]
+fn a_run_that_did_its_work_ends_with_0() {
+    let project = Project::small();
+    let result = project.run("daily", &DAYS).expect(0);
+    assert_eq!(result["job"], "daily");
+    assert_eq!(result["status"], "done");
+    assert_eq!(result["error"], Value::Null);
+    assert_eq!((&result["from"], &result["to"]), (&"2024-03-04".into(), &"2024-03-07".into()));
+    // Three days of four tables.
+    assert_eq!(result["built_count"], 12);
+    assert_eq!(result["row_counts"]["raw.sales"], 6);
+    // A customer counts on each day from the first sale: ada and grace, then alan too.
+    assert_eq!(result["row_counts"]["marts.customers"], 2 + 3 + 3);
+    assert_eq!(result["accounting"]["sales"]["read_row_count"], 6);
+    assert_eq!(result["accounting"]["sales"]["accepted_row_count"], 6);
+}
+
+#[test]
+fn usage_and_settings_mistakes_end_with_2() {
+    let project = Project::small();
+    let cases: [(&[&str], &str); 7] = [
+        (&[], "which days?"),
+        (&["--date", "2024-03-32"], "2024-03-32"),
+        (&["--from", "2024-03-04"], "--to"),
+        (&["--date", "2024-03-04", "--from", "2024-03-04", "--to", "2024-03-05"], "--date"),
+        (&["--from", "2024-03-05", "--to", "2024-03-05"], "the day after the last"),
+        (&["--day", "2024-03-04"], "--day"),
+        (&["--date", "2024-03-04", "--config", "nowhere.yaml"], "nowhere.yaml"),
+    ];
+    for (arguments, expected) in cases {
+        let result = project.run("daily", arguments).expect(2);
+        assert_eq!(result["status"], "failed");
+        assert_eq!(result["error"]["kind"], "usage");
+        assert!(error_of(&result).contains(expected), "{arguments:?}: {result}");
+    }
+    project.edit("rapport.yaml", "landing: landing", "lending: landing");
+    let result = project.run("daily", &DAY).expect(2);
+    let message = error_of(&result);
+    assert!(message.contains("rapport.yaml:2:1: unknown key `lending`"), "{message}");
+    assert!(message.contains("did you mean `landing`?"), "{message}");
+    assert!(project.published().is_empty());
+}
+
+#[test]
+fn a_model_with_a_mistake_ends_with_2_before_anything_is_built() {
+    let project = Project::small();
+    project.edit("sql/metrics/takings.sql", "from staging.sales", "from staging.sale");
+    let result = project.run("daily", &DAY).expect(2);
+    assert!(error_of(&result).contains("takings.sql:"), "{result}");
+    assert!(error_of(&result).contains("did you mean `staging.sales`?"), "{result}");
+    assert!(project.published().is_empty());
+}
+
+#[test]
+fn a_failed_check_ends_with_10_and_publishes_nothing_of_the_table() {
+    let project = Project::small();
+    // The same number on two different sales breaks the grain of staging.sales.
+    project.write(
+        "landing/sales/2024-03-04.csv",
+        "sale_id,sold_at,customer_email,channel,amount\n\
+         S-1,2024-03-04T09:15:00Z,,web,12.50\nS-1,2024-03-04T09:15:00Z,,web,13.50\n",
+    );
+    let result = project.run("daily", &DAYS).expect(10);
+    assert_eq!(result["error"]["kind"], "check_failed");
+    let message = error_of(&result);
+    assert!(message.contains("staging.sales dt=2024-03-04"), "{message}");
+    assert!(message.contains("unique(sale_id)"), "{message}");
+    let tables: Vec<_> = project.published().keys().map(|p| p.table.to_string()).collect();
+    assert_eq!(tables, ["quarantine.sales", "raw.sales"]);
+    project.assert_nothing_left_behind();
+}
+
+#[test]
+fn checks_of_every_kind_stop_a_publish_or_warn() {
+    let cases = [
+        ("range: {min: 0}", "range: {min: 4}", "range(amount)"),
+        ("accepted: [web, store]", "accepted: [web]", "accepted(channel)"),
+        (
+            "meaning: Who bought. Null when unknown.",
+            "meaning: Who., required: true",
+            "required(customer_email)",
+        ),
+        ("columns:", "rows: {max: 2}\ncolumns:", "rows(0..2)"),
+        (
+            "columns:",
+            "checks: [{name: odd, meaning: m, sql: select * from this where amount = 3.2}]\ncolumns:",
+            "odd (1 rows)",
+        ),
+    ];
+    for (from, to, expected) in cases {
+        let project = Project::small();
+        project.edit("sql/staging/sales.yml", from, to);
+        let result = project.run("daily", &DAY).expect(10);
+        assert!(error_of(&result).contains(expected), "{expected}: {result}");
+    }
+    let project = Project::small();
+    project.edit("sql/staging/sales.yml", "range: {min: 0}", "range: {min: 4}, severity: warn");
+    let result = project.run("daily", &DAY).expect(0);
+    assert_eq!(result["warning_count"], 1);
+    let entries = project.history();
+    let warned = entries.iter().find(|entry| entry.partition.table.table == "sales"
+        && entry.partition.table.zone == "staging").unwrap();
+    assert_eq!(warned.warnings.get("range(amount)"), Some(&1));
+}
+
+#[test]
+fn an_export_that_broke_its_contract_ends_with_11_and_publishes_nothing() {
+    let project = Project::small();
+    project.write(
+        "landing/sales/2024-03-04.csv",
+        "sale_id,sold_at,customer_email,channel,amount\n\
+         S-1,2024-03-04T09:15:00Z,ada.lovelace@example.com,web,lots\n\
+         S-2,2024-03-04T10:00:00Z,,store,3.20\n",
+    );
+    let finished = project.run("ingest", &DAY);
+    let result = finished.expect(11);
+    assert_eq!(result["error"]["kind"], "export_broken");
+    let message = error_of(&result);
+    assert!(message.contains("source `sales` for 2024-03-04"), "{message}");
+    assert!(message.contains("1 of 2 rows are bad"), "{message}");
+    assert!(project.published().is_empty());
+    project.assert_nothing_left_behind();
+}
+
+#[test]
+fn a_truncated_export_ends_with_11_and_is_named() {
+    let project = Project::small();
+    let whole = zstd::encode_all(project.read("landing/sales/2024-03-04.csv").as_bytes(), 3);
+    std::fs::remove_file(project.path("landing/sales/2024-03-04.csv")).unwrap();
+    let whole = whole.unwrap();
+    project.write("landing/sales/2024-03-04.csv.zst", &whole[..whole.len() / 2]);
+    project.edit("sources/sales.yaml", "sales/{dt}*.csv", "sales/{dt}*");
+    let result = project.run("ingest", &DAY).expect(11);
+    assert!(error_of(&result).contains("sales/2024-03-04.csv.zst"), "{result}");
+    assert!(project.published().is_empty());
+}
+
+#[test]
+fn an_export_that_is_not_there_yet_ends_with_12() {
+    let project = Project::small();
+    let result = project.run("daily", &["--date", "2024-03-07"]).expect(12);
+    assert_eq!(result["error"]["kind"], "not_there_yet");
+    let message = error_of(&result);
+    assert!(message.contains("source `sales` for 2024-03-07"), "{message}");
+    assert!(message.contains("sales/2024-03-07*.csv"), "{message}");
+
+    // What came before the missing day is published and stays: but partial success is no success.
+    let result = project.run("daily", &["--from", "2024-03-06", "--to", "2024-03-08"]).expect(12);
+    assert_eq!(result["built_count"], 4);
+}
+
+#[test]
+fn an_input_that_is_not_there_yet_ends_with_12() {
+    let project = Project::small();
+    let result = project.run("build-metrics", &DAY).expect(12);
+    assert!(error_of(&result).contains("metrics.takings dt=2024-03-04"), "{result}");
+
+    // The customers of a day without those of the day before would lose somebody.
+    project.must_run("daily", &DAY);
+    let result = project.run("daily", &["--date", "2024-03-06"]).expect(12);
+    assert!(error_of(&result).contains("marts.customers dt=2024-03-05"), "{result}");
+}
+
+#[test]
+fn a_source_that_may_be_absent_gives_an_empty_partition() {
+    let project = Project::small();
+    project.edit("sources/sales.yaml", "load: events", "load: events\nrequired: false");
+    let result = project.run("daily", &["--date", "2024-03-07"]).expect(0);
+    assert_eq!(result["row_counts"]["raw.sales"], 0);
+    assert_eq!(project.published().len(), 5);
+}
+
+#[test]
+fn storage_trouble_ends_with_20() {
+    let project = Project::small();
+    // A file stands where a folder must be: the disk's way of saying no.
+    project.write("warehouse/staging/sales", "in the way");
+    let result = project.run("daily", &DAY).expect(20);
+    assert_eq!(result["error"]["kind"], "storage");
+    assert!(error_of(&result).contains("staging"), "{result}");
+}
+
+#[test]
+fn a_job_with_nothing_to_do_ends_with_99_only_when_asked() {
+    let project = Project::small();
+    project.must_run("daily", &DAYS);
+    let result = project.run("daily", &DAYS).expect(0);
+    assert_eq!((&result["built_count"], &result["fresh_count"]), (&0.into(), &12.into()));
+    let again = [&DAYS[..], &["--skip-when-fresh"]].concat();
+    let result = project.run("daily", &again).expect(99);
+    assert_eq!(result["status"], "nothing_to_do");
+
+    let fresh = Project::small();
+    fresh.run("daily", &again).expect(0);
+}
+
+#[test]
+fn a_signal_stops_within_five_seconds_and_the_next_run_finishes() {
+    for (signal, exit_code, kind) in [("TERM", 143, "terminated"), ("INT", 130, "interrupted")] {
+        let project = long_project();
+        let undisturbed = project.copy();
+        let started = project.start("daily", &MANY_DAYS);
+        wait_until("something is published", || project.path("warehouse/metrics").exists());
+        started.signal(signal);
+        let asked = std::time::Instant::now();
+        let finished = finish(started);
+        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+        let result = finished.expect(exit_code);
+        assert_eq!(result["error"]["kind"], kind);
+        assert!(result["built_count"].as_u64().unwrap() > 0, "{result}");
+        assert!(project.own_files("leases").is_empty());
+
+        undisturbed.must_run("daily", &MANY_DAYS);
+        let expected = undisturbed.published();
+        for (partition, hash) in project.published() {
+            assert_eq!(expected.get(&partition), Some(&hash), "{partition}");
+        }
+        project.must_run("daily", &MANY_DAYS);
+        assert_eq!(project.published(), expected);
+        project.assert_nothing_left_behind();
+    }
+}
+
+#[test]
+fn a_signal_stops_the_reading_of_a_long_file() {
+    let project = Project::small();
+    let mut text = String::from("sale_id,sold_at,customer_email,channel,amount\n");
+    for number in 0..400_000 {
+        text.push_str(&format!("S-{number},2024-03-04T09:15:00Z,a{number}@example.com,web,1.00\n"));
+    }
+    project.write("landing/sales/2024-03-04.csv", text);
+    let started = project.start("ingest", &DAY);
+    wait_until("raw is being built", || !project.own_files("leases").is_empty());
+    std::thread::sleep(Duration::from_millis(300));
+    started.signal("TERM");
+    let asked = std::time::Instant::now();
+    finish(started).expect(143);
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    assert!(project.published().is_empty());
+    assert!(project.own_files("leases").is_empty());
+}
+
+/// Sixty days of a few sales.
+pub fn long_project() -> Project {
+    let project = Project::small();
+    let first: rapport::dates::Day = "2024-03-04".parse().unwrap();
+    for number in 0..60 {
+        let day = first.plus(number);
+        project.write(
+            &format!("landing/sales/{day}.csv"),
+            format!(
+                "sale_id,sold_at,customer_email,channel,amount\n\
+                 S-{number},{day}T09:15:00Z,c{number}@example.com,web,{number}.50\n"
+            ),
+        );
+    }
+    project
+}
+
+pub const MANY_DAYS: [&str; 4] = ["--from", "2024-03-04", "--to", "2024-05-03"];
+
+#[test]
+fn logs_are_json_lines_on_stderr_and_the_result_is_alone_on_stdout() {
+    let project = Project::small();
+    let finished = project.run("daily", &DAYS);
+    finished.expect(0);
+    for line in logs(&finished) {
+        for key in ["timestamp", "level", "message"] {
+            assert!(line[key].is_string(), "{line}");
+        }
+    }
+    let failed = project.run("daily", &["--date", "2024-03-07"]);
+    failed.expect(12);
+    let errors = logs(&failed).into_iter().filter(|line| line["level"] == "ERROR").count();
+    assert_eq!(errors, 1, "a failure is told once: {}", failed.stderr);
+
+    let text = project.run("daily", &[&DAY[..], &["--log-format", "text"]].concat());
+    text.expect(0);
+    assert!(text.stderr.contains("INFO"), "{}", text.stderr);
+    assert!(!text.stderr.contains('{'), "{}", text.stderr);
+}
+
+#[test]
+fn the_result_line_is_also_written_to_a_file_when_asked() {
+    let project = Project::small();
+    let file = project.path("result.json");
+    let file = file.to_str().unwrap();
+    let with_file = [&DAY[..], &["--result-file", file]].concat();
+    let finished = project.run("daily", &with_file);
+    finished.expect(0);
+    assert_eq!(project.read("result.json"), finished.stdout);
+
+    // A failure is a result too, and so are flags that make no sense.
+    let broken = ["--date", "2024-03-07", "--result-file", file];
+    let finished = project.run("daily", &broken);
+    finished.expect(12);
+    assert_eq!(project.read("result.json"), finished.stdout);
+    for broken in [
+        vec!["--date", "tomorrow", "--result-file", file],
+        vec!["--date", "2024-03-04", &format!("--result-file={file}"), "--dry"],
+    ] {
+        std::fs::remove_file(file).unwrap();
+        let finished = project.run("daily", &broken);
+        finished.expect(2);
+        assert_eq!(project.read("result.json"), finished.stdout);
+    }
+}
+
+#[test]
+fn every_flag_has_a_variable() {
+    let stable = |mut result: Value| {
+        for volatile in ["duration_ms", "warehouse"] {
+            result[volatile] = Value::Null;
+        }
+        result
+    };
+    let flags = Project::small();
+    let file = flags.path("result.json");
+    let arguments = ["--run-id", "night-1", "--attempt", "3", "--result-file"];
+    let by_flags = flags
+        .run("daily", &[&DAYS[..], &arguments, &[file.to_str().unwrap()]].concat())
+        .expect(0);
+
+    let variables = Project::small();
+    let mut command = variables.command("daily", &[]);
+    command.env("RAPPORT_FROM", "2024-03-04").env("RAPPORT_TO", "2024-03-07");
+    command.env("RAPPORT_RUN_ID", "night-1").env("RAPPORT_ATTEMPT", "3");
+    command.env("RAPPORT_RESULT_FILE", variables.path("result.json"));
+    let by_variables = finish(start(command)).expect(0);
+    assert_eq!(stable(by_flags), stable(by_variables));
+    assert!(variables.path("result.json").exists());
+
+    // The second time: nothing to do, and a day by its own variable.
+    for yes in ["true", "1", "yes"] {
+        let mut command = variables.command("daily", &[]);
+        command.env("RAPPORT_DATE", "2024-03-05").env("RAPPORT_SKIP_WHEN_FRESH", yes);
+        command.env("RAPPORT_LOG", "error").env("RAPPORT_LOG_FORMAT", "text");
+        let finished = finish(start(command));
+        assert_eq!(finished.expect(99)["from"], "2024-03-05");
+        assert_eq!(finished.stderr, "");
+    }
+    let mut command = variables.command("daily", &["--date", "2024-03-05"]);
+    command.env("RAPPORT_SKIP_WHEN_FRESH", "false");
+    finish(start(command)).expect(0);
+}
+
+#[test]
+fn the_runs_are_listed_with_what_the_orchestrator_said() {
+    let project = Project::small();
+    let mut command = project.command("daily", &DAY);
+    command.env("RAPPORT_RUN_ID", "night-7").env("AIRFLOW_CTX_DAG_ID", "rapport_nightly");
+    finish(start(command)).expect(0);
+    project.run("daily", &["--date", "2024-03-08"]).expect(12);
+    let listed = project.run("rapport", &["runs", "--json"]);
+    let runs: Value = serde_json::from_str(&listed.stdout).unwrap();
+    let [latest, first] = runs.as_array().unwrap().as_slice() else { panic!("{runs}") };
+    assert_eq!(first["run_id"], "night-7");
+    assert_eq!(first["orchestrator"]["AIRFLOW_CTX_DAG_ID"], "rapport_nightly");
+    assert_eq!(first["result"]["status"], "done");
+    assert_eq!(latest["result"]["exit_code"], 12);
+}
+
+#[test]
+fn help_and_version_are_no_failures() {
+    let project = Project::small();
+    for binary in
+        ["ingest", "resolve-identities", "build-customers", "build-metrics", "daily", "rapport"]
+    {
+        let help = project.run(binary, &["--help"]);
+        assert_eq!(help.exit_code, 0);
+        assert!(help.stdout.contains("Exit codes"), "{binary}: {}", help.stdout);
+        assert_eq!(project.run(binary, &["--version"]).exit_code, 0);
+    }
+}
+
+#[test]
+fn no_value_of_a_customers_leaves_through_a_message() {
+    let project = Project::small();
+    let rows = [
+        "S-1,2024-03-04T09:15:00Z,ada.lovelace@example.com,web,ada.lovelace@example.com",
+        "ada.lovelace@example.com,2024-03-04T09:15:00Z,,web,1.00",
+        "S-3,ada.lovelace@example.com,,web,1.00",
+        "S-4,2024-03-04T09:15:00Z,,ada.lovelace@example.com,1.00",
+        "S-5,2024-03-04T09:15:00Z,,web,1.00,ada.lovelace@example.com",
+        "S-6,2024-03-04T09:15:00Z,\"ada.lovelace@example.com",
+    ];
+    let broken = |number: usize| {
+        format!("sale_id,sold_at,customer_email,channel,amount\n{}\n", rows[number])
+    };
+    for number in 0..rows.len() {
+        project.write("landing/sales/2024-03-04.csv", broken(number));
+        let finished = project.run("daily", &DAY);
+        finished.expect(11);
+        assert_silent_about(&finished, "lovelace");
+    }
+    project.edit("sources/sales.yaml", "format: csv", "format: ndjson");
+    for line in ["{\"sale_id\": \"ada.lovelace@example.com\"", "ada.lovelace@example.com"] {
+        project.write("landing/sales/2024-03-04.csv", line);
+        let finished = project.run("daily", &DAY);
+        finished.expect(11);
+        assert_silent_about(&finished, "lovelace");
+    }
+    // Two rows of one sale: the failed check counts them and does not show them.
+    let project = Project::small();
+    project.edit("sql/staging/sales.yml", "grain: [sale_id]", "grain: [channel]");
+    project.edit("sql/staging/sales.sql", "order by sale_id", "order by channel");
+    let finished = project.run("daily", &DAY);
+    finished.expect(10);
+    assert_silent_about(&finished, "lovelace");
+    for file in crate::harness::files_below(&project.path("warehouse/_rapport")) {
+        let text = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).to_lowercase();
+        assert!(!text.contains("lovelace"), "{}", file.display());
+    }
+}
+
+fn assert_silent_about(finished: &Finished, word: &str) {
+    for text in [&finished.stdout, &finished.stderr] {
+        assert!(!text.to_lowercase().contains(word), "{text}");
+    }
+}
