@@ -1,5 +1,6 @@
 //! Rapport's tests, as one binary: a second one would link DataFusion a second time.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that cannot go on panics
+// A test that cannot go on panics, and sets up storage as other systems would.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 mod exports_corpus;
 mod harness;

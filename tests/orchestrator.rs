@@ -120,8 +120,12 @@ fn checks_of_every_kind_stop_a_publish_or_warn() {
     let result = project.run("daily", &DAY).expect(0);
     assert_eq!(result["warning_count"], 1);
     let entries = project.history();
-    let warned = entries.iter().find(|entry| entry.partition.table.table == "sales"
-        && entry.partition.table.zone == "staging").unwrap();
+    let warned = entries
+        .iter()
+        .find(|entry| {
+            entry.partition.table.table == "sales" && entry.partition.table.zone == "staging"
+        })
+        .unwrap();
     assert_eq!(warned.warnings.get("range(amount)"), Some(&1));
 }
 
@@ -339,9 +343,8 @@ fn every_flag_has_a_variable() {
     let flags = Project::small();
     let file = flags.path("result.json");
     let arguments = ["--run-id", "night-1", "--attempt", "3", "--result-file"];
-    let by_flags = flags
-        .run("daily", &[&DAYS[..], &arguments, &[file.to_str().unwrap()]].concat())
-        .expect(0);
+    let by_flags =
+        flags.run("daily", &[&DAYS[..], &arguments, &[file.to_str().unwrap()]].concat()).expect(0);
 
     let variables = Project::small();
     let mut command = variables.command("daily", &[]);

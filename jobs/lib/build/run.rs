@@ -214,9 +214,7 @@ async fn make(
 ) -> Result<(Vec<Part>, bool)> {
     let dt = evaluation.partition.dt;
     let made = match &model.recipe {
-        Recipe::Export(source) => {
-            ingest::build(workshop, source, model, evaluation, lease).await?
-        }
+        Recipe::Export(source) => ingest::build(workshop, source, model, evaluation, lease).await?,
         Recipe::Query(_) | Recipe::Algorithm(_) => {
             let built = query::build(workshop, model, evaluation, lease).await?;
             Made {

@@ -85,11 +85,15 @@ pub async fn recover(lake: &Lake, lease: &Lease) -> Result<()> {
     sweep(lake, lease).await
 }
 
-/// Removes whatever lies in the work area of the lease's partition: it is published, unchanged or
-/// from a run that ended before it could publish.
+/// Removes whatever this lease and those before it left in the work area: it is published,
+/// unchanged, or from a run that ended before it could publish. What a later holder builds stays.
 pub async fn sweep(lake: &Lake, lease: &Lease) -> Result<()> {
     for object in lake.list(&lake.own_key("work", lease.partition())).await? {
-        lake.delete(&object.location).await?;
+        let name = object.location.filename().unwrap_or_default();
+        let fence = name.split('.').next().and_then(|fence| fence.parse::<u64>().ok());
+        if fence.is_none_or(|fence| fence <= lease.fence()) {
+            lake.delete(&object.location).await?;
+        }
     }
     Ok(())
 }

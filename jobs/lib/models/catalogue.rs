@@ -211,7 +211,7 @@ impl Reader<'_> {
             }
         }
         let mut feeds: BTreeMap<&str, Vec<Feed>> = BTreeMap::new();
-        for (name, written) in found.iter().filter(|(name, _)| name.zone == STAGING) {
+        for (_, written) in found.iter().filter(|(name, _)| name.zone == STAGING) {
             let (Some(sql), Some(yml)) = (&written.sql, &written.contract) else { continue };
             let Some(contract) = self.note(Contract::read(yml)) else { continue };
             let Some(entity) = contract.entity.clone() else { continue };
