@@ -1,0 +1,299 @@
+//! The sample week through the jobs: the same bytes however it is run, and after a change exactly
+//! what it reaches is built again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
+
+use rapport::dates::Day;
+use rapport::lake::Partition;
+use rapport::lake::ledger::Entry;
+
+use crate::harness::{Finished, Project, Published, files_below, finish, start};
+
+const WEEK: [&str; 4] = ["--from", "2024-03-04", "--to", "2024-03-11"];
+
+/// The first three days: enough for what holds from day to day.
+const THREE_DAYS: [&str; 4] = ["--from", "2024-03-04", "--to", "2024-03-07"];
+
+/// The week in one run with two threads, as settings say; tests copy it and leave it as it is.
+fn week() -> &'static (Project, Finished) {
+    static WEEK_RUN: OnceLock<(Project, Finished)> = OnceLock::new();
+    WEEK_RUN.get_or_init(|| {
+        let project = Project::sample();
+        let finished = project.run("daily", &WEEK);
+        finished.expect(0);
+        (project, finished)
+    })
+}
+
+/// What the week has published by the third day.
+fn first_three_days() -> Published {
+    let until: Day = "2024-03-07".parse().unwrap();
+    week().0.published().into_iter().filter(|(partition, _)| partition.dt < until).collect()
+}
+
+/// The current entry of every partition.
+fn current(project: &Project) -> BTreeMap<Partition, Entry> {
+    // Later entries come later.
+    project.history().into_iter().map(|entry| (entry.partition.clone(), entry)).collect()
+}
+
+fn names<'a>(partitions: impl IntoIterator<Item = &'a Partition>) -> BTreeSet<String> {
+    partitions.into_iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_row_of_the_exports_is_accounted_for() {
+    let result = week().1.result();
+    let mut read = 0;
+    for (source, counts) in result["accounting"].as_object().unwrap() {
+        let count = |key: &str| counts[key].as_u64().unwrap();
+        let sum = count("accepted_row_count")
+            + count("quarantined_row_count")
+            + count("duplicate_row_count");
+        assert_eq!(count("read_row_count"), sum, "{source}");
+        assert_eq!(
+            result["row_counts"][format!("raw.{source}")].as_u64(),
+            Some(count("accepted_row_count")),
+            "{source}"
+        );
+        read += sum;
+    }
+    assert!(read > 100, "{read}");
+}
+
+#[test]
+fn one_thread_from_scratch_gives_the_same_bytes() {
+    let project = Project::sample();
+    let mut command = project.command("daily", &THREE_DAYS);
+    finish(start({
+        command.env("RAPPORT_THREADS", "1");
+        command
+    }))
+    .expect(0);
+    assert_eq!(project.published(), first_three_days());
+}
+
+#[test]
+fn eight_threads_day_by_day_give_the_same_bytes() {
+    let project = Project::sample();
+    for day in ["2024-03-04", "2024-03-05", "2024-03-06"] {
+        let mut command = project.command("daily", &["--date", day]);
+        command.env("RAPPORT_THREADS", "8");
+        finish(start(command)).expect(0);
+    }
+    assert_eq!(project.published(), first_three_days());
+}
+
+#[test]
+fn the_four_jobs_in_order_give_the_same_bytes_as_daily() {
+    let project = Project::sample();
+    let days = ["--from", "2024-03-04", "--to", "2024-03-06"];
+    for job in ["ingest", "resolve-identities", "build-customers", "build-metrics"] {
+        project.must_run(job, &days);
+    }
+    let until: Day = "2024-03-06".parse().unwrap();
+    let mut expected = first_three_days();
+    expected.retain(|partition, _| partition.dt < until);
+    assert_eq!(project.published(), expected);
+    project.run("daily", &[&days[..], &["--skip-when-fresh"]].concat()).expect(99);
+}
+
+#[test]
+fn a_rerun_builds_nothing_and_neither_does_a_project_moved_with_its_files() {
+    // A copy's export files are newer than those that were read, and hold the same bytes.
+    let copy = week().0.copy();
+    let before = copy.published();
+    let history = copy.history().len();
+    let result = copy.run("daily", &[&WEEK[..], &["--skip-when-fresh"]].concat()).expect(99);
+    assert_eq!(result["fresh_count"].as_u64().unwrap() % 7, 0);
+    assert_eq!(copy.published(), before);
+    assert_eq!(copy.history().len(), history);
+}
+
+#[test]
+fn published_tables_outlive_the_exports() {
+    let copy = week().0.copy();
+    let before = copy.published();
+    std::fs::remove_dir_all(copy.path("tests/fixtures/landing")).unwrap();
+    std::fs::create_dir(copy.path("tests/fixtures/landing")).unwrap();
+    copy.run("daily", &[&WEEK[..], &["--skip-when-fresh"]].concat()).expect(99);
+    assert_eq!(copy.published(), before);
+}
+
+#[test]
+fn a_late_export_rebuilds_exactly_what_it_reaches() {
+    let copy = week().0.copy();
+    let before = current(&copy);
+    let orders = copy.read("tests/fixtures/landing/shop/orders/2024-03-05/orders.ndjson");
+    let late = orders.lines().next().unwrap().replace("\"SO-", "\"SO-9");
+    copy.write("tests/fixtures/landing/shop/orders/2024-03-05/late.ndjson", late + "\n");
+
+    let result = copy.must_run("daily", &THREE_DAYS);
+    let after = current(&copy);
+    let rebuilt: BTreeSet<&Partition> =
+        after.iter().filter(|(p, entry)| entry.id != before[p].id).map(|(p, _)| p).collect();
+    assert!(result["built_count"].as_u64().unwrap() > 5, "{result}");
+
+    // What read the file, and then whatever read something that came out different.
+    let from_the_file = ["raw.shop_orders", "raw.shop_order_lines", "quarantine.shop_orders",
+        "quarantine.shop_order_lines"];
+    for table in from_the_file {
+        let name = format!("{table} dt=2024-03-05");
+        assert!(names(rebuilt.iter().copied()).contains(&name), "{name}");
+    }
+    let until: Day = "2024-03-07".parse().unwrap();
+    for (partition, entry) in after.iter().filter(|(partition, _)| partition.dt < until) {
+        let is_from_the_file = from_the_file.contains(&partition.table.to_string().as_str())
+            && partition.dt.to_string() == "2024-03-05";
+        let reached = before[partition].inputs.iter().any(|input| {
+            after[&input.partition].content_hash != before[&input.partition].content_hash
+        });
+        assert_eq!(rebuilt.contains(partition), reached || is_from_the_file, "{partition}");
+        // And it stands on what is published now.
+        for input in &entry.inputs {
+            assert_eq!(input.content_hash, after[&input.partition].content_hash, "{partition}");
+        }
+    }
+    for untouched in ["raw.crm_contacts dt=2024-03-05", "staging.mentions dt=2024-03-05"] {
+        assert!(!names(rebuilt.iter().copied()).contains(untouched), "{untouched}");
+    }
+    for reached in ["staging.orders dt=2024-03-05", "metrics.revenue dt=2024-03-05",
+        "marts.customers dt=2024-03-05", "marts.record_orders dt=2024-03-06"] {
+        assert!(names(rebuilt.iter().copied()).contains(reached), "{reached}");
+    }
+    assert!(rebuilt.iter().all(|partition| partition.dt.to_string() != "2024-03-04"));
+
+    // The same as if the file had been there from the start.
+    let mut published = copy.published();
+    published.retain(|partition, _| partition.dt < until);
+    let scratch = copy.copy();
+    std::fs::remove_dir_all(scratch.path("warehouse")).unwrap();
+    scratch.must_run("daily", &THREE_DAYS);
+    assert_eq!(published, scratch.published());
+}
+
+#[test]
+fn a_comment_makes_nothing_stale() {
+    let copy = week().0.copy();
+    copy.edit("sql/marts/orders.sql", "with\n", "-- Said again in other words.\nwith\n\n");
+    copy.edit("sql/metrics/revenue.yml", "description: ", "description: In other words. ");
+    let plan = copy.plan(&WEEK);
+    assert_eq!(plan["plan"]["stale"].as_array().unwrap().len(), 0, "{plan}");
+}
+
+#[test]
+fn a_changed_model_makes_itself_and_all_below_it_stale_until_nothing_changes() {
+    let copy = week().0.copy();
+    // The same rows by another query.
+    copy.edit("sql/marts/cases.sql", "where dt = $run_date", "where dt = $run_date and 1 = 1");
+    let plan = copy.plan(&THREE_DAYS);
+    let planned: BTreeSet<String> = plan["plan"]["stale"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| {
+            format!("{} dt={}", step["table"].as_str().unwrap(), step["dt"].as_str().unwrap())
+        })
+        .collect();
+
+    let until: Day = "2024-03-07".parse().unwrap();
+    let entries = current(&copy);
+    let mut below: BTreeSet<Partition> = BTreeSet::new();
+    loop {
+        let next: BTreeSet<Partition> = entries
+            .values()
+            .filter(|entry| entry.partition.dt < until)
+            .filter(|entry| {
+                entry.partition.table.to_string() == "marts.cases"
+                    || entry.inputs.iter().any(|input| below.contains(&input.partition))
+            })
+            .map(|entry| entry.partition.clone())
+            .collect();
+        if next == below {
+            break;
+        }
+        below = next;
+    }
+    assert!(below.len() > 6, "{below:?}");
+    assert_eq!(planned, names(&below));
+
+    // The rows are the same, so it ends there: nothing below is built.
+    let before = copy.published();
+    let result = copy.must_run("daily", &THREE_DAYS);
+    assert_eq!(result["built_count"], 0, "{result}");
+    assert_eq!(result["unchanged_count"], 3, "{result}");
+    assert_eq!(copy.published(), before);
+    copy.run("daily", &[&THREE_DAYS[..], &["--skip-when-fresh"]].concat()).expect(99);
+}
+
+#[test]
+fn a_changed_parameter_makes_only_those_stale_that_name_it() {
+    let copy = week().0.copy();
+    let mut command = copy.command("rapport", &[&["plan", "--json"], &THREE_DAYS[..]].concat());
+    command.env("RAPPORT_PARAMETER_CONFIDENCE_Z", "2.58");
+    let finished = finish(start(command));
+    let plan: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    let mut planned = BTreeSet::new();
+    for step in plan["plan"]["stale"].as_array().unwrap() {
+        planned.insert(step["table"].as_str().unwrap().to_string());
+    }
+    let naming: BTreeSet<String> = files_below(&copy.path("sql"))
+        .iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
+        .filter(|path| std::fs::read_to_string(path).unwrap().contains("$confidence_z"))
+        .map(|path| {
+            let zone = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
+            format!("{zone}.{}", path.file_stem().unwrap().to_str().unwrap())
+        })
+        .collect();
+    assert!(!naming.is_empty());
+    assert_eq!(planned, naming);
+}
+
+#[test]
+fn no_person_of_the_exports_is_named_in_a_log_or_in_our_own_area() {
+    let (project, finished) = week();
+    let mut texts = vec![finished.stdout.clone(), finished.stderr.clone()];
+    let rerun = project.copy().run("daily", &[&WEEK[..], &["--log", "debug"]].concat());
+    texts.extend([rerun.stdout, rerun.stderr]);
+    for path in files_below(&project.path("warehouse/_rapport")) {
+        let bytes = std::fs::read(&path).unwrap();
+        let bytes = match path.extension() {
+            Some(extension) if extension == "zst" => zstd::decode_all(bytes.as_slice()).unwrap(),
+            _ => bytes,
+        };
+        texts.push(String::from_utf8(bytes).unwrap());
+    }
+    let people = people();
+    assert!(people.len() > 30, "{people:?}");
+    for text in texts {
+        let text = text.to_lowercase();
+        for person in &people {
+            assert!(!text.contains(person.as_str()), "{person} stands in: {text:.2000}");
+        }
+    }
+}
+
+/// E-mail addresses, telephone numbers and full names of the sample exports, in lower case.
+fn people() -> BTreeSet<String> {
+    let email = regex::Regex::new(r"[\w.+-]+@[\w-]+\.[\w.]+").unwrap();
+    let phone = regex::Regex::new(r"(\+|\b0)[\d ()-]{8,}\d").unwrap();
+    let name = regex::Regex::new(r#""name": "([^"]+ [^"]+)""#).unwrap();
+    let mut people = BTreeSet::new();
+    for path in files_below(std::path::Path::new("tests/fixtures/landing")) {
+        let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).to_lowercase();
+        people.extend(email.find_iter(&text).map(|found| found.as_str().to_string()));
+        if path.to_str().unwrap().contains("/crm/contacts/") {
+            for line in text.lines().skip(1) {
+                let fields: Vec<_> = line.split(',').collect();
+                people.insert(format!("{} {}", fields[3], fields[4]));
+            }
+            people.extend(phone.find_iter(&text).map(|found| found.as_str().to_string()));
+        }
+        if path.to_str().unwrap().contains("/social/") {
+            people.extend(name.captures_iter(&text).map(|found| found[1].to_string()));
+        }
+    }
+    people
+}

@@ -1,0 +1,217 @@
+//! A partition is published whole or not at all, once, and by one run: whatever is killed, stopped,
+//! started twice or tampered with.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rapport::lake::Partition;
+use rapport::lake::ledger::Entry;
+
+use crate::harness::{Project, Published, Started, finish, wait_until};
+use crate::orchestrator::{MANY_DAYS, long_project};
+
+const DAYS: [&str; 4] = ["--from", "2024-03-04", "--to", "2024-03-07"];
+
+/// Starts a run and stops it (SIGSTOP) in the middle of a build, while it holds a lease.
+fn stopped_while_holding_a_lease(project: &Project, days: &[&str]) -> Started {
+    let mut started = project.start("daily", days);
+    loop {
+        wait_until("a lease is held", || {
+            assert!(started.is_running(), "it ended before it could be stopped");
+            !project.own_files("leases").is_empty()
+        });
+        started.signal("STOP");
+        if !project.own_files("leases").is_empty() {
+            return started;
+        }
+        started.signal("CONT");
+    }
+}
+
+/// Whatever is published must be what an undisturbed run publishes.
+fn assert_part_of(published: &Published, expected: &Published) {
+    for (partition, hash) in published {
+        assert_eq!(expected.get(partition), Some(hash), "{partition}");
+    }
+}
+
+fn entries_by_partition(entries: Vec<Entry>) -> BTreeMap<Partition, Vec<Entry>> {
+    let mut by_partition: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for entry in entries {
+        by_partition.entry(entry.partition.clone()).or_default().push(entry);
+    }
+    by_partition
+}
+
+#[test]
+fn a_killed_run_leaves_whole_partitions_and_the_next_run_finishes_the_rest() {
+    let undisturbed = long_project();
+    undisturbed.must_run("daily", &MANY_DAYS);
+    let expected = undisturbed.published();
+    let project = long_project();
+    let mut killed_count = 0;
+    for round in 0..12 {
+        let mut started = project.start("daily", &MANY_DAYS);
+        std::thread::sleep(Duration::from_millis(60 + 90 * round));
+        if started.is_running() {
+            killed_count += 1;
+        }
+        started.signal("KILL");
+        finish(started);
+        assert_part_of(&project.published(), &expected);
+    }
+    assert!(killed_count >= 3, "the runs are too short to be killed: {killed_count}");
+    project.must_run("daily", &MANY_DAYS);
+    assert_eq!(project.published(), expected);
+    project.assert_nothing_left_behind();
+    for (partition, entries) in entries_by_partition(project.history()) {
+        assert_eq!(entries.len(), 1, "{partition} was recorded more than once");
+    }
+}
+
+#[test]
+fn a_publish_that_was_cut_short_is_rolled_forward() {
+    let project = Project::small();
+    project.must_run("ingest", &DAYS);
+    // A folder where the object must go: the run has said what it will publish, and cannot.
+    let obstacle = project.path("warehouse/marts/customers/dt=2024-03-04/data.parquet");
+    std::fs::create_dir_all(obstacle.join("in the way")).unwrap();
+    project.run("build-customers", &[&DAYS[..], &["--run-id", "cut-short"]].concat()).expect(20);
+    assert_eq!(project.own_files("intents").len(), 1);
+
+    // Those who only look are told, and change nothing.
+    let plan = project.plan(&DAYS);
+    assert_eq!(plan["pending"].as_array().unwrap().len(), 1, "{plan}");
+    assert_eq!(project.own_files("intents").len(), 1);
+
+    std::fs::remove_dir_all(&obstacle).unwrap();
+    let finished = project.run("daily", &[&DAYS[..], &["--run-id", "next"]].concat());
+    finished.expect(0);
+    assert!(finished.stderr.contains("rolling a publish forward"), "{}", finished.stderr);
+    project.assert_nothing_left_behind();
+    let published_by: Vec<_> = project
+        .history()
+        .into_iter()
+        .filter(|entry| entry.partition.to_string() == "marts.customers dt=2024-03-04")
+        .map(|entry| entry.run_id)
+        .collect();
+    assert_eq!(published_by, ["cut-short"], "it is the first run's work, and was not done again");
+
+    let undisturbed = Project::small();
+    undisturbed.must_run("daily", &DAYS);
+    assert_eq!(project.published(), undisturbed.published());
+}
+
+#[test]
+fn a_run_that_finds_a_lease_held_ends_with_13() {
+    let project = long_project();
+    let first = stopped_while_holding_a_lease(&project, &MANY_DAYS);
+    let before = project.published();
+    let result = project.run("daily", &MANY_DAYS).expect(13);
+    assert_eq!(result["error"]["kind"], "lease_held");
+    assert_eq!(project.published(), before);
+    first.signal("CONT");
+    finish(first).expect(0);
+    project.assert_nothing_left_behind();
+}
+
+#[test]
+fn the_lease_of_a_killed_run_is_taken_over_at_once() {
+    let project = long_project();
+    let first = stopped_while_holding_a_lease(&project, &MANY_DAYS);
+    first.signal("KILL");
+    finish(first);
+    assert!(!project.own_files("leases").is_empty());
+    // A lease lasts a minute: a run that waited for it would take longer than this.
+    let finished = project.run("daily", &MANY_DAYS);
+    finished.expect(0);
+    assert!(finished.took < Duration::from_secs(50), "{:?}", finished.took);
+    project.assert_nothing_left_behind();
+}
+
+#[test]
+fn a_run_that_slept_through_its_lease_publishes_nothing_more() {
+    let project = long_project();
+    project.edit("rapport.yaml", "threads: 2", "threads: 2\nlease_seconds: 5");
+    let sleeper = stopped_while_holding_a_lease(&project, &MANY_DAYS);
+    std::thread::sleep(Duration::from_millis(5500));
+    project.must_run("daily", &[&MANY_DAYS[..], &["--run-id", "second"]].concat());
+    let published = project.published();
+    let history = project.history().len();
+
+    sleeper.signal("CONT");
+    let result = finish(sleeper).expect(13);
+    assert_eq!(result["error"]["kind"], "lease_held");
+    assert_eq!(project.published(), published);
+    assert_eq!(project.history().len(), history, "the sleeper recorded a publish");
+    // Nor does it stand in the way of the next run.
+    project.run("daily", &[&MANY_DAYS[..], &["--skip-when-fresh"]].concat()).expect(99);
+}
+
+#[test]
+fn two_runs_at_once_publish_everything_once() {
+    let undisturbed = long_project();
+    undisturbed.must_run("daily", &MANY_DAYS);
+    let expected = undisturbed.published();
+    let project = long_project();
+    let both = [(); 2].map(|()| project.start("daily", &MANY_DAYS)).map(finish);
+    let mut exit_codes = both.each_ref().map(|finished| finished.exit_code);
+    exit_codes.sort_unstable();
+    assert!(matches!(exit_codes, [0, 0 | 13]), "{both:?}");
+    for finished in &both {
+        finished.result();
+    }
+    assert_eq!(project.published(), expected);
+    project.assert_nothing_left_behind();
+    for (partition, entries) in entries_by_partition(project.history()) {
+        assert_eq!(entries.len(), 1, "{partition} was recorded more than once");
+    }
+}
+
+#[test]
+fn a_lost_or_altered_object_is_built_again() {
+    let project = Project::small();
+    project.must_run("daily", &DAYS);
+    let expected = project.published();
+    std::fs::remove_file(project.path("warehouse/metrics/takings/dt=2024-03-05/data.parquet"))
+        .unwrap();
+    project.write("warehouse/staging/sales/dt=2024-03-06/data.parquet", "no Parquet");
+    let plan = project.plan(&DAYS);
+    let reasons: Vec<_> = plan["plan"]["stale"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| (step["table"].as_str().unwrap(), step["dt"].as_str().unwrap()))
+        .collect();
+    assert!(reasons.contains(&("metrics.takings", "2024-03-05")), "{plan}");
+    assert!(reasons.contains(&("staging.sales", "2024-03-06")), "{plan}");
+    let result = project.must_run("daily", &DAYS);
+    assert_eq!(project.published(), expected);
+    // What reads them was right all along: their content is what it was.
+    assert_eq!(result["built_count"], 2, "{result}");
+}
+
+#[test]
+fn a_second_version_is_recorded_beside_the_first() {
+    let project = Project::small();
+    project.must_run("daily", &[&DAYS[..], &["--run-id", "first"]].concat());
+    project.write(
+        "landing/sales/2024-03-04-late.csv",
+        "sale_id,sold_at,customer_email,channel,amount\nS-9,2024-03-04T20:00:00Z,,store,2.00\n",
+    );
+    project.must_run("daily", &[&DAYS[..], &["--run-id", "second"]].concat());
+    let history = entries_by_partition(project.history());
+    let versions = |partition: &str| -> Vec<(u64, String, u64)> {
+        let (_, entries) = history.iter().find(|(p, _)| p.to_string() == partition).unwrap();
+        let told = entries.iter().map(|e| (e.version, e.run_id.clone(), e.row_count));
+        told.collect()
+    };
+    let both = |before, after| vec![(1, "first".to_string(), before), (2, "second".into(), after)];
+    assert_eq!(versions("raw.sales dt=2024-03-04"), both(3, 4));
+    assert_eq!(versions("staging.sales dt=2024-03-04"), both(3, 4));
+    // An anonymous sale is no customer's, so their table is the same and the days after stay.
+    assert_eq!(versions("marts.customers dt=2024-03-04"), both(2, 2));
+    assert_eq!(versions("metrics.takings dt=2024-03-04"), both(2, 2));
+    assert_eq!(versions("marts.customers dt=2024-03-05").len(), 1);
+    assert_eq!(versions("raw.sales dt=2024-03-05").len(), 1);
+}
