@@ -136,8 +136,12 @@ fn a_late_export_rebuilds_exactly_what_it_reaches() {
     assert!(result["built_count"].as_u64().unwrap() > 5, "{result}");
 
     // What read the file, and then whatever read something that came out different.
-    let from_the_file = ["raw.shop_orders", "raw.shop_order_lines", "quarantine.shop_orders",
-        "quarantine.shop_order_lines"];
+    let from_the_file = [
+        "raw.shop_orders",
+        "raw.shop_order_lines",
+        "quarantine.shop_orders",
+        "quarantine.shop_order_lines",
+    ];
     for table in from_the_file {
         let name = format!("{table} dt=2024-03-05");
         assert!(names(rebuilt.iter().copied()).contains(&name), "{name}");
@@ -158,8 +162,12 @@ fn a_late_export_rebuilds_exactly_what_it_reaches() {
     for untouched in ["raw.crm_contacts dt=2024-03-05", "staging.mentions dt=2024-03-05"] {
         assert!(!names(rebuilt.iter().copied()).contains(untouched), "{untouched}");
     }
-    for reached in ["staging.orders dt=2024-03-05", "metrics.revenue dt=2024-03-05",
-        "marts.customers dt=2024-03-05", "marts.record_orders dt=2024-03-06"] {
+    for reached in [
+        "staging.orders dt=2024-03-05",
+        "metrics.revenue dt=2024-03-05",
+        "marts.customers dt=2024-03-05",
+        "marts.record_orders dt=2024-03-06",
+    ] {
         assert!(names(rebuilt.iter().copied()).contains(reached), "{reached}");
     }
     assert!(rebuilt.iter().all(|partition| partition.dt.to_string() != "2024-03-04"));

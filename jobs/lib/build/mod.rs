@@ -49,15 +49,6 @@ struct Published {
     objects: BTreeMap<Partition, u64>,
 }
 
-/// Whether a workshop may write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Look only.
-    Read,
-    /// Build and publish.
-    Write,
-}
-
 impl std::fmt::Debug for Workshop {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
@@ -68,17 +59,13 @@ impl std::fmt::Debug for Workshop {
 }
 
 impl Workshop {
-    /// Opens the project of `settings`.
+    /// Opens the project of `settings` over its `warehouse`.
     ///
     /// Errors: [`Kind::Usage`] for a mistake in a source, a model or a contract, with its place.
-    pub async fn open(settings: Settings, access: Access) -> Result<Workshop> {
+    pub async fn open(settings: Settings, warehouse: Lake) -> Result<Workshop> {
         let catalogue = Catalogue::read(&settings)?;
         let engine = Engine::new(&settings)?;
         let landing = open_landing(&settings)?;
-        let warehouse = match access {
-            Access::Read => Lake::open_for_reading(&settings.warehouse)?,
-            Access::Write => Lake::open(&settings.warehouse)?,
-        };
         engine.attach(&warehouse)?;
         let mut reads = BTreeMap::new();
         for model in catalogue.models() {

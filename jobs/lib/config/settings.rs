@@ -146,7 +146,7 @@ impl Settings {
         let sources = reader.folders("sources", written.sources)?;
         let models = reader.folders("models", written.models)?;
         let identity = reader.text("identity", written.identity, None);
-        let identity = identity.map(|text| reader.path(&text));
+        let identity = identity.map(|text| reader.resolved(&text));
         let time_zone = reader.parsed("time_zone", written.time_zone, "UTC", |text| {
             text.parse::<chrono_tz::Tz>().map_err(|_| {
                 let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
@@ -170,7 +170,7 @@ impl Settings {
             })?;
         let default_scratch = std::env::temp_dir().display().to_string();
         let scratch = reader.text("scratch", written.scratch, Some(&default_scratch));
-        let scratch = reader.path(&scratch.unwrap_or(default_scratch));
+        let scratch = reader.resolved(&scratch.unwrap_or(default_scratch));
         let lease_seconds =
             reader.parsed("lease_seconds", written.lease_seconds.map(to_text), "60", |text| {
                 match text.parse::<u64>() {
@@ -283,8 +283,11 @@ impl<V: Fn(&str) -> Option<String>> Reader<V> {
             ));
         };
         let from_environment = self.is_from_environment();
-        self.parse_location(&text, from_environment)
-            .map_err(|what| self.mistake(key, place.as_ref(), &what))
+        let location = self
+            .parse_location(&text, from_environment)
+            .map_err(|what| self.mistake(key, place.as_ref(), &what))?;
+        self.show(location.to_string());
+        Ok(location)
     }
 
     fn parse_location(&self, text: &str, from_environment: bool) -> Result<Location, String> {
@@ -339,6 +342,8 @@ impl<V: Fn(&str) -> Option<String>> Reader<V> {
             }
             folders.push(folder);
         }
+        let shown: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
+        self.show(shown.join(", "));
         if folders.is_empty() {
             let what = format!("`{key}` is missing, expected a list of folders");
             return Err(self.mistake(key, place.as_ref(), &what));
@@ -390,6 +395,24 @@ impl<V: Fn(&str) -> Option<String>> Reader<V> {
             parameters.insert(name, value);
         }
         Ok(parameters)
+    }
+
+    /// The path that the last key's text means: relative to the settings file, or to where one is
+    /// where a variable says it.
+    fn resolved(&mut self, text: &str) -> PathBuf {
+        let path = match self.is_from_environment() {
+            true => std::path::absolute(text).unwrap_or_else(|_| PathBuf::from(text)),
+            false => self.path(text),
+        };
+        self.show(path.display().to_string());
+        path
+    }
+
+    /// Shows the last key's value as it is meant, not as it is written.
+    fn show(&mut self, value: String) {
+        if let Some(last) = self.effective.last_mut() {
+            last.value = value;
+        }
     }
 
     fn is_from_environment(&self) -> bool {

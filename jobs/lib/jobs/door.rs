@@ -15,8 +15,8 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
+use crate::build::Workshop;
 use crate::build::run::{self, Run, Summary};
-use crate::build::{Access, Workshop};
 use crate::config::Settings;
 use crate::dates::{Day, DayRange};
 use crate::errors::{Context as _, Error, Kind, Result};
@@ -295,7 +295,7 @@ async fn work(job: &Job, settings: Settings, days: DayRange, report: &mut Report
     let mut open = None;
     let outcome = until_stopped(async {
         open = Some(runs::start(&warehouse, &start).await?);
-        let workshop = Workshop::open(settings, Access::Write).await?;
+        let workshop = Workshop::open(settings, warehouse.clone()).await?;
         let on_target = |number, count, partition: &crate::lake::Partition| {
             telemetry::progress(number, count, &partition.to_string());
         };

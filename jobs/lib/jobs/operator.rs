@@ -10,8 +10,8 @@ use clap::{Parser, Subcommand};
 use serde_json::json;
 use tracing::error;
 
+use crate::build::Workshop;
 use crate::build::plan::{self, Plan};
-use crate::build::{Access, Workshop};
 use crate::checks::project;
 use crate::config::Settings;
 use crate::engine::Engine;
@@ -99,7 +99,8 @@ fn run(flags: &Flags) -> Result<String> {
             Command::Config { json } => Ok(config(&settings, *json)),
             Command::Plan { days, json } => {
                 let days = days.range()?;
-                let workshop = Workshop::open(settings, Access::Read).await?;
+                let warehouse = Lake::open_for_reading(&settings.warehouse)?;
+                let workshop = Workshop::open(settings, warehouse).await?;
                 let pending = publish::pending(&workshop.warehouse).await?;
                 let plan = plan::plan(&workshop, DAILY.zones, days).await?;
                 if *json {
