@@ -392,10 +392,17 @@ fn visit(
         if let Some(start) = path.iter().position(|above| above == input) {
             let mut names: Vec<_> = path[start..].iter().map(ToString::to_string).collect();
             names.push(input.to_string());
-            mistakes.push(Error::new(
-                Kind::Usage,
-                format!("{}:1:1: a cycle: {}", model.path.display(), names.join(" reads ")),
-            ));
+            let what = format!("a cycle: {}", names.join(" reads "));
+            let path = model.path.display();
+            // An entity's own query is made of its feeds', whose places people know.
+            let feeds = catalogue.feeds.iter().filter(|feed| feed.entity == *name);
+            let placed = feeds
+                .map(|feed| &feed.query)
+                .chain(model.queries())
+                .find_map(|query| Some(query.error(*query.tables.get(input)?, &what)));
+            mistakes.push(
+                placed.unwrap_or_else(|| Error::new(Kind::Usage, format!("{path}:1:1: {what}"))),
+            );
             continue;
         }
         visit(catalogue, input, path, done, order, mistakes);

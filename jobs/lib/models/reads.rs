@@ -23,7 +23,7 @@ use crate::dates::Day;
 use crate::engine::partitions::{self, PartitionedTable, Reads};
 use crate::engine::sql::{Bound, Place, Query};
 use crate::engine::{Engine, query_error};
-use crate::errors::{Error, Kind, Result};
+use crate::errors::{Error, Kind, Result, did_you_mean};
 use crate::lake::TableName;
 use crate::models::{Catalogue, Model};
 
@@ -100,6 +100,14 @@ pub async fn look(
     query: &Query,
 ) -> Result<Look> {
     let session = session_without_data(engine, catalogue, query)?;
+    let known = || settings.parameters.keys().map(String::as_str).chain(["run_date", "time_zone"]);
+    for name in &query.parameters {
+        if !known().any(|known| known == name) {
+            let hint = did_you_mean(name, known()).replacen('`', "`$", 1);
+            let place = query.place_of(&format!("${name}"));
+            return Err(query.error(place, format!("unknown parameter `${name}`{hint}")));
+        }
+    }
     let zone = crate::config::Parameter::Text(settings.time_zone.name().to_string());
     let statement = query.bind(|name| match name {
         "run_date" => Some(Bound::Open),
@@ -180,12 +188,11 @@ fn order_of(plan: &LogicalPlan) -> Vec<String> {
 }
 
 /// Aggregates whose result depends on the order in which threads hand rows over.
-const INEXACT: [&str; 4] = [
-    "approx_percentile_cont",
-    "approx_percentile_cont_with_weight",
-    "approx_median",
-    "approx_distinct",
-];
+const INEXACT: [&str; 3] =
+    ["approx_percentile_cont", "approx_percentile_cont_with_weight", "approx_median"];
+
+/// Aggregates whose result is the rows' in their order: without one, in that of the threads.
+const IN_ORDER: [&str; 5] = ["array_agg", "first_value", "last_value", "nth_value", "string_agg"];
 
 fn collect_impurities(plan: &LogicalPlan, found: &mut Vec<String>) -> Result<(), DataFusionError> {
     plan.apply_with_subqueries(|node| {
@@ -207,7 +214,12 @@ fn collect_impurities(plan: &LogicalPlan, found: &mut Vec<String>) -> Result<(),
                     }
                     Expr::AggregateFunction(call) => {
                         let name = call.func.name();
-                        if INEXACT.contains(&name) && name != "approx_distinct" {
+                        if IN_ORDER.contains(&name) && call.params.order_by.is_empty() {
+                            found.push(format!(
+                                "`{name}()` depends on the order of rows, give it an `order by`"
+                            ));
+                        }
+                        if INEXACT.contains(&name) {
                             found.push(format!(
                                 "`{name}()` depends on the number of threads, use an exact \
                                  aggregate"
