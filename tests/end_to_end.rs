@@ -185,7 +185,7 @@ fn a_late_export_rebuilds_exactly_what_it_reaches() {
 fn a_comment_makes_nothing_stale() {
     let copy = week().0.copy();
     copy.edit("sql/marts/orders.sql", "with\n", "-- Said again in other words.\nwith\n\n");
-    copy.edit("sql/metrics/revenue.yml", "description: ", "description: In other words. ");
+    copy.edit("sql/metrics/revenue.yml", "description: \"", "description: \"In other words. ");
     let plan = copy.plan(&WEEK);
     assert_eq!(plan["plan"]["stale"].as_array().unwrap().len(), 0, "{plan}");
 }
@@ -295,7 +295,9 @@ fn people() -> BTreeSet<String> {
         if path.to_str().unwrap().contains("/crm/contacts/") {
             for line in text.lines().skip(1) {
                 let fields: Vec<_> = line.split(',').collect();
-                people.insert(format!("{} {}", fields[3], fields[4]));
+                if ![fields[3], fields[4]].contains(&"") {
+                    people.insert(format!("{} {}", fields[3], fields[4]));
+                }
             }
             people.extend(phone.find_iter(&text).map(|found| found.as_str().to_string()));
         }

@@ -8,4 +8,5 @@ mod harness;
 mod model_cases;
 mod orchestrator;
 mod publishing;
+mod reading_rules;
 mod structure;
