@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use tracing::debug;
 
 use crate::errors::{Error, Kind, Result};
-use crate::lake::{Lake, Partition};
+use crate::lake::{Lake, OWN, Partition};
 
 /// Who takes leases, and for how long.
 #[derive(Debug, Clone)]
@@ -262,6 +262,18 @@ async fn renew(
         }
     }
     lost.store(true, Ordering::SeqCst);
+}
+
+/// Removes the leases of processes that are certainly dead. One that only ran out stays, for its
+/// number to be exceeded: its holder may be asleep and must find that it was overtaken.
+pub async fn sweep_dead(lake: &Lake) -> Result<()> {
+    for object in lake.list(&lake.key(OWN).join("leases")).await? {
+        let written = lake.get_json::<Written>(&object.location).await?;
+        if written.is_some_and(|written| written.process.is_certainly_dead()) {
+            lake.delete(&object.location).await?;
+        }
+    }
+    Ok(())
 }
 
 fn held(partition: &Partition, written: &Written) -> Error {

@@ -17,7 +17,7 @@ use tracing::{info, warn};
 
 use crate::errors::{Error, Kind, Result};
 use crate::hash::{ContentHash, Hasher};
-use crate::lake::lease::{Holder, Lease};
+use crate::lake::lease::{self, Holder, Lease};
 use crate::lake::ledger::{self, Entry, Ledger};
 use crate::lake::{Lake, OWN, Partition};
 
@@ -100,7 +100,7 @@ pub async fn sweep(lake: &Lake, lease: &Lease) -> Result<()> {
 
 /// Rolls forward every publish that a killed run left halfway, whatever its partition.
 ///
-/// Those that a living run is carrying out are left to it.
+/// Those that a living run is carrying out are left to it. Leases of dead processes go too.
 pub async fn recover_all(lake: &Lake, holder: &Holder) -> Result<()> {
     let folder = lake.key(OWN).join("intents");
     for object in lake.list(&folder).await? {
@@ -117,7 +117,7 @@ pub async fn recover_all(lake: &Lake, holder: &Holder) -> Result<()> {
             Err(error) => return Err(error),
         }
     }
-    Ok(())
+    lease::sweep_dead(lake).await
 }
 
 /// Partitions whose publish was cut short or is under way, for those who only look.
