@@ -153,6 +153,9 @@ impl Clock {
                 let text = std::str::from_utf8(text).map_err(|_| Code::NotATimestamp)?;
                 let mut parsed = Parsed::new();
                 parse_items(&mut parsed, text, items.iter()).map_err(|_| Code::NotATimestamp)?;
+                if is_short_year(&parsed, text) {
+                    return Err(Code::NotATimestamp);
+                }
                 if let Ok(instant) = parsed.to_datetime() {
                     return micros_in_range(instant.timestamp_micros());
                 }
@@ -259,8 +262,17 @@ fn chrono_day(text: &[u8], items: &[Item<'static>]) -> Option<i64> {
     let text = std::str::from_utf8(text).ok()?;
     let mut parsed = Parsed::new();
     parse_items(&mut parsed, text, items.iter()).ok()?;
+    if is_short_year(&parsed, text) {
+        return None;
+    }
     let date = parsed.to_naive_date().ok()?;
     in_range(date).then(|| i64::from(crate::dates::Day::new(date).to_epoch()))
+}
+
+/// Whether a year was read by `%Y` from fewer than four digits: `31.12.24` is no day of the year 24.
+fn is_short_year(parsed: &Parsed, text: &str) -> bool {
+    let is_short = |year: &i32| *year < 1000 && !text.contains(&format!("{year:04}"));
+    parsed.year().as_ref().is_some_and(is_short)
 }
 
 /// Years that every reader of Parquet can show.
