@@ -30,6 +30,10 @@ pub(super) fn integer(text: &[u8]) -> Result<i64, Code> {
 }
 
 fn whole_with_fraction(is_negative: bool, digits: &[u8], point: usize) -> Result<i64, Code> {
+    if matches!(digits.first(), Some(b'-' | b'+')) {
+        // A second sign, which no number has.
+        return Err(Code::NotANumber);
+    }
     let fraction = digits.get(point + 1..).unwrap_or_default();
     if digits.get(point) != Some(&b'.') || point == 0 {
         // `1e3` and `.0` are numbers, but nobody's whole numbers.
@@ -110,8 +114,8 @@ pub(super) fn double(text: &[u8]) -> Result<f64, Code> {
 
 /// An exact number with `scale` digits after the point, as the integer of its digits.
 ///
-/// Errors: `TooPrecise` for more digits after the point than `scale`, zeros aside; `TooLarge` for
-/// more than `precision` digits in all.
+/// Errors: `TooPrecise` for more digits after the point than `scale`, zeros and a float's dust
+/// aside; `TooLarge` for more than `precision` digits in all.
 pub(super) fn decimal(text: &[u8], precision: u8, scale: u8) -> Result<i128, Code> {
     let (is_negative, digits) = sign(text);
     // The common case: up to eighteen digits in all, as one machine word.
@@ -211,7 +215,8 @@ fn long_decimal(is_negative: bool, digits: &[u8], precision: u8, scale: u8) -> R
         return Ok(0);
     }
     if shift < 0 {
-        return Err(Code::TooPrecise);
+        shake_off_dust(&mut significant, shift.unsigned_abs() as usize)?;
+        shift = 0;
     }
     let shift = usize::try_from(shift).map_err(|_| Code::TooLarge)?;
     if significant.len() + shift > usize::from(precision) {
@@ -223,6 +228,37 @@ fn long_decimal(is_negative: bool, digits: &[u8], precision: u8, scale: u8) -> R
         .chain(zeros)
         .fold(0i128, |value, byte| value * 10 + i128::from(byte - b'0'));
     Ok(if is_negative { -value } else { value })
+}
+
+/// How many digits after the last one wanted must be all zeros or all nines to be a float's dust.
+const DUST_DIGITS: usize = 6;
+
+/// Drops the last `excess` of `digits` where they are what binary floats leave behind: programs
+/// that add amounts as floats export `2.0999999999999996` and `1.776357e-15`, and mean 2.10 and 0.
+///
+/// Errors: `TooPrecise` where they say something.
+fn shake_off_dust(digits: &mut Vec<u8>, excess: usize) -> Result<(), Code> {
+    let zeros = excess.saturating_sub(digits.len());
+    let dropped = digits.split_off(digits.len().saturating_sub(excess));
+    let first = |wanted: u8| {
+        let mut fraction = std::iter::repeat_n(b'0', zeros).chain(dropped.iter().copied());
+        excess > DUST_DIGITS && fraction.by_ref().take(DUST_DIGITS).all(|digit| digit == wanted)
+    };
+    if first(b'0') {
+        return Ok(());
+    }
+    if !first(b'9') {
+        return Err(Code::TooPrecise);
+    }
+    for digit in digits.iter_mut().rev() {
+        if *digit != b'9' {
+            *digit += 1;
+            return Ok(());
+        }
+        *digit = b'0';
+    }
+    digits.insert(0, b'1');
+    Ok(())
 }
 
 /// Writes into `plain` the number that `text` holds in `format`: digits, a sign, a point.
