@@ -45,10 +45,10 @@ impl Layout {
     ) -> Result<Layout> {
         let header: Vec<&str> = header.iter().map(|name| name.trim()).collect();
         let mut exact: HashMap<&str, usize> = HashMap::new();
-        let mut twice = None;
+        let mut twice = Vec::new();
         for (place, name) in header.iter().enumerate() {
             if !name.is_empty() && exact.insert(name, place).is_some() {
-                twice = twice.or(Some(*name));
+                twice.push(*name);
             }
         }
         let mut owners: HashMap<usize, &str> = HashMap::new();
@@ -75,12 +75,17 @@ impl Layout {
             // The first line may be a row of data: its texts stay out of the message.
             let what = format!(
                 "none of the declared columns is in its first record of {} fields: has the file a \
-                 header, and the declared delimiter?",
+                 header, the declared delimiter, and nothing before the header (see `skip_lines`)?",
                 header.len()
             );
             return Err(source.broken(file, what));
         }
-        if let Some(name) = twice {
+        // Of columns that are left out anyway nobody asks which is meant.
+        let matters = |name: &&str| {
+            source.unknown_columns != UnknownColumns::Ignore
+                || owners.keys().any(|place| header[*place] == *name)
+        };
+        if let Some(name) = twice.into_iter().find(matters) {
             let what = format!("its header names column `{}` twice", shown(name));
             return Err(source.broken(file, what));
         }
@@ -231,10 +236,20 @@ mod tests {
         assert!(places(&["Order No", "order_no", "price"]).unwrap_err().contains("undeclared"));
         assert!(places(&["order-no", "order_no", "price"]).unwrap_err().contains("both fit"));
         assert!(places(&["Order No", "price", "price"]).unwrap_err().contains("twice"));
+        assert!(places(&["Order No", "price", "x", "x"]).unwrap_err().contains("twice"));
         assert!(places(&["Order No"]).unwrap_err().contains("lacks `price`"));
         assert!(
             places(&["Order No", "price", "x"]).unwrap_err().contains("undeclared columns `x`")
         );
+    }
+
+    #[test]
+    fn columns_that_are_left_out_may_share_a_name() {
+        let source = source("{name: a, type: string}", "unknown_columns: ignore\n");
+        assert_eq!(matched(&source, &["x", "a", "x"]).unwrap().places, [Some(1)]);
+        assert!(matched(&source, &["a", "x", "a"]).unwrap_err().contains("`a` twice"));
+        // Two columns that nobody wants do not hide two that somebody does.
+        assert!(matched(&source, &["x", "x", "a", "a"]).unwrap_err().contains("`a` twice"));
     }
 
     #[test]
