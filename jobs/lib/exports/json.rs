@@ -470,6 +470,11 @@ impl Cutter<'_> {
                 }
                 _ => return None,
             };
+            if wanted && meant == '\0' {
+                // Written as an escape it is no better than as a byte.
+                self.fault = Code::NulByte;
+                return None;
+            }
             if wanted {
                 self.extra.extend_from_slice(meant.encode_utf8(&mut [0; 4]).as_bytes());
             }

@@ -439,7 +439,10 @@ impl<R: Read> JsonSplitter<R> {
             match self.peek()? {
                 None if depth == 0 => break,
                 None => return Err(self.cut_short()),
-                Some(_) if depth == 0 => return Err(self.unexpected("something after its end")),
+                Some(_) if depth == 0 => {
+                    let what = "something after its end (`format: ndjson` is for a record a line)";
+                    return Err(self.unexpected(what));
+                }
                 Some(b'}') => {
                     depth -= 1;
                     self.advance(None)?;
