@@ -43,7 +43,7 @@ struct SourceYaml {
     compression: Option<Compression>,
     /// events, snapshot or changes.
     load: Spanned<Load>,
-    /// The columns that identify a row.
+    /// The columns that identify a row: none of them may be missing.
     #[serde(default)]
     key: Vec<Spanned<String>>,
     /// Which rows are deletes; for `load: changes`.
@@ -59,7 +59,8 @@ struct SourceYaml {
     /// fail (default), ignore, text or widen.
     unknown_columns: Option<Spanned<UnknownColumns>>,
     /// fail (default) or null.
-    missing_columns: Option<MissingColumns>,
+    #[serde(default)]
+    missing_columns: MissingYaml,
     /// Texts that mean "no value". Default: the empty text alone.
     null_tokens: Option<Vec<String>>,
     /// The zone of instants written without one. Default: the business zone.
@@ -100,6 +101,21 @@ impl<'de> Deserialize<'de> for QuoteYaml {
     }
 }
 
+/// `missing_columns: null` is YAML's null, and means what it says all the same.
+#[derive(Default)]
+enum MissingYaml {
+    #[default]
+    LeftOut,
+    Given(MissingColumns),
+}
+
+impl<'de> Deserialize<'de> for MissingYaml {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let given = Option::deserialize(deserializer)?;
+        Ok(MissingYaml::Given(given.unwrap_or(MissingColumns::Null)))
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct JsonYaml {
@@ -115,7 +131,7 @@ struct OperationYaml {
     /// The column that holds it.
     column: Spanned<String>,
     /// Its values that mean a delete.
-    delete: Vec<String>,
+    delete: Vec<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -194,7 +210,7 @@ pub(super) fn parse(name: &str, file: &str, text: &str) -> Result<Source> {
     if yaml.columns.value.is_empty() {
         return Err(mistake(file, &yaml.columns, "a source needs at least one column"));
     }
-    let columns = yaml
+    let mut columns = yaml
         .columns
         .value
         .iter()
@@ -210,7 +226,14 @@ pub(super) fn parse(name: &str, file: &str, text: &str) -> Result<Source> {
     }
 
     let load = yaml.load.value;
-    let names: HashSet<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    if load == Load::Events && !location.has_day() {
+        let what = "`load: events` needs the day in the location, such as `shop/{dt}.csv`: the same \
+                    file would count anew on every day; a file that holds everything there is, is \
+                    a `snapshot`";
+        return Err(mistake(file, &yaml.location, what));
+    }
+    let names: HashSet<&str> =
+        yaml.columns.value.iter().map(|column| column.value.name.value.as_str()).collect();
     let declared = |name: &Spanned<String>, what: &str| {
         if names.contains(name.value.as_str()) {
             return Ok(name.value.clone());
@@ -224,6 +247,10 @@ pub(super) fn parse(name: &str, file: &str, text: &str) -> Result<Source> {
     if let Some(twice) = yaml.key.iter().find(|name| !seen.insert(&name.value)) {
         return Err(mistake(file, twice, format!("key column `{}` twice", twice.value)));
     }
+    // A row without its key is nobody's: it is a bad row, not a bad day.
+    for column in columns.iter_mut().filter(|column| key.contains(&column.name)) {
+        column.required = true;
+    }
     let operation = match (load, &yaml.operation) {
         (Load::Changes, Some(operation)) => {
             if operation.value.delete.is_empty() {
@@ -231,7 +258,9 @@ pub(super) fn parse(name: &str, file: &str, text: &str) -> Result<Source> {
                 return Err(mistake(file, operation, what));
             }
             let column = declared(&operation.value.column, "operation column")?;
-            Some(Operation { column, delete: operation.value.delete.clone() })
+            let delete = operation.value.delete.iter().map(|value| value.value.clone()).collect();
+            check_operation(file, &operation.value, columns.iter().find(|c| c.name == column))?;
+            Some(Operation { column, delete })
         }
         (Load::Changes, None) => {
             let what = "`load: changes` needs `operation: {column: …, delete: […]}`";
@@ -291,13 +320,37 @@ pub(super) fn parse(name: &str, file: &str, text: &str) -> Result<Source> {
         replay_window_days,
         maximum_bad_share,
         unknown_columns,
-        missing_columns: yaml.missing_columns.unwrap_or(MissingColumns::Fail),
+        missing_columns: match yaml.missing_columns {
+            MissingYaml::LeftOut => MissingColumns::Fail,
+            MissingYaml::Given(choice) => choice,
+        },
         time_zone,
         columns,
         fingerprint: ContentHash::of(&[]),
     };
     source.fingerprint = fingerprint(&source);
     Ok(source)
+}
+
+/// A delete must be a value that the operation column can have.
+fn check_operation(file: &str, operation: &OperationYaml, column: Option<&Column>) -> Result<()> {
+    let Some(column) = column else { return Ok(()) };
+    if column.data_type != ColumnType::String {
+        let what = format!(
+            "operation column `{}` must be a string: `delete` lists its texts",
+            column.name
+        );
+        return Err(mistake(file, &operation.column, what));
+    }
+    let never = |delete: &&Spanned<String>| match &column.allowed {
+        Some(Allowed::Texts(allowed)) => !allowed.contains(&delete.value),
+        _ => column.null_tokens.contains(&delete.value),
+    };
+    if let Some(delete) = operation.delete.iter().find(never) {
+        let what = format!("column `{}` never has the value `{}`", column.name, delete.value);
+        return Err(mistake(file, delete, what));
+    }
+    Ok(())
 }
 
 fn is_table_name(name: &str) -> bool {
@@ -833,10 +886,18 @@ mod tests {
             "operation column `b`",
         );
         fails(&format!("{changes}operation: {{column: a, delete: [D]}}\n{a}"), "4:", "`key`");
+        let changes = format!("{changes}key: [a]\n");
+        let operation = "operation: {column: b, delete: [D]}\n";
+        let b = |rest: &str| format!("columns: [{{name: a, type: string}}, {{name: b, {rest}}}]\n");
+        let integer = format!("{changes}{operation}{}", b("type: integer"));
+        fails(&integer, "6:21", "must be a string");
+        let allowed = format!("{changes}{operation}{}", b("type: string, allowed: [U, X]"));
+        fails(&allowed, "6:33", "never has the value `D`");
         let twice = "columns: [{name: a, type: string}, {name: a, type: string}]\n";
         fails(&format!("{PLAIN}{twice}"), "5:", "declared twice");
         let both = "columns: [{name: a, type: string}, {name: b, from: a, type: string}]\n";
         fails(&format!("{PLAIN}{both}"), "5:", "already the header");
+        fails(&format!("{}{a}", PLAIN.replace("{dt}", "all")), "2:", "anew on every day");
         fails(
             &PLAIN.replace("{dt}", "{day}").replace("events\n", &format!("events\n{a}")),
             "2:",
@@ -869,6 +930,27 @@ mod tests {
         column_fails("type: integer, allowed: [a]", "not an integer");
         column_fails("type: string, allowed: []", "empty");
         column_fails("type: string, patern: x", "did you mean `pattern`?");
+    }
+
+    #[test]
+    fn missing_columns_are_null_with_quotes_and_without() {
+        let parsed = |value: &str| {
+            let text =
+                format!("{PLAIN}missing_columns: {value}\ncolumns: [{{name: a, type: date}}]\n");
+            parse("orders", "orders.yaml", &text).unwrap().missing_columns
+        };
+        assert_eq!(parsed("null"), MissingColumns::Null);
+        assert_eq!(parsed("'null'"), MissingColumns::Null);
+        assert_eq!(parsed("fail"), MissingColumns::Fail);
+    }
+
+    #[test]
+    fn a_key_is_never_missing() {
+        let columns = "columns: [{name: a, type: date}, {name: b, type: date}]\n";
+        let source =
+            parse("orders", "orders.yaml", &format!("{PLAIN}key: [b]\n{columns}")).unwrap();
+        let required: Vec<bool> = source.columns.iter().map(|column| column.required).collect();
+        assert_eq!(required, [false, true]);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::cast::Caster;
 use super::cells::{Cells, Span};
 use super::faults::{Code, Fault};
 use super::header::Layout;
-use super::rows::{Parsed, Shape, gather, keep_others};
+use super::rows::{Parsed, Shape, forgive_deletes, gather, keep_others};
 use super::source::{Column, ColumnType, NumberFormat, UnknownColumns};
 use crate::errors::{Context, Kind, Result};
 
@@ -64,6 +64,7 @@ pub(super) fn typed(
     batch: &RecordBatch,
 ) -> Result<Parsed> {
     let source = &shape.source;
+    let batch = &with_nulls(batch)?;
     let row_count = batch.num_rows();
     let mut faults = Vec::new();
     let mut columns = Vec::with_capacity(source.columns.len() + 1);
@@ -82,12 +83,30 @@ pub(super) fn typed(
     let mut numbers: Vec<u32> =
         (0..row_count).map(|row| u32::try_from(row).unwrap_or(u32::MAX)).collect();
     let mut hashes = hashes(batch, layout)?;
+    forgive_deletes(&mut faults, source, &columns);
     let rejected = gather(faults, source, |row| (row as u64, None, record(batch, row)));
     if !rejected.is_empty() {
         keep_others(&rejected, &mut columns, &mut numbers, &mut hashes)?;
     }
     let bad = rejected.into_iter().map(|(_, row)| row).collect();
     Ok(Parsed { row_count: row_count as u64, columns, numbers, hashes, bad, broken: None })
+}
+
+/// The batch with its columns of type Null, which programs write where no row has a value, as
+/// texts that are all null: arrow's own array of that type calls none of its rows null.
+fn with_nulls(batch: &RecordBatch) -> Result<RecordBatch> {
+    let is_null = |field: &std::sync::Arc<arrow::datatypes::Field>| *field.data_type() == DataType::Null;
+    if !batch.schema_ref().fields().iter().any(is_null) {
+        return Ok(batch.clone());
+    }
+    let columns = batch.schema_ref().fields().iter().zip(batch.columns()).map(|(field, array)| {
+        match is_null(field) {
+            true => (field.name(), arrow::array::new_null_array(&DataType::Utf8, array.len())),
+            false => (field.name(), std::sync::Arc::clone(array)),
+        }
+    });
+    RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true)))
+        .context(Kind::Defect, || "read columns without a type")
 }
 
 fn cast_column(

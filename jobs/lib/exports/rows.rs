@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter;
 
 use super::cast::Caster;
 use super::cells::{Cells, Span};
-use super::faults::{BadRow, Fault};
+use super::faults::{BadRow, Code, Fault};
 use super::grid::{Grid, Lines, readable};
 use super::header::Layout;
 use super::source::{Column, ColumnType, NumberFormat, Source, UnknownColumns};
@@ -105,6 +105,7 @@ pub(super) fn typed(
     }
     let mut numbers: Vec<u32> = grid.rows.iter().map(|row| row.number).collect();
     let mut hashes = std::mem::take(&mut grid.hashes);
+    forgive_deletes(&mut faults, &shape.source, &columns);
     if !faults.is_empty() {
         let mut lines = Lines::new(line_end);
         let rejected = gather(faults, &shape.source, |row| {
@@ -117,6 +118,23 @@ pub(super) fn typed(
     }
     bad.sort_by_key(|row| row.row);
     Ok(Parsed { row_count: grid.row_count, columns, numbers, hashes, bad, broken: None })
+}
+
+/// A delete names the row that is gone, and nothing more is required of it: a delete that went to
+/// quarantine for want of a name would leave the person in the tables.
+pub(super) fn forgive_deletes(faults: &mut Vec<Fault>, source: &Source, columns: &[ArrayRef]) {
+    let Some(operation) = source.operation.as_ref().filter(|_| !faults.is_empty()) else { return };
+    let place = source.columns.iter().position(|column| column.name == operation.column);
+    let Some(values) = place.and_then(|place| columns[place].as_string_opt::<i32>()) else {
+        return;
+    };
+    faults.retain(|fault| {
+        let is_delete = values.is_valid(fault.row)
+            && operation.delete.iter().any(|delete| delete == values.value(fault.row));
+        let column = fault.column.and_then(|column| source.columns.get(column));
+        let is_key = column.is_some_and(|column| source.key.contains(&column.name));
+        fault.code != Code::MissingRequired || is_key || !is_delete
+    });
 }
 
 /// One bad row for all the faults of a row, with the row's place among those that were cast.
