@@ -131,11 +131,26 @@ impl Reader<'_> {
     fn sources(&mut self) {
         for folder in &self.settings.sources {
             let Some(files) = self.note(files_below(folder)) else { continue };
+            let mut here: BTreeMap<String, PathBuf> = BTreeMap::new();
             for path in files {
                 if !matches!(extension(&path), "yaml" | "yml") {
                     continue;
                 }
                 let Some(source) = self.note(Source::read(&path)) else { continue };
+                // Between folders the first wins; within one there is no telling which is meant.
+                if let Some(other) = here.insert(source.name.clone(), path.clone()) {
+                    self.mistakes.push(Error::new(
+                        Kind::Usage,
+                        format!(
+                            "{}:1:1: source `{}` is declared by `{}` already: give one of the \
+                             files another name",
+                            path.display(),
+                            source.name,
+                            other.display()
+                        ),
+                    ));
+                    continue;
+                }
                 if self.catalogue.sources.contains_key(&source.name) {
                     continue;
                 }
