@@ -235,7 +235,7 @@ fn judge(source: &Source, partition: &Partition, counts: &Counts) -> Result<()> 
             Kind::ExportBroken,
             format!(
                 "ingest source `{}` for {}: {} of {} rows are bad ({:.1} %, at most {:.1} %): {}; \
-                 nothing was published",
+                 first {}; nothing was published",
                 source.name,
                 partition.dt,
                 counts.quarantined,
@@ -243,6 +243,7 @@ fn judge(source: &Source, partition: &Partition, counts: &Counts) -> Result<()> 
                 share * 100.0,
                 source.maximum_bad_share * 100.0,
                 by_reason.join(", "),
+                counts.first_quarantined.join("; "),
             ),
         ));
     }
@@ -253,6 +254,7 @@ fn judge(source: &Source, partition: &Partition, counts: &Counts) -> Result<()> 
             read = counts.read,
             quarantined = counts.quarantined,
             reasons = by_reason.join(", "),
+            first = counts.first_quarantined.join("; "),
             "rows went to quarantine"
         );
     }

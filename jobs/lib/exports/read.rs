@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use super::cast::Caster;
 use super::csv::{self, Dialect};
 use super::duplicates::{Repeated, Seen, Spill};
-use super::faults::{count_codes, quarantine_batch, quarantine_schema};
+use super::faults::{BadRow, count_codes, quarantine_batch, quarantine_schema};
 use super::header::{Layout, table_name};
 use super::json::{self, Paths, Records};
 use super::location::ExportFile;
@@ -97,6 +97,8 @@ pub struct Counts {
     pub duplicates_kept: u64,
     /// Rows that broke the contract, by the code of each reason.
     pub quarantined_by_reason: BTreeMap<String, u64>,
+    /// The first rows that broke the contract, for messages: file, line and reasons, no values.
+    pub first_quarantined: Vec<String>,
     /// The files, in order.
     pub files: Vec<FileRead>,
 }
@@ -801,6 +803,9 @@ impl Sequencer {
             bad.row += base + 1;
         }
         count_codes(&parsed.bad, &mut self.counts.quarantined_by_reason);
+        let wanted = FIRST_QUARANTINED.saturating_sub(self.counts.first_quarantined.len());
+        let first = parsed.bad.iter().take(wanted).map(|bad| described(&name, bad));
+        self.counts.first_quarantined.extend(first);
         let accepted = self.batch(&name, base, &parsed)?;
         let quarantined = match parsed.bad.is_empty() {
             true => RecordBatch::new_empty(quarantine_schema()),
@@ -872,6 +877,18 @@ impl Sequencer {
         RecordBatch::try_new(Arc::clone(&self.schema), columns)
             .context(Kind::Defect, || "assemble rows")
     }
+}
+
+/// How many of the rows that broke the contract are kept for messages.
+const FIRST_QUARANTINED: usize = 3;
+
+/// Where a bad row of the file `file` is and what is wrong with it.
+fn described(file: &str, bad: &BadRow) -> String {
+    let place = match bad.line {
+        Some(line) => format!("line {line}"),
+        None => format!("row {}", bad.row),
+    };
+    format!("`{file}` {place}: {}", bad.reasons.join(", "))
 }
 
 /// Reads all files once more, for nothing but which rows repeat an earlier one.
