@@ -96,6 +96,14 @@ carried as (
     select record_id, source, 'loyalty_id' as kind, loyalty_id as value from facts
     union all
     select record_id, source, 'handle' as kind, handle as value from facts
+    union all
+    -- A person of whom nothing identifying is known is a customer all the same: the record's own
+    -- name keeps it in the map, and links it to nobody.
+    select record_id, source, 'record' as kind, record_id as value
+    from facts
+    where
+        coalesce(customer_number, linked_customer_number, phone, loyalty_id, handle) is null
+        and (email is null or is_placeholder_email(email))
 
 ),
 
