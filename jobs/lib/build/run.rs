@@ -178,18 +178,20 @@ async fn build_under(
         return Ok(outcome);
     }
     let made = make(workshop, run, model, &evaluation, lease, started).await;
-    if let Err(error) = &made
-        && error.kind() != Kind::LeaseHeld
+    if made.is_err()
+        && let Err(cause) = publish::sweep(&workshop.warehouse, lease).await
     {
-        // What was refused must not lie about; what a later holder builds is not ours to sweep.
-        if let Err(cause) = publish::sweep(&workshop.warehouse, lease).await {
-            warn!("failed to clear the work area: {}", cause.chain());
-        }
+        // What was refused must not lie about.
+        warn!("failed to clear the work area: {}", cause.chain());
     }
     let (parts, changed) = made?;
     let entries: Vec<Entry> = parts.iter().map(|part| part.entry.clone()).collect();
-    publish::publish(&workshop.warehouse, lease, parts).await?;
-    publish::sweep(&workshop.warehouse, lease).await?;
+    let published = publish::publish(&workshop.warehouse, lease, parts).await;
+    // After any other failure the next run may need what was built, to roll the publish forward.
+    if published.as_ref().err().is_none_or(|error| error.kind() == Kind::LeaseHeld) {
+        publish::sweep(&workshop.warehouse, lease).await?;
+    }
+    published?;
     let entry = workshop.note_published(entries, model).await?;
     info!(
         table = %model.name,

@@ -3,10 +3,12 @@
 //! A lease is an object named by its fencing number, created with `PutMode::Create`: the one
 //! conditional write that every store has. To take over an expired lease is to create the next
 //! number, which only one run can. The holder renews its own object and looks, before it
-//! publishes, whether a higher number stands beside it. See Kleppmann, "How to do distributed
-//! locking" (2016), for why an expiry alone is not enough.
+//! publishes, whether it still stands and none with a higher number stands beside it. Objects of
+//! leases that were given back are gone, so a number may come again after a build that published
+//! nothing: a token tells the two leases apart. See Kleppmann, "How to do distributed locking"
+//! (2016), for why an expiry alone is not enough.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,6 +16,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 use tracing::debug;
 
 use crate::errors::{Error, Kind, Result};
@@ -25,8 +28,8 @@ pub struct Holder {
     run_id: String,
     process: Process,
     length: Duration,
-    /// The objects of the leases that are held, for a goodbye in a hurry.
-    held: Arc<Mutex<BTreeSet<Path>>>,
+    /// The leases that are held, for a goodbye in a hurry.
+    held: Arc<Mutex<BTreeMap<Path, Token>>>,
 }
 
 impl Holder {
@@ -43,16 +46,16 @@ impl Holder {
     /// Gives back whatever leases are still held: the job was stopped while it held them.
     pub async fn release_all(&self, lake: &Lake) {
         let held = self.held.lock().map(|mut held| std::mem::take(&mut *held)).unwrap_or_default();
-        for key in held {
-            if let Err(error) = lake.delete(&key).await {
+        for (key, token) in held {
+            if let Err(error) = give_back(lake, &key, &token).await {
                 debug!(error = %error.chain(), "a lease was not released and will run out");
             }
         }
     }
 
-    fn note_held(&self, key: Path) {
+    fn note_held(&self, key: Path, token: Token) {
         if let Ok(mut held) = self.held.lock() {
-            held.insert(key);
+            held.insert(key, token);
         }
     }
 
@@ -63,20 +66,33 @@ impl Holder {
     }
 }
 
+/// Tells a lease from every other, whatever their numbers.
+type Token = String;
+
 /// A lease that this process holds on one partition.
 #[derive(Debug)]
 pub struct Lease {
+    held: Held,
+    lost: Arc<AtomicBool>,
+    /// Ends the renewal; a renewal that is under way is carried through.
+    stop: Option<oneshot::Sender<()>>,
+    renewal: tokio::task::JoinHandle<()>,
+}
+
+/// What identifies a lease that was taken, and where it stands.
+#[derive(Debug, Clone)]
+struct Held {
     lake: Lake,
     partition: Partition,
-    /// Larger than that of any earlier lease on the partition.
+    /// Larger than that of any earlier lease that stood, or under which was published.
     fence: u64,
+    token: Token,
     holder: Holder,
-    lost: Arc<AtomicBool>,
-    renewal: tokio::task::JoinHandle<()>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Written {
+    token: Token,
     run_id: String,
     process: Process,
     acquired_at: DateTime<Utc>,
@@ -149,67 +165,106 @@ impl Lease {
                 return Err(held(partition, &written));
             }
         }
-        let fence = highest.unwrap_or(0).max(floor) + 1;
+        let held = Held {
+            lake: lake.clone(),
+            partition: partition.clone(),
+            fence: highest.unwrap_or(0).max(floor) + 1,
+            token: uuid::Uuid::new_v4().simple().to_string(),
+            holder: holder.clone(),
+        };
         let acquired = Instant::now();
-        if !lake.create(&key(lake, partition, fence), &holder.written()).await? {
+        // A write that was sent again, because its answer was lost, finds itself there.
+        if !lake.create(&held.key(), &held.written()).await?
+            && !is_ours(lake, &held.key(), &held.token).await?
+        {
             return Err(Error::new(
                 Kind::LeaseHeld,
                 format!("lease {partition}: another run took it in this moment"),
             ));
         }
-        holder.note_held(key(lake, partition, fence));
+        holder.note_held(held.key(), held.token.clone());
         for old in standing {
             lake.delete(&key(lake, partition, old)).await?;
         }
         let lost = Arc::new(AtomicBool::new(false));
-        let renewal = tokio::spawn(renew(
-            lake.clone(),
-            partition.clone(),
-            holder.clone(),
-            fence,
-            acquired,
-            Arc::clone(&lost),
-        ));
-        Ok(Lease {
-            lake: lake.clone(),
-            partition: partition.clone(),
-            fence,
-            holder: holder.clone(),
-            lost,
-            renewal,
-        })
+        let (stop, stopped) = oneshot::channel();
+        let renewal = tokio::spawn(renew(held.clone(), acquired, stopped, Arc::clone(&lost)));
+        Ok(Lease { held, lost, stop: Some(stop), renewal })
     }
 
     /// The partition.
     pub fn partition(&self) -> &Partition {
-        &self.partition
+        &self.held.partition
     }
 
     /// The fencing number.
     pub fn fence(&self) -> u64 {
-        self.fence
+        self.held.fence
+    }
+
+    /// What no other lease's objects are named with.
+    pub fn mark(&self) -> String {
+        format!("{:010}.{}", self.held.fence, self.held.token)
     }
 
     /// Errors with [`Kind::LeaseHeld`] unless the lease is still ours.
     pub async fn ensure_held(&self) -> Result<()> {
-        let highest = fences(&self.lake, &self.partition).await?.last().copied();
-        if self.lost.load(Ordering::SeqCst) || highest != Some(self.fence) {
+        if self.lost.load(Ordering::SeqCst) || !self.held.stands().await? {
             return Err(Error::new(
                 Kind::LeaseHeld,
-                format!("lease {}: lost it to another run, nothing was published", self.partition),
+                format!(
+                    "lease {}: lost it to another run, nothing was published",
+                    self.held.partition
+                ),
             ));
         }
         Ok(())
     }
 
     /// Gives the lease back.
-    pub async fn release(self) -> Result<()> {
-        self.renewal.abort();
-        let key = key(&self.lake, &self.partition, self.fence);
-        self.lake.delete(&key).await?;
-        self.holder.note_released(&key);
+    pub async fn release(mut self) -> Result<()> {
+        // A renewal under way would bring the object back after it was deleted.
+        drop(self.stop.take());
+        let _ = (&mut self.renewal).await;
+        let Held { lake, token, holder, .. } = &self.held;
+        let key = self.held.key();
+        give_back(lake, &key, token).await?;
+        holder.note_released(&key);
         Ok(())
     }
+}
+
+impl Held {
+    fn key(&self) -> Path {
+        key(&self.lake, &self.partition, self.fence)
+    }
+
+    fn written(&self) -> Written {
+        let now = Utc::now();
+        Written {
+            token: self.token.clone(),
+            run_id: self.holder.run_id.clone(),
+            process: self.holder.process.clone(),
+            acquired_at: now,
+            expires_at: now + self.holder.length,
+        }
+    }
+
+    /// Whether the lease's object stands, and none that is later.
+    async fn stands(&self) -> Result<bool> {
+        let highest = fences(&self.lake, &self.partition).await?.last().copied();
+        Ok(highest == Some(self.fence) && is_ours(&self.lake, &self.key(), &self.token).await?)
+    }
+}
+
+async fn is_ours(lake: &Lake, key: &Path, token: &Token) -> Result<bool> {
+    let written = lake.get_json::<Written>(key).await?;
+    Ok(written.is_some_and(|written| written.token == *token))
+}
+
+/// Deletes the lease's object, unless it is another's by now.
+async fn give_back(lake: &Lake, key: &Path, token: &Token) -> Result<()> {
+    if is_ours(lake, key, token).await? { lake.delete(key).await } else { Ok(()) }
 }
 
 impl Drop for Lease {
@@ -220,42 +275,35 @@ impl Drop for Lease {
     }
 }
 
-impl Holder {
-    fn written(&self) -> Written {
-        let now = Utc::now();
-        Written {
-            run_id: self.run_id.clone(),
-            process: self.process.clone(),
-            acquired_at: now,
-            expires_at: now + self.length,
-        }
-    }
-}
-
-/// Renews the lease until it is aborted, or lost.
+/// Renews the lease until it is stopped, or lost.
 async fn renew(
-    lake: Lake,
-    partition: Partition,
-    holder: Holder,
-    fence: u64,
+    held: Held,
     acquired: Instant,
+    mut stopped: oneshot::Receiver<()>,
     lost: Arc<AtomicBool>,
 ) {
-    let mut valid_until = acquired + holder.length;
+    let length = held.holder.length;
+    let mut valid_until = acquired + length;
     loop {
-        tokio::time::sleep(holder.length / 3).await;
+        tokio::select! {
+            () = tokio::time::sleep(length / 3) => {}
+            _ = &mut stopped => return,
+        }
         let started = Instant::now();
         let renewed = async {
-            if fences(&lake, &partition).await?.last() != Some(&fence) {
+            if !held.stands().await? {
                 return Ok(false);
             }
-            lake.overwrite(&key(&lake, &partition, fence), &holder.written()).await.map(|()| true)
+            held.lake.overwrite(&held.key(), &held.written()).await.map(|()| true)
         };
         let left = valid_until.saturating_duration_since(started);
         match tokio::time::timeout(left, renewed).await {
-            Ok(Ok(true)) => valid_until = started + holder.length,
+            Ok(Ok(true)) => valid_until = started + length,
             Ok(Ok(false)) | Err(_) => break,
-            Ok(Err(error)) => debug!(%partition, error = %error.chain(), "lease not renewed yet"),
+            Ok(Err(error)) => {
+                let partition = &held.partition;
+                debug!(%partition, error = %error.chain(), "lease not renewed yet");
+            }
         }
         if Instant::now() >= valid_until {
             break;

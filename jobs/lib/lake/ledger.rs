@@ -11,6 +11,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
@@ -139,6 +140,9 @@ const LOOSE_ENTRIES_TO_FOLD: usize = 64;
 /// Segments that are worth folding into one.
 const SEGMENTS_TO_FOLD: usize = 8;
 
+/// Objects that are read at a time: a request to object storage takes long, but not much else.
+const READS_AT_ONCE: usize = 16;
+
 impl Ledger {
     /// Reads the ledger of `lake`.
     pub async fn load(lake: &Lake) -> Result<Ledger> {
@@ -171,18 +175,18 @@ impl Ledger {
     }
 
     async fn read_unseen(&mut self, lake: &Lake) -> Result<Option<Vec<Entry>>> {
-        let mut entries = vec![];
-        let mut read = vec![];
-        for object in lake.list(&folder(lake)).await? {
-            if self.seen.contains(&object.location) {
-                continue;
-            }
-            let Some(some) = read_object(lake, &object.location).await? else { return Ok(None) };
-            entries.extend(some);
-            read.push(object.location);
+        let mut unseen = list(lake).await?;
+        unseen.retain(|key| !self.seen.contains(key));
+        let read: Vec<Option<Vec<Entry>>> = futures::stream::iter(&unseen)
+            .map(|key| read_object(lake, key))
+            .buffered(READS_AT_ONCE)
+            .try_collect()
+            .await?;
+        let read: Option<Vec<Vec<Entry>>> = read.into_iter().collect();
+        if read.is_some() {
+            self.seen.extend(unseen);
         }
-        self.seen.extend(read);
-        Ok(Some(entries))
+        Ok(read.map(|entries| entries.concat()))
     }
 
     /// Folds the small objects of the ledger in storage, where there are many.
@@ -242,17 +246,14 @@ pub async fn history(lake: &Lake) -> Result<Vec<Entry>> {
 
 /// Appends an entry. Appending the same entry again changes nothing.
 pub(crate) async fn append(lake: &Lake, entry: &Entry) -> Result<()> {
-    let key = folder(lake).join(LOOSE).join(format!("{}.json", entry.id));
+    let key = loose_folder(lake).join(format!("{}.json", entry.id));
     lake.create(&key, entry).await.map(|_| ())
 }
 
 /// Folds small objects into segments, so that the next reader needs few requests.
 async fn compact(lake: &Lake) -> Result<Option<(Path, Vec<Entry>)>> {
-    let objects = lake.list(&folder(lake)).await?;
-    let (loose, segments): (Vec<_>, Vec<_>) = objects
-        .into_iter()
-        .map(|object| object.location)
-        .partition(|key| key.parts().any(|part| part.as_ref() == LOOSE));
+    let (loose, segments): (Vec<_>, Vec<_>) =
+        list(lake).await?.into_iter().partition(|key| key.prefix_matches(&loose_folder(lake)));
     let fold = if segments.len() >= SEGMENTS_TO_FOLD {
         [segments, loose].concat()
     } else if loose.len() >= LOOSE_ENTRIES_TO_FOLD {
@@ -287,8 +288,20 @@ async fn compact(lake: &Lake) -> Result<Option<(Path, Vec<Entry>)>> {
     Ok(Some((key, entries.into_values().collect())))
 }
 
+/// The ledger's objects. Loose entries are listed first: one that a compaction deletes before it
+/// is listed stands in a segment that was written before that, and is listed after it.
+async fn list(lake: &Lake) -> Result<Vec<Path>> {
+    let mut objects = lake.list(&loose_folder(lake)).await?;
+    objects.extend(lake.list(&folder(lake).join(SEGMENTS)).await?);
+    Ok(objects.into_iter().map(|object| object.location).collect())
+}
+
 fn folder(lake: &Lake) -> Path {
     lake.key(OWN).join("ledger")
+}
+
+fn loose_folder(lake: &Lake) -> Path {
+    folder(lake).join(LOOSE)
 }
 
 async fn read_object(lake: &Lake, key: &Path) -> Result<Option<Vec<Entry>>> {

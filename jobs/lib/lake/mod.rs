@@ -18,6 +18,8 @@ pub mod ledger;
 pub mod parquet_sink;
 pub mod publish;
 pub mod runs;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -10,6 +10,8 @@
 //! that is killed before leaves only an object in the work area, which the next lease holder
 //! sweeps away. Several partitions (a day of raw and its quarantine) can go under one intent.
 
+use std::collections::BTreeMap;
+
 use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
@@ -52,46 +54,55 @@ struct Intent {
 /// Where an object of `partition` is built under the lease `lease`.
 pub fn work_key(lake: &Lake, lease: &Lease, partition: &Partition) -> Path {
     let folder = lake.own_key("work", lease.partition());
-    folder.join(format!("{:010}.{}.parquet", lease.fence(), partition.table))
+    folder.join(format!("{}.{}.parquet", lease.mark(), partition.table))
 }
 
 /// Publishes `parts` under `lease`.
 ///
-/// Errors: [`Kind::LeaseHeld`] where the lease was lost or a later holder has published already;
-/// nothing is published then. After any other error the next run rolls the publish forward.
+/// Errors: [`Kind::LeaseHeld`] where the lease was lost: a later holder has swept away what we
+/// built, and nothing of ours is published. After any other error the next run rolls the publish
+/// forward.
 pub async fn publish(lake: &Lake, lease: &Lease, parts: Vec<Part>) -> Result<()> {
     let guard = lease.partition().clone();
-    let intent = Intent { guard: guard.clone(), parts };
-    let key = intent_key(lake, &guard);
+    let key = intents(lake, &guard).join(format!("{}.json", lease.mark()));
+    let intent = Intent { guard, parts };
     lease.ensure_held().await?;
-    if !lake.create(&key, &intent).await? {
-        // The caller recovers right after it takes the lease, so this one is from a later holder.
-        return Err(Error::new(
-            Kind::LeaseHeld,
-            format!("publish {guard}: another run is publishing it"),
-        ));
+    lake.create(&key, &intent).await?;
+    if carry_out(lake, &key, &intent).await? {
+        return Ok(());
     }
-    carry_out(lake, &key, &intent).await
+    Err(Error::new(
+        Kind::LeaseHeld,
+        format!("publish {}: another run took it over in this moment", intent.guard),
+    ))
 }
 
-/// Rolls forward what a killed run left halfway on the partition of `lease`, and sweeps away what
-/// it built and did not publish. Call it once the lease is taken, before anything is read.
+/// Rolls forward what killed runs left halfway on the partition of `lease`, and sweeps away what
+/// they built and did not publish. Call it once the lease is taken, before anything is read.
 pub async fn recover(lake: &Lake, lease: &Lease) -> Result<()> {
-    let key = intent_key(lake, lease.partition());
-    if let Some(intent) = lake.get_json::<Intent>(&key).await? {
-        info!(partition = %lease.partition(), "rolling a publish forward that was cut short");
-        carry_out(lake, &key, &intent).await?;
+    // In the order of their fencing numbers, with which their names begin.
+    for object in lake.list(&intents(lake, lease.partition())).await? {
+        if let Some(intent) = lake.get_json::<Intent>(&object.location).await? {
+            info!(partition = %lease.partition(), "rolling a publish forward that was cut short");
+            carry_out(lake, &object.location, &intent).await?;
+        }
     }
-    sweep(lake, lease).await
+    let is_earlier = |name: &str| {
+        let fence = name.split('.').next().and_then(|fence| fence.parse::<u64>().ok());
+        fence.is_none_or(|fence| fence <= lease.fence())
+    };
+    sweep_where(lake, lease, is_earlier).await
 }
 
-/// Removes whatever this lease and those before it left in the work area: it is published,
-/// unchanged, or from a run that ended before it could publish. What a later holder builds stays.
+/// Removes whatever was built under `lease` and still lies in the work area: it is published, or
+/// never will be. What another holder has built meanwhile stays.
 pub async fn sweep(lake: &Lake, lease: &Lease) -> Result<()> {
+    sweep_where(lake, lease, |name| name.starts_with(&lease.mark())).await
+}
+
+async fn sweep_where(lake: &Lake, lease: &Lease, is_swept: impl Fn(&str) -> bool) -> Result<()> {
     for object in lake.list(&lake.own_key("work", lease.partition())).await? {
-        let name = object.location.filename().unwrap_or_default();
-        let fence = name.split('.').next().and_then(|fence| fence.parse::<u64>().ok());
-        if fence.is_none_or(|fence| fence <= lease.fence()) {
+        if object.location.filename().is_none_or(&is_swept) {
             lake.delete(&object.location).await?;
         }
     }
@@ -102,17 +113,20 @@ pub async fn sweep(lake: &Lake, lease: &Lease) -> Result<()> {
 ///
 /// Those that a living run is carrying out are left to it. Leases of dead processes go too.
 pub async fn recover_all(lake: &Lake, holder: &Holder) -> Result<()> {
-    let folder = lake.key(OWN).join("intents");
-    for object in lake.list(&folder).await? {
-        let Some(intent) = lake.get_json::<Intent>(&object.location).await? else { continue };
-        let floor = intent.parts.iter().map(|part| part.entry.fence).max().unwrap_or(0);
-        match Lease::acquire(lake, &intent.guard, holder, floor).await {
+    let mut floors: BTreeMap<Partition, u64> = BTreeMap::new();
+    for intent in all_intents(lake).await? {
+        let fence = intent.parts.iter().map(|part| part.entry.fence).max().unwrap_or(0);
+        let floor = floors.entry(intent.guard).or_default();
+        *floor = fence.max(*floor);
+    }
+    for (guard, floor) in floors {
+        match Lease::acquire(lake, &guard, holder, floor).await {
             Ok(lease) => {
                 recover(lake, &lease).await?;
                 lease.release().await?;
             }
             Err(error) if error.kind() == Kind::LeaseHeld => {
-                info!(partition = %intent.guard, "a living run is publishing it");
+                info!(partition = %guard, "a living run is publishing it");
             }
             Err(error) => return Err(error),
         }
@@ -122,16 +136,20 @@ pub async fn recover_all(lake: &Lake, holder: &Holder) -> Result<()> {
 
 /// Partitions whose publish was cut short or is under way, for those who only look.
 pub async fn pending(lake: &Lake) -> Result<Vec<Partition>> {
-    let mut pending = vec![];
-    for object in lake.list(&lake.key(OWN).join("intents")).await? {
-        if let Some(intent) = lake.get_json::<Intent>(&object.location).await? {
-            pending.push(intent.guard);
-        }
-    }
-    Ok(pending)
+    Ok(all_intents(lake).await?.into_iter().map(|intent| intent.guard).collect())
 }
 
-async fn carry_out(lake: &Lake, key: &Path, intent: &Intent) -> Result<()> {
+async fn all_intents(lake: &Lake) -> Result<Vec<Intent>> {
+    let mut intents = vec![];
+    for object in lake.list(&lake.key(OWN).join("intents")).await? {
+        intents.extend(lake.get_json::<Intent>(&object.location).await?);
+    }
+    Ok(intents)
+}
+
+/// Does what the intent says and removes it; tells whether all of it came to be.
+async fn carry_out(lake: &Lake, key: &Path, intent: &Intent) -> Result<bool> {
+    let mut is_whole = true;
     for part in &intent.parts {
         if show(lake, part).await? {
             ledger::append(lake, &part.entry).await?;
@@ -139,9 +157,11 @@ async fn carry_out(lake: &Lake, key: &Path, intent: &Intent) -> Result<()> {
             // Neither the built object nor its bytes in place: a later publish has replaced
             // them, or somebody emptied the work area. The ledger must not claim it.
             warn!(partition = %part.entry.partition, "a publish that was cut short is void");
+            is_whole = false;
         }
     }
-    lake.delete(key).await
+    lake.delete(key).await?;
+    Ok(is_whole)
 }
 
 /// Makes the part visible to readers; tells whether its bytes are in place.
@@ -190,7 +210,8 @@ pub fn ensure_not_fenced(ledger: &Ledger, lease: &Lease) -> Result<()> {
     Ok(())
 }
 
-fn intent_key(lake: &Lake, partition: &Partition) -> Path {
-    let folder = lake.key(OWN).join("intents");
-    folder.join(format!("{}.dt={}.json", partition.table, partition.dt))
+/// The folder of a partition's intents: more than one only where a run that lost its lease and
+/// the one that took it over were both cut short.
+fn intents(lake: &Lake, partition: &Partition) -> Path {
+    lake.own_key("intents", partition)
 }
