@@ -2,8 +2,9 @@
 //! two where clocks were set back, none where they were set forward.
 
 use std::cell::RefCell;
+use std::fmt::Write as _;
 
-use chrono::format::{Item, Parsed, StrftimeItems, parse as parse_items};
+use chrono::format::{Fixed, Item, Parsed, StrftimeItems, parse as parse_items};
 use chrono::{DateTime, MappedLocalTime, NaiveDate, NaiveTime, Offset, TimeZone};
 use chrono_tz::Tz;
 
@@ -63,6 +64,7 @@ impl MomentFormat {
                 let items = StrftimeItems::new(text)
                     .parse_to_owned()
                     .map_err(|_| format!("`{text}` is not a date format of chrono's"))?;
+                check_items(text, &items)?;
                 let fields = fields(text);
                 Kind::Chrono { items, fields }
             }
@@ -74,6 +76,26 @@ impl MomentFormat {
     pub(super) fn text(&self) -> &str {
         &self.text
     }
+}
+
+/// Refuses a format that can never give a day, or gives the wrong instant.
+fn check_items(text: &str, items: &[Item<'static>]) -> Result<(), String> {
+    if items.iter().any(|item| matches!(item, Item::Fixed(Fixed::TimezoneName))) {
+        return Err(format!(
+            "`{text}` has `%Z`, and names such as CET do not tell a zone: write the name as it \
+             stands, and declare `time_zone`"
+        ));
+    }
+    // What a format writes of a moment, it must read back to a day.
+    let mut parsed = Parsed::new();
+    let moment = DateTime::UNIX_EPOCH.fixed_offset();
+    let mut written = String::new();
+    let is_read = write!(written, "{}", moment.format_with_items(items.iter())).is_ok()
+        && parse_items(&mut parsed, &written, items.iter()).is_ok();
+    if is_read && (parsed.to_naive_date().is_ok() || parsed.to_datetime().is_ok()) {
+        return Ok(());
+    }
+    Err(format!("`{text}` does not tell a day: expected year, month and day, such as `%d.%m.%Y`"))
 }
 
 fn fields(text: &str) -> Option<Vec<Field>> {
@@ -475,6 +497,19 @@ fn micros(text: &str) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_format_must_tell_a_day() {
+        for right in
+            ["%d.%m.%Y", "%-d-%b-%y", "%G-W%V-%u", "%Y-%j", "%s", "%D", "%c", "%+", "%B %d, %Y"]
+        {
+            assert!(MomentFormat::parse(right).is_ok(), "{right}");
+        }
+        for wrong in ["%H:%M", "%Y-%m", "%b %Y", "%d.%m."] {
+            assert!(MomentFormat::parse(wrong).unwrap_err().contains("tell a day"), "{wrong}");
+        }
+        assert!(MomentFormat::parse("%Y-%m-%d %Z").unwrap_err().contains("time_zone"));
+    }
     use proptest::prelude::*;
 
     fn formats(texts: &[&str]) -> Vec<MomentFormat> {

@@ -95,16 +95,18 @@ pub(super) fn typed(
 /// The batch with its columns of type Null, which programs write where no row has a value, as
 /// texts that are all null: arrow's own array of that type calls none of its rows null.
 fn with_nulls(batch: &RecordBatch) -> Result<RecordBatch> {
-    let is_null = |field: &std::sync::Arc<arrow::datatypes::Field>| *field.data_type() == DataType::Null;
+    let is_null =
+        |field: &std::sync::Arc<arrow::datatypes::Field>| *field.data_type() == DataType::Null;
     if !batch.schema_ref().fields().iter().any(is_null) {
         return Ok(batch.clone());
     }
-    let columns = batch.schema_ref().fields().iter().zip(batch.columns()).map(|(field, array)| {
-        match is_null(field) {
-            true => (field.name(), arrow::array::new_null_array(&DataType::Utf8, array.len())),
-            false => (field.name(), std::sync::Arc::clone(array)),
-        }
-    });
+    let columns =
+        batch.schema_ref().fields().iter().zip(batch.columns()).map(
+            |(field, array)| match is_null(field) {
+                true => (field.name(), arrow::array::new_null_array(&DataType::Utf8, array.len())),
+                false => (field.name(), std::sync::Arc::clone(array)),
+            },
+        );
     RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true)))
         .context(Kind::Defect, || "read columns without a type")
 }
