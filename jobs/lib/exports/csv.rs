@@ -226,7 +226,11 @@ impl<'a> Cutter<'a> {
 
     fn end_special_field(&mut self, end: usize) {
         let start = self.field_start;
-        let span = if self.is_quoted && !self.is_altered && self.closed_at + 1 == end {
+        // Databases dump null as `\N`: left as it stands, so that `null_tokens` can name it.
+        let is_null_mark = self.has_escape && self.bytes[start..end] == [self.escape, b'N'];
+        let span = if is_null_mark {
+            Span::new(start, end)
+        } else if self.is_quoted && !self.is_altered && self.closed_at + 1 == end {
             Span::new(start + 1, self.closed_at)
         } else if self.is_quoted || self.is_altered {
             self.unescape(start, end)
@@ -457,6 +461,7 @@ mod tests {
         let two = |text: &str| rows(text.as_bytes(), &dialect, 2);
         assert_eq!(two("\"a\\\"b\",c\\,d\n"), [["a\"b", "c,d"]]);
         assert_eq!(two("a\\\nb,c\n"), [["a\nb", "c"]]);
+        assert_eq!(two("\\N,a\\N\n"), [["\\N", "aN"]]);
         let mut dialect = super::tests::dialect();
         dialect.csv.comment = Some(b'#');
         let two = |text: &str| rows(text.as_bytes(), &dialect, 2);

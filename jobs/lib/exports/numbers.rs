@@ -281,6 +281,10 @@ pub(super) fn plain(text: &str, format: &NumberFormat, plain: &mut Vec<u8>) -> R
         rest = after.trim_start();
     } else if let Some(after) = rest.strip_prefix('+') {
         rest = after.trim_start();
+    } else if let Some(before) = rest.strip_suffix('-').filter(|_| !is_negative) {
+        // SAP writes the sign last.
+        is_negative = true;
+        rest = before.trim_end();
     }
     rest = without_currency(rest, &format.currency_signs);
     let mark = format.decimal_mark.unwrap_or('.');
@@ -367,6 +371,7 @@ mod tests {
             ("-", Err(Code::NotANumber)),
             ("1 2", Err(Code::NotANumber)),
             ("1,234", Err(Code::NotANumber)),
+            ("--1", Err(Code::NotANumber)),
             ("abc", Err(Code::NotANumber)),
         ] {
             assert_eq!(integer(text.as_bytes()), expected, "{text}");
@@ -383,6 +388,12 @@ mod tests {
             ("-0.01", Ok(-1)),
             ("2.5500", Ok(255)),
             ("2.555", Err(Code::TooPrecise)),
+            ("2.0999999999999996", Ok(210)),
+            ("-0.30000000000000004", Ok(-30)),
+            ("999.9999999999999", Ok(100_000)),
+            ("1.776357e-15", Ok(0)),
+            ("2.5599999", Err(Code::TooPrecise)),
+            ("99999999.9999999999", Err(Code::TooLarge)),
             ("1e2", Ok(10_000)),
             ("1.5E-1", Ok(15)),
             ("1e-3", Err(Code::TooPrecise)),
@@ -416,6 +427,9 @@ mod tests {
             ("EUR 12", "12"),
             ("(12,50)", "-12.50"),
             ("1234,5", "1234.5"),
+            ("1.234,50-", "-1234.50"),
+            ("12,50 €-", "-12.50"),
+            ("12,50- €", "-12.50"),
         ] {
             let mut out = Vec::new();
             plain(text, &euro, &mut out).unwrap();
@@ -423,6 +437,11 @@ mod tests {
         }
         for text in ["1.5", "12.34,5", "1.2345", "1..234"] {
             assert!(plain(text, &euro, &mut Vec::new()).is_err(), "{text}");
+        }
+        for text in ["-5-", "(5-)", "5--"] {
+            let mut out = Vec::new();
+            let number = plain(text, &euro, &mut out).and_then(|()| integer(&out));
+            assert_eq!(number, Err(Code::NotANumber), "{text}");
         }
         let spaced = NumberFormat { thousands_mark: Some(' '), ..NumberFormat::default() };
         let mut out = Vec::new();
