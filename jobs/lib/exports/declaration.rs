@@ -11,6 +11,7 @@ use encoding_rs::Encoding;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
+use super::json_path::{JsonPath, Step};
 use super::location::Location;
 use super::moments::{self, MomentFormat};
 use super::numbers;
@@ -220,8 +221,7 @@ pub(super) fn parse(name: &str, file: &str, text: &str) -> Result<Source> {
     for (column, written) in columns.iter().zip(&yaml.columns.value) {
         if format == Format::Json || format == Format::Ndjson {
             let place = written.value.from.as_ref().unwrap_or(&written.value.name);
-            super::json_path::JsonPath::parse(&column.from)
-                .map_err(|what| mistake(file, place, what))?;
+            JsonPath::parse(&column.from).map_err(|what| mistake(file, place, what))?;
         }
     }
 
@@ -429,11 +429,15 @@ fn single_byte<T>(file: &str, place: &Spanned<T>, text: &str, what: &str) -> Res
 fn json_layout(file: &str, format: Format, json: Option<&Spanned<JsonYaml>>) -> Result<JsonLayout> {
     let Some(json) = json else { return Ok(JsonLayout::default()) };
     let keys = |path: &Spanned<String>| {
-        let keys: Vec<String> = path.value.split('.').map(str::to_string).collect();
-        match keys.iter().any(|key| key.is_empty() || key.contains(['[', ']'])) {
-            true => Err(mistake(file, path, "expected keys joined by dots, such as `data.items`")),
-            false => Ok(keys),
-        }
+        let steps = JsonPath::parse(&path.value).map(|path| path.steps).unwrap_or_default();
+        let keys = steps.into_iter().map(|step| match step {
+            Step::Key(key) => Some(key),
+            Step::Element(_) => None,
+        });
+        let keys: Option<Vec<String>> = keys.collect();
+        keys.filter(|keys| !keys.is_empty()).ok_or_else(|| {
+            mistake(file, path, "expected keys joined by dots, such as `data.items`")
+        })
     };
     match format {
         Format::Ndjson if json.value.records.is_some() => {
@@ -930,6 +934,20 @@ mod tests {
         column_fails("type: integer, allowed: [a]", "not an integer");
         column_fails("type: string, allowed: []", "empty");
         column_fails("type: string, patern: x", "did you mean `pattern`?");
+    }
+
+    #[test]
+    fn the_way_to_the_records_is_a_path_of_keys() {
+        let json = PLAIN.replace("csv\nload", "json\nload");
+        let a = "columns: [{name: a, type: string}]\n";
+        let records = |path: &str| format!("{json}json: {{records: '{path}'}}\n{a}");
+        let keys =
+            |path: &str| parse("orders", "orders.yaml", &records(path)).unwrap().json.records;
+        assert_eq!(keys("data.items"), ["data", "items"]);
+        assert_eq!(keys("\"a.b\".c"), ["a.b", "c"]);
+        for wrong in ["", "a..b", "a[0]", "a."] {
+            fails(&records(wrong), "5:17", "keys joined by dots");
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use super::cast::Caster;
 use super::csv::{self, Dialect};
 use super::duplicates::{Repeated, Seen, Spill};
-use super::faults::{BadRow, count_codes, quarantine_batch, quarantine_schema};
+use super::faults::{BadRow, Code, count_codes, quarantine_batch, quarantine_schema};
 use super::header::{Layout, table_name};
 use super::json::{self, Paths, Records};
 use super::location::ExportFile;
@@ -536,7 +536,13 @@ fn open_text(source: &Source, name: &str, raw: RawFile, widened: &[String]) -> R
                 return Err(source.broken(name, format!("it has no header on line {line}")));
             }
             if let Some(code) = super::grid::fault_of_bytes(record) {
-                let what = format!("its header on line {line} {}", code.text());
+                let hint = match code {
+                    Code::BadEncoding => {
+                        format!(" (it is read as {}: see `encoding`)", source.encoding.name())
+                    }
+                    _ => String::new(),
+                };
+                let what = format!("its header on line {line} {}{hint}", code.text());
                 return Err(source.broken(name, what));
             }
             let fields = csv::fields(record, &dialect);
