@@ -174,7 +174,10 @@ impl Contract {
                 let what = format!("column `{}` stands twice", column.name.value);
                 return Err(yaml::mistake(name, &column.name, what));
             }
-            column.arrow_type().map_err(|what| yaml::mistake(name, &column.data_type, what))?;
+            let data_type =
+                column.arrow_type().map_err(|what| yaml::mistake(name, &column.data_type, what))?;
+            check_values(column, &data_type)
+                .map_err(|what| yaml::mistake(name, &column.name, what))?;
             if let Some(reference) = &column.references {
                 parse_reference(&reference.value)
                     .map_err(|what| yaml::mistake(name, reference, what))?;
@@ -267,6 +270,76 @@ impl Column {
     /// The table and the column that this column refers to.
     pub fn reference(&self) -> Option<(TableName, String)> {
         parse_reference(&self.references.as_ref()?.value).ok()
+    }
+}
+
+/// Checks that a column's accepted values and limits are values of its type: the queries that ask
+/// for them would fail only once the table is built.
+fn check_values(column: &Column, data_type: &DataType) -> Result<(), String> {
+    let name = &column.name.value;
+    let of_type = |key: &str, value: &Value| match number_line(value, data_type) {
+        Some(place) => Ok(place),
+        None => Err(format!(
+            "`{key}` of column `{name}` has {}, which is no {}{}",
+            shown(value),
+            column.data_type.value,
+            if *data_type == DataType::Utf8 { ": write it in quotes" } else { "" }
+        )),
+    };
+    if let Some(accepted) = &column.accepted {
+        if accepted.is_empty() {
+            return Err(format!("`accepted` of column `{name}` is empty: no value would be left"));
+        }
+        for value in accepted {
+            of_type("accepted", value)?;
+        }
+    }
+    let Some(range) = &column.range else { return Ok(()) };
+    if matches!(data_type, DataType::Utf8 | DataType::Boolean | DataType::List(_)) {
+        return Err(format!(
+            "`range` is for numbers, dates and timestamps, and column `{name}` is {}",
+            column.data_type.value
+        ));
+    }
+    let limit = |limit: &Option<Value>| limit.as_ref().map(|value| of_type("range", value));
+    match (limit(&range.min).transpose()?, limit(&range.max).transpose()?) {
+        (None, None) => Err(format!("`range` of column `{name}` has neither `min` nor `max`")),
+        (Some(min), Some(max)) if min > max => {
+            Err(format!("`range` of column `{name}` has its `min` above its `max`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Where `value` stands among the values of `data_type`, for comparing limits; none where it is no
+/// value of that type. Texts and booleans have no order that matters here.
+fn number_line(value: &Value, data_type: &DataType) -> Option<f64> {
+    #[allow(clippy::cast_precision_loss)] // for comparing limits that people write
+    match (data_type, value) {
+        (DataType::Utf8, Value::Text(_)) | (DataType::Boolean, Value::Boolean(_)) => Some(0.0),
+        (DataType::Int64 | DataType::Float64 | DataType::Decimal128(..), Value::Integer(value)) => {
+            Some(*value as f64)
+        }
+        (DataType::Float64 | DataType::Decimal128(..), Value::Number(value)) => Some(*value),
+        (DataType::Date32, Value::Text(text)) => {
+            let day: crate::dates::Day = text.parse().ok()?;
+            Some(f64::from(day.to_epoch()))
+        }
+        (DataType::Timestamp(..), Value::Text(text)) => {
+            let nanos = arrow::compute::kernels::cast_utils::string_to_timestamp_nanos(text);
+            Some(nanos.ok()? as f64)
+        }
+        _ => None,
+    }
+}
+
+/// A value as it is written.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Boolean(value) => format!("`{value}`"),
+        Value::Integer(value) => format!("`{value}`"),
+        Value::Number(value) => format!("`{value}`"),
+        Value::Text(value) => format!("`{value}`"),
     }
 }
 
@@ -391,6 +464,43 @@ mod tests {
         }
         let message = parse_type("strin").unwrap_err();
         assert!(message.contains("did you mean `string`"), "{message}");
+    }
+
+    #[test]
+    fn limits_and_accepted_values_are_of_the_columns_type() {
+        let check = |column: &str| {
+            let text = format!(
+                "description: d\ngrain: [a]\ncolumns:\n  - {{name: a, meaning: m, {column}}}\n"
+            );
+            let contract: Contract = yaml::parse("t.yml", &text).unwrap();
+            contract.check("t.yml").map_err(|error| error.chain())
+        };
+        for right in [
+            "type: integer, range: {min: 1, max: 1}",
+            "type: 'decimal(9,2)', accepted: [1, 2.50], range: {min: 0}",
+            "type: date, accepted: [2024-02-29], range: {max: 2024-12-31}",
+            "type: timestamp, range: {min: 2024-02-29, max: '2024-02-29T12:00:00Z'}",
+            "type: boolean, accepted: [true]",
+            "type: string, accepted: [a, '1']",
+        ] {
+            assert_eq!(check(right), Ok(()), "{right}");
+        }
+        for (wrong, fragment) in [
+            ("type: integer, range: {min: 3, max: 1}", "`min` above its `max`"),
+            ("type: integer, range: {}", "neither"),
+            ("type: integer, accepted: []", "empty"),
+            ("type: integer, accepted: [1.5]", "has `1.5`, which is no integer"),
+            ("type: date, range: {min: yesterday}", "no date"),
+            ("type: date, accepted: [2024-02-30]", "no date"),
+            ("type: timestamp, range: {min: noon}", "no timestamp"),
+            ("type: string, range: {min: 3}", "for numbers"),
+            ("type: string, accepted: [1]", "write it in quotes"),
+            ("type: list<string>, accepted: [a]", "no list<string>"),
+        ] {
+            let error = check(wrong).unwrap_err();
+            assert!(error.starts_with("t.yml:4:12: "), "{error}");
+            assert!(error.contains(fragment), "{wrong}: {error}");
+        }
     }
 
     #[test]
