@@ -146,7 +146,13 @@ def finish(warehouse, variables, undisturbed):
     mistakes = differences(undisturbed.hashes, warehouse.hashes())
     mistakes += [f"{key}: not a partition" for key in warehouse.strangers()]
     for area in ("work", "intents", "leases"):
-        mistakes += [f"{key}: left behind" for key, _ in warehouse.objects(f"_rapport/{area}")]
+        # A lease that was being created on a local disk may leave a torn file of a few bytes: it
+        # cannot be told from one that a living run is creating in this moment.
+        mistakes += [
+            f"{key}: left behind"
+            for key, _ in warehouse.objects(f"_rapport/{area}")
+            if not (area == "leases" and "#" in key)
+        ]
     again = jobs.run("daily", [*DAYS, "--skip-when-fresh"], variables)
     if again.exit_code != 99:
         mistakes.append(f"a rerun ended with {again.exit_code}, expected 99: {again.result}")

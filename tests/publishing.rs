@@ -2,6 +2,7 @@
 //! started twice or tampered with.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use rapport::lake::Partition;
@@ -67,6 +68,28 @@ fn a_killed_run_leaves_whole_partitions_and_the_next_run_finishes_the_rest() {
     for (partition, entries) in entries_by_partition(project.history()) {
         assert_eq!(entries.len(), 1, "{partition} was recorded more than once");
     }
+}
+
+#[test]
+fn what_a_killed_run_had_half_written_goes_with_the_next_run() {
+    // Large enough to be written in parts, which the disk keeps under a name of its own.
+    let project = Project::small();
+    let mut text = String::from("sale_id,sold_at,customer_email,channel,amount\n");
+    for number in 0..400_000_u64 {
+        let chance = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let cents = chance % 100;
+        writeln!(text, "S-{number},2024-03-04T09:15:00Z,{chance:x}@example.com,web,1.{cents:02}")
+            .unwrap();
+    }
+    project.write("landing/sales/2024-03-04.csv", text);
+    let day = ["--date", "2024-03-04"];
+    let started = project.start("ingest", &day);
+    wait_until("it is being written", || !project.own_files("work").is_empty());
+    started.signal("KILL");
+    finish(started);
+    assert!(!project.own_files("work").is_empty(), "it was killed too late");
+    project.must_run("ingest", &day);
+    project.assert_nothing_left_behind();
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -34,7 +35,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::config::Location;
 use crate::dates::Day;
-use crate::errors::{Error, Kind, Result};
+use crate::errors::{Context as _, Error, Kind, Result};
 
 /// The folder of a warehouse that is Rapport's own.
 const OWN: &str = "_rapport";
@@ -98,6 +99,8 @@ pub struct Lake {
     store: Arc<dyn ObjectStore>,
     root: Path,
     name: String,
+    /// Where it lies on this machine; none elsewhere.
+    folder: Option<PathBuf>,
 }
 
 impl Lake {
@@ -122,6 +125,7 @@ impl Lake {
                 store: Arc::new(InMemory::new()),
                 root: Path::default(),
                 name: location.to_string(),
+                folder: None,
             }),
             _ => Lake::connect(location),
         }
@@ -144,12 +148,16 @@ impl Lake {
                 (Arc::from(store), root)
             }
         };
-        Ok(Lake { store, root, name })
+        let folder = match location {
+            Location::Folder(path) => Some(path.clone()),
+            Location::Url(_) => None,
+        };
+        Ok(Lake { store, root, name, folder })
     }
 
     /// A lake over a store that is already open.
     pub fn over(store: Arc<dyn ObjectStore>, name: &str) -> Lake {
-        Lake { store, root: Path::default(), name: name.to_string() }
+        Lake { store, root: Path::default(), name: name.to_string(), folder: None }
     }
 
     /// The store itself, for readers of whole objects.
@@ -285,6 +293,26 @@ impl Lake {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(self.trouble("delete", key, error)),
         }
+    }
+
+    /// Deletes what killed writers left directly below `prefix` of a local folder, where
+    /// `is_swept` says so of its name: `<name>#<number>`, which the store itself does not list.
+    fn delete_torn(&self, prefix: &Path, is_swept: impl Fn(&str) -> bool) -> Result<()> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let Ok(entries) = std::fs::read_dir(folder.join(prefix.as_ref())) else { return Ok(()) };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            let is_torn = name.rsplit_once('#').is_some_and(|(_, number)| {
+                !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
+            });
+            if is_torn && is_swept(name) {
+                let path = entry.path();
+                std::fs::remove_file(&path)
+                    .context(Kind::Storage, || format!("delete `{}`", path.display()))?;
+            }
+        }
+        Ok(())
     }
 
     fn trouble(&self, verb: &str, key: &Path, error: object_store::Error) -> Error {

@@ -101,12 +101,13 @@ pub async fn sweep(lake: &Lake, lease: &Lease) -> Result<()> {
 }
 
 async fn sweep_where(lake: &Lake, lease: &Lease, is_swept: impl Fn(&str) -> bool) -> Result<()> {
-    for object in lake.list(&lake.own_key("work", lease.partition())).await? {
+    let folder = lake.own_key("work", lease.partition());
+    for object in lake.list(&folder).await? {
         if object.location.filename().is_none_or(&is_swept) {
             lake.delete(&object.location).await?;
         }
     }
-    Ok(())
+    lake.delete_torn(&folder, is_swept)
 }
 
 /// Rolls forward every publish that a killed run left halfway, whatever its partition.
