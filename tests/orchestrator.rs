@@ -234,7 +234,8 @@ fn a_signal_stops_within_five_seconds_and_the_next_run_finishes() {
         let result = finished.expect(exit_code);
         assert_eq!(result["error"]["kind"], kind);
         assert!(result["built_count"].as_u64().unwrap() > 0, "{result}");
-        assert!(project.own_files("leases").is_empty());
+        // Leases are given back as far as time allows; one that is left is a dead run's, which
+        // the next run sees at once: it must not wait for it to run out.
 
         undisturbed.must_run("daily", &MANY_DAYS);
         let expected = undisturbed.published();

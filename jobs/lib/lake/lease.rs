@@ -173,16 +173,18 @@ impl Lease {
             holder: holder.clone(),
         };
         let acquired = Instant::now();
+        // Noted before it is written: a job that is stopped in this moment gives it back too.
+        holder.note_held(held.key(), held.token.clone());
         // A write that was sent again, because its answer was lost, finds itself there.
         if !lake.create(&held.key(), &held.written()).await?
             && !is_ours(lake, &held.key(), &held.token).await?
         {
+            holder.note_released(&held.key());
             return Err(Error::new(
                 Kind::LeaseHeld,
                 format!("lease {partition}: another run took it in this moment"),
             ));
         }
-        holder.note_held(held.key(), held.token.clone());
         for old in standing {
             lake.delete(&key(lake, partition, old)).await?;
         }
