@@ -326,6 +326,7 @@ impl<V: Fn(&str) -> Option<String>> Reader<V> {
         written: Option<Spanned<Vec<String>>>,
     ) -> Result<Vec<PathBuf>> {
         let place = written.clone();
+        let names = written.as_ref().map(|list| list.value.clone()).unwrap_or_default();
         let joined = written.map(|list| Spanned {
             value: list.value.join(","),
             referenced: list.referenced,
@@ -333,8 +334,13 @@ impl<V: Fn(&str) -> Option<String>> Reader<V> {
         });
         let text = self.text(key, joined, None).unwrap_or_default();
         let from_environment = self.is_from_environment();
+        // In the file each folder stands alone, and may have a comma in its name.
+        let names = match from_environment {
+            true => text.split(',').map(|name| name.trim().to_string()).collect(),
+            false => names,
+        };
         let mut folders = vec![];
-        for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        for name in names.iter().filter(|name| !name.is_empty()) {
             let folder = if from_environment { PathBuf::from(name) } else { self.path(name) };
             if !folder.is_dir() {
                 let what = format!("`{name}` is not a folder (looked for `{}`)", folder.display());
@@ -568,6 +574,20 @@ mod tests {
             let message = read(&text, &[]).unwrap_err().chain();
             assert!(message.contains(expected), "{message}");
         }
+    }
+
+    #[test]
+    fn a_folder_may_have_any_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("projet été, n° 1");
+        std::fs::create_dir_all(folder.join("sql, ours")).unwrap();
+        let path = folder.join("rapport.yaml");
+        let text =
+            "landing: in\nwarehouse: out put\nsources: ['sql, ours']\nmodels: ['sql, ours']\n";
+        std::fs::write(&path, text).unwrap();
+        let settings = Settings::read_with(&path, |_| None, std::iter::empty()).unwrap();
+        assert_eq!(settings.models, [folder.join("sql, ours")]);
+        assert_eq!(settings.warehouse, Location::Folder(folder.join("out put")));
     }
 
     #[test]
