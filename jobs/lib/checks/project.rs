@@ -205,10 +205,7 @@ fn zones(query: &Query, own: &TableName) -> Vec<Error> {
 }
 
 fn ordered_by_grain(query: &Query, look: &Look, contract: &Contract) -> Vec<Error> {
-    let grain: BTreeSet<&str> = contract.grain.value.iter().map(String::as_str).collect();
-    let leading: BTreeSet<&str> =
-        look.ordered_by.iter().take(grain.len()).map(String::as_str).collect();
-    if grain == leading {
+    if look.ordered_by.starts_with(&contract.grain.value) {
         return vec![];
     }
     let end = query.text.lines().count().max(1) as u64;

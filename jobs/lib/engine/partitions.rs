@@ -13,7 +13,9 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRecursion};
-use datafusion::common::{DFSchema, Result as DataFusionResult, ScalarValue, project_schema};
+use datafusion::common::{
+    DFSchema, DFSchemaRef, Result as DataFusionResult, ScalarValue, project_schema,
+};
 use datafusion::datasource::TableType;
 use datafusion::datasource::file_format::FileFormat as _;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
@@ -22,7 +24,9 @@ use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::table_schema::TableSchemaBuilder;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::execution_props::ExecutionProps;
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, Volatility, lit};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::create_physical_expr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -192,13 +196,13 @@ pub fn select(
     candidates: &[Day],
 ) -> DataFusionResult<Vec<Day>> {
     let schema = Arc::new(Schema::new(vec![Field::new(PARTITION_COLUMN, DataType::Date32, false)]));
-    let qualified = DFSchema::try_from(schema.as_ref().clone())?;
+    let qualified = DFSchemaRef::new(DFSchema::try_from(schema.as_ref().clone())?);
     let days: ArrayRef =
         Arc::new(Date32Array::from_iter_values(candidates.iter().map(|day| day.to_epoch())));
     let batch = RecordBatch::try_new(schema, vec![days])?;
     let mut chosen = vec![true; candidates.len()];
     for filter in filters.iter().filter(|filter| is_about_day(filter)) {
-        let closed = close(filter.clone(), run_date)?;
+        let closed = simplified(close(filter.clone(), run_date)?, &qualified)?;
         let physical = create_physical_expr(
             &closed,
             &qualified,
@@ -213,6 +217,16 @@ pub fn select(
         }
     }
     Ok(candidates.iter().zip(chosen).filter(|(_, chosen)| *chosen).map(|(day, _)| *day).collect())
+}
+
+/// Some functions (`coalesce`, `nvl`) cannot be evaluated: the optimizer rewrites them.
+fn simplified(filter: Expr, schema: &DFSchemaRef) -> DataFusionResult<Expr> {
+    let calls_functions = filter.exists(|node| Ok(matches!(node, Expr::ScalarFunction(_))))?;
+    if !calls_functions {
+        return Ok(filter);
+    }
+    let context = SimplifyContext::builder().with_schema(Arc::clone(schema)).build();
+    ExprSimplifier::new(context).simplify(filter)
 }
 
 /// The filter with its table's name dropped and an open run date closed.

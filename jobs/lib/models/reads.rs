@@ -9,11 +9,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
-use datafusion::common::DataFusionError;
 use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
+use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError};
+use datafusion::logical_expr::{Expr, ExprSchemable as _, LogicalPlan, Volatility};
+use datafusion::optimizer::eliminate_outer_join::EliminateOuterJoin;
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::prelude::SessionContext;
@@ -41,7 +42,8 @@ pub struct Look {
     pub reads: ModelReads,
     /// The columns it returns.
     pub schema: SchemaRef,
-    /// The columns it is ordered by, first to last; empty where it is not ordered.
+    /// The columns it is ordered by, first to last, as far as it is upwards with nulls last;
+    /// empty where it is not ordered.
     pub ordered_by: Vec<String>,
     /// What would make its result depend on more than its inputs.
     pub impurities: Vec<String>,
@@ -124,9 +126,13 @@ pub async fn look(
         state.analyzer().execute_and_check(plan, &options, |_, _| {}).map_err(mistake)?;
     let mut impurities = vec![];
     collect_impurities(&analyzed, &mut impurities).map_err(mistake)?;
-    let pushed = Optimizer::with_rules(vec![Arc::new(PushDownFilter::new())])
-        .optimize(analyzed, &state, |_, _| {})
-        .map_err(mistake)?;
+    // An outer join whose filter keeps no row without a match lets filters through to both sides.
+    let pushed = Optimizer::with_rules(vec![
+        Arc::new(EliminateOuterJoin::new()),
+        Arc::new(PushDownFilter::new()),
+    ])
+    .optimize(analyzed, &state, |_, _| {})
+    .map_err(mistake)?;
     let mut reads = ModelReads::default();
     collect_scans(&pushed, &mut reads).map_err(mistake)?;
     Ok(Look { reads, schema, ordered_by, impurities })
@@ -167,14 +173,16 @@ fn collect_scans(plan: &LogicalPlan, reads: &mut ModelReads) -> Result<(), DataF
     .map(|_| ())
 }
 
-/// The columns of the outermost sort.
+/// The columns of the outermost sort, as far as it is upwards with nulls last.
 fn order_of(plan: &LogicalPlan) -> Vec<String> {
     let mut node = plan;
     loop {
         match node {
             LogicalPlan::Sort(sort) => {
                 let columns = sort.expr.iter().map_while(|sort| match &sort.expr {
-                    Expr::Column(column) => Some(column.name.clone()),
+                    Expr::Column(column) if sort.asc && !sort.nulls_first => {
+                        Some(column.name.clone())
+                    }
                     _ => None,
                 });
                 return columns.collect();
@@ -187,12 +195,16 @@ fn order_of(plan: &LogicalPlan) -> Vec<String> {
     }
 }
 
-/// Aggregates whose result depends on the order in which threads hand rows over.
+/// Aggregates that are only about right, and depend on how the rows were parted among threads.
 const INEXACT: [&str; 3] =
     ["approx_percentile_cont", "approx_percentile_cont_with_weight", "approx_median"];
 
-/// Aggregates whose result is the rows' in their order: without one, in that of the threads.
-const IN_ORDER: [&str; 5] = ["array_agg", "first_value", "last_value", "nth_value", "string_agg"];
+/// Aggregates whose result depends on the order of the rows: they need an order of their own.
+const IN_ORDER: [&str; 5] = ["array_agg", "string_agg", "first_value", "last_value", "nth_value"];
+
+/// Aggregates that add values up: over doubles the last digits depend on the order.
+const SUMS: [&str; 9] =
+    ["sum", "avg", "stddev", "stddev_pop", "var", "var_pop", "corr", "covar_samp", "covar_pop"];
 
 fn collect_impurities(plan: &LogicalPlan, found: &mut Vec<String>) -> Result<(), DataFusionError> {
     plan.apply_with_subqueries(|node| {
@@ -200,59 +212,7 @@ fn collect_impurities(plan: &LogicalPlan, found: &mut Vec<String>) -> Result<(),
             node.inputs().iter().map(|input| Arc::clone(input.schema())).collect();
         node.apply_expressions(|expr| {
             expr.apply(|expr| {
-                match expr {
-                    Expr::ScalarFunction(call) => {
-                        let volatility = call.func.signature().volatility;
-                        if volatility == Volatility::Volatile || CLOCKS.contains(&call.func.name())
-                        {
-                            found.push(format!(
-                                "`{}()` gives another value at every run, use $run_date or a \
-                                 column",
-                                call.func.name()
-                            ));
-                        }
-                    }
-                    Expr::AggregateFunction(call) => {
-                        let name = call.func.name();
-                        if IN_ORDER.contains(&name) && call.params.order_by.is_empty() {
-                            found.push(format!(
-                                "`{name}()` depends on the order of rows, give it an `order by`"
-                            ));
-                        }
-                        if INEXACT.contains(&name) {
-                            found.push(format!(
-                                "`{name}()` depends on the number of threads, use an exact \
-                                 aggregate"
-                            ));
-                        }
-                        let sums = [
-                            "sum",
-                            "avg",
-                            "stddev",
-                            "stddev_pop",
-                            "var",
-                            "var_pop",
-                            "corr",
-                            "covar_samp",
-                            "covar_pop",
-                        ];
-                        let floats = call.params.args.iter().any(|argument| {
-                            schemas.iter().any(|schema| {
-                                use datafusion::logical_expr::ExprSchemable as _;
-                                argument.get_type(schema.as_ref()).is_ok_and(|data_type| {
-                                    is_float(&data_type) && !is_whole(argument, schema)
-                                })
-                            })
-                        });
-                        if sums.contains(&name) && floats {
-                            found.push(format!(
-                                "`{name}()` over double depends on the number of threads, cast \
-                                 its argument to a decimal"
-                            ));
-                        }
-                    }
-                    _ => {}
-                }
+                found.extend(impurity(expr, &schemas));
                 Ok(TreeNodeRecursion::Continue)
             })
         })
@@ -260,16 +220,74 @@ fn collect_impurities(plan: &LogicalPlan, found: &mut Vec<String>) -> Result<(),
     .map(|_| ())
 }
 
+/// What would make the value of `expr` alone depend on more than its inputs.
+fn impurity(expr: &Expr, schemas: &[DFSchemaRef]) -> Option<String> {
+    match expr {
+        Expr::ScalarFunction(call) => {
+            let name = call.func.name();
+            let is_volatile = call.func.signature().volatility == Volatility::Volatile;
+            (is_volatile || CLOCKS.contains(&name)).then(|| {
+                format!("`{name}()` gives another value at every run, use $run_date or a column")
+            })
+        }
+        Expr::AggregateFunction(call) => {
+            let name = call.func.name();
+            let is_ordered = !call.params.order_by.is_empty();
+            aggregate_impurity(name, &call.params.args, is_ordered, schemas)
+        }
+        Expr::WindowFunction(window) => {
+            let name = window.fun.name();
+            let is_ordered = !window.params.order_by.is_empty();
+            if NUMBERING.contains(&name) && !is_ordered {
+                return Some(needs_order(name));
+            }
+            aggregate_impurity(name, &window.params.args, is_ordered, schemas)
+        }
+        _ => None,
+    }
+}
+
+fn aggregate_impurity(
+    name: &str,
+    arguments: &[Expr],
+    is_ordered: bool,
+    schemas: &[DFSchemaRef],
+) -> Option<String> {
+    if INEXACT.contains(&name) {
+        return Some(format!(
+            "`{name}()` depends on the number of threads, use an exact aggregate"
+        ));
+    }
+    if IN_ORDER.contains(&name) && !is_ordered {
+        return Some(needs_order(name));
+    }
+    let is_over_double = arguments.iter().any(|argument| {
+        schemas.iter().any(|schema| {
+            let data_type = argument.get_type(schema.as_ref());
+            data_type.is_ok_and(|data_type| data_type.is_floating()) && !is_whole(argument, schema)
+        })
+    });
+    let is_sum = SUMS.contains(&name) || name.starts_with("regr_");
+    (is_sum && is_over_double).then(|| {
+        format!(
+            "`{name}()` over double depends on the number of threads, cast its argument to a \
+             decimal"
+        )
+    })
+}
+
+fn needs_order(name: &str) -> String {
+    format!("`{name}()` depends on the order of the rows, give it an `order by`")
+}
+
+/// Window functions that count or pick rows by their place.
+const NUMBERING: [&str; 5] = ["row_number", "ntile", "lag", "lead", "cume_dist"];
+
 /// Functions that read the clock; the engine treats some of them as constant within a query.
 const CLOCKS: [&str; 5] = ["now", "current_date", "current_time", "current_timestamp", "today"];
 
-fn is_float(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Float16 | DataType::Float32 | DataType::Float64)
-}
-
 /// `avg` of whole numbers casts them to double: sums of those are exact below 2^53.
-fn is_whole(argument: &Expr, schema: &datafusion::common::DFSchema) -> bool {
-    use datafusion::logical_expr::ExprSchemable as _;
+fn is_whole(argument: &Expr, schema: &DFSchema) -> bool {
     match argument {
         Expr::Cast(cast) => {
             cast.expr.get_type(schema).is_ok_and(|data_type| data_type.is_integer())
@@ -324,3 +342,6 @@ fn place_of_names(query: &Query, message: &str) -> Place {
         })
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! The partitions told for a day against what queries return: over those alone a query must return
+//! what it returns over every partition there is.
+
+use arrow::array::{Int64Array, RecordBatch};
+use arrow::util::pretty::pretty_format_batches;
+use object_store::ObjectMeta;
+use object_store::memory::InMemory;
+
+use super::*;
+use crate::lake::parquet_sink::ParquetSink;
+use crate::lake::{Lake, Partition};
+
+const CONTRACT: &str = "description: d
+grain: [k]
+columns:
+  - {name: k, type: integer, meaning: m}
+  - {name: v, type: integer, meaning: m}
+";
+
+struct World {
+    _folder: tempfile::TempDir,
+    settings: Settings,
+    catalogue: Catalogue,
+    engine: Engine,
+    days: Vec<Day>,
+    partitions: BTreeMap<TableName, BTreeMap<Day, ObjectMeta>>,
+}
+
+/// Two tables of 75 days, a few rows each, of which some keys recur.
+async fn world() -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write(
+        "rapport.yaml",
+        "landing: .\nwarehouse: .\nsources: [entities]\nmodels: [entities]\ntime_zone: UTC\n\
+         parameters: {window_days: 7}\n",
+    );
+    write("entities/a.yml", CONTRACT);
+    write("entities/b.yml", CONTRACT);
+    let settings = Settings::read(&folder.path().join("rapport.yaml")).unwrap();
+    std::fs::remove_file(folder.path().join("rapport.yaml")).unwrap();
+    let settings = Settings { sources: vec![], ..settings };
+    let catalogue = Catalogue::read(&settings).unwrap();
+    let engine = Engine::with(2, 64 << 20, folder.path()).unwrap();
+    let lake = Lake::over(Arc::new(InMemory::new()), "w");
+    engine.attach(&lake).unwrap();
+    let first: Day = "2023-12-20".parse().unwrap();
+    let days: Vec<Day> = (0..75).map(|index| first.plus(index)).collect();
+    let mut partitions: BTreeMap<TableName, BTreeMap<Day, ObjectMeta>> = BTreeMap::new();
+    for (number, table) in ["a", "b"].iter().enumerate() {
+        let name = TableName::new("staging", *table);
+        let schema = Arc::clone(&catalogue.get(&name).unwrap().schema);
+        for (index, day) in (0_i64..).zip(&days) {
+            let offset = i64::try_from(number).unwrap();
+            let keys = Int64Array::from_iter_values((0..4).map(|key| (index * 3 + key * 5) % 11));
+            let values = Int64Array::from_iter_values((0..4).map(|key| index * 7 + key + offset));
+            let columns: Vec<arrow::array::ArrayRef> = vec![Arc::new(keys), Arc::new(values)];
+            let batch = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
+            let partition = Partition { table: name.clone(), dt: *day };
+            let location = lake.partition_key(&partition);
+            let sink =
+                ParquetSink::create(lake.store(), location.clone(), Arc::clone(&schema), &[]).await;
+            let mut sink = sink.unwrap();
+            sink.write(&batch).await.unwrap();
+            let written = sink.finish().await.unwrap();
+            let object = ObjectMeta {
+                location,
+                last_modified: chrono::Utc::now(),
+                size: written.byte_count,
+                e_tag: None,
+                version: None,
+            };
+            partitions.entry(name.clone()).or_default().insert(*day, object);
+        }
+    }
+    World { _folder: folder, settings, catalogue, engine, days, partitions }
+}
+
+/// The rows of `query` on `run_date`, over those days of each table that `is_there` lets stand.
+async fn rows(
+    world: &World,
+    query: &Query,
+    run_date: Day,
+    is_there: impl Fn(&TableName, Day) -> bool,
+) -> String {
+    let mut tables: Vec<(TableName, Arc<dyn TableProvider>)> = vec![];
+    for name in query.tables.keys() {
+        let mut partitions = world.partitions[name].clone();
+        partitions.retain(|day, _| is_there(name, *day));
+        let schema = &world.catalogue.get(name).unwrap().schema;
+        let table = PartitionedTable::new(name.to_string(), schema, partitions, Reads::default());
+        tables.push((name.clone(), Arc::new(table)));
+    }
+    let session = world.engine.session(tables).unwrap();
+    let statement = query.bind(|name| match name {
+        "run_date" => Some(Bound::Day(run_date)),
+        name => world.settings.parameters.get(name).map(Bound::Value),
+    });
+    let plan = session.state().statement_to_plan(statement.unwrap()).await.unwrap();
+    let frame = session.execute_logical_plan(plan).await.unwrap();
+    pretty_format_batches(&frame.collect().await.unwrap()).unwrap().to_string()
+}
+
+const TODAY: &str = "dt = $run_date";
+
+/// Queries, each with the number of days it may select of `staging.a` at most.
+fn queries() -> Vec<(String, usize)> {
+    let alone = [
+        ("dt = $run_date", 1),
+        ("$run_date = dt", 1),
+        ("dt = $run_date - interval '1 day'", 1),
+        ("dt in ($run_date, $run_date - interval '7 days')", 2),
+        ("dt between $run_date - interval '6 days' and $run_date", 7),
+        ("dt > $run_date - interval '1 month' and dt <= $run_date", 31),
+        ("dt >= date_trunc('month', $run_date) and dt <= $run_date", 31),
+        ("date_trunc('month', dt) = date_trunc('month', $run_date) and dt <= $run_date", 31),
+        ("dt::varchar = $run_date::varchar", 1),
+        ("cast(dt as timestamp) = cast($run_date as timestamp)", 1),
+        ("to_char(dt, '%Y%m%d') = to_char($run_date, '%Y%m%d')", 1),
+        ("dt = $run_date or dt = $run_date - interval '1 day'", 2),
+        ("not (dt < $run_date or dt > $run_date)", 1),
+        ("not dt <> $run_date", 1),
+        ("coalesce(dt, $run_date) = $run_date", 1),
+        ("case when dt = $run_date then true else false end", 1),
+        ("dt is not distinct from $run_date", 1),
+        ("dt <= $run_date and extract(dow from dt) = extract(dow from $run_date)", 11),
+        ("(dt = $run_date and k > 3) or (dt = $run_date and k <= 3)", 75),
+        ("dt = $run_date and (v > 5 or k in (select k from staging.b where dt = $run_date))", 1),
+        ("dt <= $run_date and dt > $run_date - cast($window_days || ' days' as interval)", 7),
+        ("dt = $run_date and dt = $run_date - interval '1 day'", 0),
+        ("dt = null", 0),
+    ];
+    let mut queries: Vec<(String, usize)> = alone
+        .iter()
+        .map(|(filter, most)| (format!("select k, v, dt from staging.a where {filter}"), *most))
+        .collect();
+    let yesterday = "dt = $run_date - interval '1 day'";
+    let joined = [
+        (format!("select a.k, b.v from staging.a join staging.b on a.k = b.k and a.dt = b.dt where a.{TODAY}"), 1),
+        (format!("select a.k, b.v from staging.a left join staging.b on a.k = b.k and b.{TODAY} where a.{TODAY}"), 1),
+        (format!("select a.k, b.v from staging.b left join staging.a on a.k = b.k and a.{TODAY} where b.{TODAY}"), 1),
+        // Days that do not match are kept on the left: every one is read.
+        (format!("select a.k, b.v from staging.a left join staging.b on a.k = b.k and a.{TODAY} and b.{TODAY}"), 75),
+        (format!("select a.k, b.v from staging.a right join staging.b on a.k = b.k where a.{TODAY} and b.{TODAY}"), 1),
+        (format!("select a.k, b.v from staging.a full join staging.b on a.k = b.k where a.{TODAY} and b.{TODAY}"), 1),
+        (format!("select a.k, b.v from (select * from staging.a where {TODAY}) as a full join (select * from staging.b where {TODAY}) as b on a.k = b.k"), 1),
+        (format!("select k, v from staging.a where {TODAY} and not exists (select 1 from staging.b where b.{yesterday} and b.k = a.k)"), 1),
+        (format!("select k, v from staging.a where {TODAY} and k not in (select k from staging.a where {yesterday})"), 2),
+        (format!("select k, v from staging.a where {TODAY} and v > (select avg(v) from staging.a where {yesterday})"), 2),
+        (format!("select k, (select max(b.v) from staging.b where b.k = a.k and b.{TODAY}) as v from staging.a where {TODAY}"), 1),
+        (format!("with today as (select * from staging.a where {TODAY}), before as (select * from staging.a where {yesterday}) select t.k, b.v from today as t left join before as b on t.k = b.k union all select k, v from today"), 2),
+        ("with both as (select * from staging.a where dt between $run_date - interval '1 day' and $run_date) select k, v from both where dt = $run_date union all select k, -v from both where dt < $run_date".to_string(), 2),
+        (format!("select k, sum(v) as v from staging.a group by k, dt having {TODAY}"), 1),
+        (format!("select k, v from (select k, v, dt, row_number() over (partition by dt order by v, k) as n from staging.a) where {TODAY} and n < 3"), 1),
+        // A window over all days sees all days.
+        (format!("select k, n from (select k, dt, v, row_number() over (order by dt, v, k) as n from staging.a) where {TODAY}"), 75),
+        (format!("select k, v from (select k, v, dt from staging.a union all select k, v, dt from staging.b) where {TODAY}"), 1),
+        (format!("select distinct k from staging.a where {TODAY} intersect select k from staging.b where {yesterday}"), 1),
+        (format!("select k from staging.a where {TODAY} except select k from staging.a where {yesterday}"), 2),
+        ("select k, v from staging.a where dt = (select max(dt) from staging.b where dt <= $run_date)".to_string(), 75),
+        (format!("select x.k, y.v from staging.a as x cross join staging.a as y where x.{TODAY} and y.dt = x.dt"), 75),
+        (format!("select k, v from (select * from staging.a order by dt, v, k limit 9) where {TODAY}"), 75),
+        (format!("select unnest(array_agg(v order by v)) as v from staging.a where {TODAY} group by k"), 1),
+    ];
+    queries.extend(joined);
+    queries
+}
+
+#[tokio::test]
+async fn a_query_returns_over_the_days_told_what_it_returns_over_all() {
+    let world = world().await;
+    let run_dates = ["2024-01-01", "2024-02-29", "2024-03-01"].map(|day| day.parse().unwrap());
+    for (text, most) in queries() {
+        let text = format!("select * from ({text}) order by 1, 2").replace(
+            // One column alone.
+            "order by 1, 2",
+            if ["select distinct k", "select k from", "select unnest"]
+                .iter()
+                .any(|start| text.starts_with(start))
+            {
+                "order by 1"
+            } else {
+                "order by 1, 2"
+            },
+        );
+        let query = Query::parse("q.sql", &text).unwrap();
+        let look = look(&world.engine, &world.catalogue, &world.settings, &query).await;
+        let reads = look.unwrap_or_else(|error| panic!("{text}: {}", error.chain())).reads;
+        for run_date in run_dates {
+            let mut told = BTreeMap::new();
+            for table in query.tables.keys() {
+                let days = reads.days(table, run_date, &world.days).unwrap();
+                told.insert(table.clone(), days);
+            }
+            let over_told =
+                rows(&world, &query, run_date, |table, day| told[table].contains(&day)).await;
+            let over_all = rows(&world, &query, run_date, |_, _| true).await;
+            assert_eq!(over_told, over_all, "{text} on {run_date}, over {told:?}");
+            let days = told[&TableName::new("staging", "a")].len();
+            assert!(days <= most, "{text} on {run_date} reads {days} days");
+        }
+    }
+}
