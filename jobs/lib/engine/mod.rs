@@ -137,18 +137,38 @@ impl Engine {
 
 /// The kind of failure that a query's error is.
 pub fn kind_of(error: &DataFusionError) -> Kind {
+    if comes_from_storage(error) {
+        return Kind::Storage;
+    }
     match error.find_root() {
-        DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => Kind::Storage,
+        // A published object that cannot be read is none of the engine's faults.
+        DataFusionError::ParquetError(_) => Kind::Storage,
         // Too little memory even after spilling, or a value that a cast cannot take: for the
         // person who owns the settings and the SQL, not for us.
-        DataFusionError::ResourcesExhausted(_) => Kind::Usage,
-        DataFusionError::ArrowError(..)
+        DataFusionError::ResourcesExhausted(_)
+        | DataFusionError::ArrowError(..)
         | DataFusionError::Execution(_)
         | DataFusionError::Plan(_)
         | DataFusionError::SQL(..)
         | DataFusionError::SchemaError(..) => Kind::Usage,
         _ => Kind::Defect,
     }
+}
+
+/// Whether any cause of the error is a file or an object: readers wrap them several times over.
+fn comes_from_storage(error: &DataFusionError) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let is_arrows = matches!(
+            error.downcast_ref::<arrow::error::ArrowError>(),
+            Some(arrow::error::ArrowError::IoError(..))
+        );
+        if is_arrows || error.is::<std::io::Error>() || error.is::<object_store::Error>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// A query's error as ours, with what was being done.
