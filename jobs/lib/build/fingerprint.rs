@@ -86,6 +86,9 @@ pub enum Reason {
     ExportChanged(String),
     /// An export file that is no longer there.
     ExportGone(String),
+    /// An export file that repeats one of an earlier day, and did not when it was read; or the
+    /// other way round.
+    ReplayChanged(String),
 }
 
 impl fmt::Display for Reason {
@@ -107,6 +110,9 @@ impl fmt::Display for Reason {
             Reason::ExportNew(file) => write!(formatter, "new export {file}"),
             Reason::ExportChanged(file) => write!(formatter, "changed export {file}"),
             Reason::ExportGone(file) => write!(formatter, "export {file} is gone"),
+            Reason::ReplayChanged(file) => {
+                write!(formatter, "what export {file} repeats changed")
+            }
         }
     }
 }
@@ -228,12 +234,14 @@ fn parts_of(settings: &Settings, model: &Model, dt: Day) -> BTreeMap<String, Con
             .map(|(name, query)| (name.as_str(), query.canonical.as_str()))
             .collect(),
     };
-    let named: BTreeSet<&String> =
-        model.queries().iter().flat_map(|query| &query.parameters).collect();
-    let parameters: BTreeMap<&String, String> = named
+    let in_queries =
+        model.queries().into_iter().flat_map(|query| query.parameters.iter().map(String::as_str));
+    let in_checks = model.contract.iter().flat_map(|contract| contract.parameters());
+    let named: BTreeSet<&str> = in_queries.chain(in_checks).collect();
+    let parameters: BTreeMap<&str, String> = named
         .into_iter()
         .map(|name| {
-            let value = match name.as_str() {
+            let value = match name {
                 "run_date" => dt.to_string(),
                 "time_zone" => settings.time_zone.name().to_string(),
                 name => settings.parameters.get(name).map(ToString::to_string).unwrap_or_default(),
@@ -281,7 +289,7 @@ fn choose_inputs(
     for table in reads.tables() {
         let published: BTreeSet<Day> =
             ledger.partitions(table).map(|entry| entry.partition.dt).collect();
-        let coming = planned.iter().filter(|p| p.table == *table).map(|p| p.dt);
+        let coming = days_of(planned, table);
         // A table's history starts with its first day: a day before that is not missing.
         let first = published.iter().copied().chain(coming).chain([dt]).min().unwrap_or(dt);
         let range = crate::dates::DayRange::new(first, dt.plus(1));
@@ -314,6 +322,16 @@ fn choose_inputs(
     }
     chosen.inputs.sort();
     Ok(chosen)
+}
+
+/// The days of `table` among `partitions`.
+fn days_of<'a>(
+    partitions: &'a BTreeSet<Partition>,
+    table: &'a TableName,
+) -> impl Iterator<Item = Day> + use<'a> {
+    let from = Partition { table: table.clone(), dt: Day::new(chrono::NaiveDate::MIN) };
+    let rest = partitions.range(from..);
+    rest.take_while(|partition| partition.table == *table).map(|partition| partition.dt)
 }
 
 /// A model that continues its own past must find it in today's columns: a column that is new

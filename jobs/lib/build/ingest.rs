@@ -68,8 +68,8 @@ pub(super) async fn evaluate(
     let mut exports = vec![];
     let mut reasons = vec![];
     for file in &files {
-        let mut before = current.iter().flat_map(|entry| &entry.exports);
-        let before = before.find(|export| export.file == file.name);
+        let mut read = current.iter().flat_map(|entry| &entry.exports);
+        let before = read.find(|export| export.file == file.name);
         let content_hash = match (known.get(&file.name), before) {
             (Some(hash), _) => *hash,
             (None, None) => {
@@ -86,8 +86,10 @@ pub(super) async fn evaluate(
                 before.content_hash
             }
         };
-        exports.push(input_of(file, content_hash));
+        let replay_of = before.and_then(|export| export.replay_of.clone());
+        exports.push(input_of(file, content_hash, replay_of));
     }
+    reasons.extend(replay_reasons(workshop, source, dt, &exports).await?);
     for export in current.iter().flat_map(|entry| &entry.exports) {
         if !files.iter().any(|file| file.name == export.file) {
             reasons.push(Reason::ExportGone(export.file.clone()));
@@ -197,7 +199,7 @@ pub(super) async fn build(
         .iter()
         .filter_map(|file| {
             let read = counts.files.iter().find(|read| read.name == file.name)?;
-            Some(input_of(file, read.content_hash))
+            Some(input_of(file, read.content_hash, read.replay_of.clone()))
         })
         .collect();
     let mut parts = evaluation.parts.clone();
@@ -306,6 +308,61 @@ async fn earlier_files(workshop: &Workshop, source: &Source, dt: Day) -> Result<
     Ok(earlier)
 }
 
+/// Which of the files that were read would be taken for replays now and were not, or were and
+/// would not be: a file of an earlier day came late, or was corrected.
+async fn replay_reasons(
+    workshop: &Workshop,
+    source: &Source,
+    dt: Day,
+    exports: &[ExportInput],
+) -> Result<Vec<Reason>> {
+    let mut reasons = vec![];
+    if source.load != Load::Events || exports.is_empty() {
+        return Ok(reasons);
+    }
+    let window = || (1..=u64::from(source.replay_window_days)).map(|days| dt.minus(days));
+    let mut earlier = vec![];
+    for day in window() {
+        let table = TableName::new(RAW, &source.name);
+        earlier.extend(workshop.entry(&Partition { table, dt: day }).await);
+    }
+    let earlier: Vec<&ExportInput> = earlier.iter().flat_map(|entry| &entry.exports).collect();
+    for export in exports {
+        let is_replay = earlier.iter().any(|other| {
+            other.file != export.file
+                && other.byte_count > 0
+                && other.content_hash == export.content_hash
+        });
+        let changed = match &export.replay_of {
+            None => is_replay,
+            Some(_) if is_replay => false,
+            // The original's day was never ingested, or what was the original is no more.
+            Some(of) => {
+                let is_corrected = earlier.iter().any(|other| other.file == *of);
+                is_corrected || !lies_in_landing(workshop, source, window(), of).await?
+            }
+        };
+        if changed {
+            reasons.push(Reason::ReplayChanged(export.file.clone()));
+        }
+    }
+    Ok(reasons)
+}
+
+async fn lies_in_landing(
+    workshop: &Workshop,
+    source: &Source,
+    days: impl Iterator<Item = Day>,
+    name: &str,
+) -> Result<bool> {
+    for day in days {
+        if list(workshop, source, day).await?.iter().any(|file| file.name == name) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The content hashes of files that are, by name, size and time, those that were read before.
 fn known_hashes(entry: Option<&Entry>, files: &[ExportFile]) -> BTreeMap<String, ContentHash> {
     let mut known = BTreeMap::new();
@@ -323,13 +380,18 @@ fn known_hashes(entry: Option<&Entry>, files: &[ExportFile]) -> BTreeMap<String,
     known
 }
 
-fn input_of(file: &ExportFile, content_hash: ContentHash) -> ExportInput {
+fn input_of(
+    file: &ExportFile,
+    content_hash: ContentHash,
+    replay_of: Option<String>,
+) -> ExportInput {
     ExportInput {
         file: file.name.clone(),
         byte_count: file.byte_count,
         e_tag: file.e_tag.clone(),
         last_modified: file.last_modified,
         content_hash,
+        replay_of,
     }
 }
 

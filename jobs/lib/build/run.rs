@@ -106,6 +106,7 @@ pub async fn bring_up_to_date(
     let target_count = models.len() * days.day_count();
     let mut number = 0;
     for dt in days.days() {
+        let fresh_before = summary.fresh_count;
         for model in &models {
             number += 1;
             let partition = Partition { table: model.name.clone(), dt };
@@ -113,7 +114,9 @@ pub async fn bring_up_to_date(
             let outcome = bring_target_up_to_date(workshop, run, model, dt).await?;
             summary.count(&outcome);
         }
-        workshop.published.write().await.ledger.compact(&workshop.warehouse).await?;
+        if summary.fresh_count - fresh_before < models.len() as u64 {
+            workshop.published.write().await.ledger.compact(&workshop.warehouse).await?;
+        }
     }
     Ok(())
 }
@@ -218,7 +221,15 @@ async fn make(
     let made = match &model.recipe {
         Recipe::Export(source) => ingest::build(workshop, source, model, evaluation, lease).await?,
         Recipe::Query(_) | Recipe::Algorithm(_) => {
-            let built = query::build(workshop, model, evaluation, lease).await?;
+            let built = match query::build(workshop, model, evaluation, lease).await {
+                Ok(built) => built,
+                Err(error) => {
+                    // An input that was replaced while it was read can fail in any way.
+                    workshop.refresh_one(lease.partition()).await?;
+                    ensure_same_inputs(workshop, evaluation).await?;
+                    return Err(error);
+                }
+            };
             Made {
                 parts: evaluation.parts.clone(),
                 exports: vec![],
@@ -325,7 +336,10 @@ impl Workshop {
     /// `partition` (and its quarantine) stands.
     async fn refresh_one(&self, partition: &Partition) -> Result<()> {
         let mut published = self.published.write().await;
-        published.ledger.refresh(&self.warehouse).await?;
+        for partition in published.ledger.refresh(&self.warehouse).await? {
+            let size = published.ledger.current(&partition).map(|entry| entry.byte_count);
+            published.objects.extend(size.map(|size| (partition, size)));
+        }
         for partition in guarded(partition) {
             match self.warehouse.object_size(&partition).await? {
                 Some(size) => published.objects.insert(partition, size),

@@ -91,6 +91,9 @@ pub struct ExportInput {
     pub last_modified: DateTime<Utc>,
     /// Hash of its bytes as delivered.
     pub content_hash: ContentHash,
+    /// The file of an earlier day with the same bytes, because of which this one counts nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_of: Option<String>,
 }
 
 /// Where the rows of a day's exports went: read = accepted + quarantined + duplicates.
@@ -151,12 +154,16 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Takes in what other runs have published since.
-    pub async fn refresh(&mut self, lake: &Lake) -> Result<()> {
+    /// Takes in what other runs have published since, and tells which partitions that are.
+    pub async fn refresh(&mut self, lake: &Lake) -> Result<BTreeSet<Partition>> {
+        let mut partitions = BTreeSet::new();
         for entry in self.unseen(lake).await? {
+            if self.current(&entry.partition).is_none_or(|current| current.id != entry.id) {
+                partitions.insert(entry.partition.clone());
+            }
             self.add(entry);
         }
-        Ok(())
+        Ok(partitions)
     }
 
     async fn unseen(&mut self, lake: &Lake) -> Result<Vec<Entry>> {

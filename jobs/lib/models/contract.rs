@@ -215,6 +215,17 @@ impl Contract {
         self.columns.iter().find(|column| column.name.value == name)
     }
 
+    /// The parameters that the table's own checks name, without the `$`. One in a quoted text
+    /// counts too: it costs a needless check at most.
+    pub fn parameters(&self) -> BTreeSet<&str> {
+        let names = self.checks.iter().flat_map(|check| check.sql.value.split('$').skip(1));
+        let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        names
+            .map(|rest| &rest[..rest.find(|letter| !is_part(letter)).unwrap_or(rest.len())])
+            .filter(|name| !name.is_empty())
+            .collect()
+    }
+
     /// Hash of what the contract demands, without its prose.
     pub fn hash(&self) -> ContentHash {
         #[derive(Serialize)]
@@ -501,6 +512,14 @@ mod tests {
             assert!(error.starts_with("t.yml:4:12: "), "{error}");
             assert!(error.contains(fragment), "{wrong}: {error}");
         }
+    }
+
+    #[test]
+    fn checks_name_parameters() {
+        let text = "description: d\ngrain: [a]\ncolumns: [{name: a, type: date, meaning: m}]\n\
+                    checks: [{name: c, meaning: m, sql: 'select * from this where a>$run_date-$n'}]\n";
+        let contract: Contract = yaml::parse("t.yml", text).unwrap();
+        assert_eq!(contract.parameters().into_iter().collect::<Vec<_>>(), ["n", "run_date"]);
     }
 
     #[test]
