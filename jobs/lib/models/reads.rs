@@ -277,7 +277,7 @@ fn aggregate_impurity(
 }
 
 fn needs_order(name: &str) -> String {
-    format!("`{name}()` depends on the order of the rows, give it an `order by`")
+    format!("`{name}()` depends on the order of rows, give it an `order by`")
 }
 
 /// Window functions that count or pick rows by their place.
