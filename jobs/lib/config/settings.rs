@@ -516,8 +516,8 @@ fn parse_bytes(text: &str) -> Result<usize, String> {
         _ => return Err(wrong()),
     };
     let bytes = count.checked_mul(factor).ok_or_else(wrong)?;
-    if bytes < 16 << 20 {
-        return Err(format!("`{text}` is too little memory, expected at least 16MiB"));
+    if bytes < 32 << 20 {
+        return Err(format!("`{text}` is too little memory, expected at least 32MiB"));
     }
     Ok(bytes)
 }

@@ -5,6 +5,7 @@
 
 pub mod functions;
 pub mod partitions;
+mod scratch;
 pub mod sql;
 
 use std::path::Path;
@@ -26,6 +27,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use url::Url;
 
 use crate::config::Settings;
+use crate::engine::scratch::Scratch;
 use crate::errors::{Context, Error, Kind, Result};
 use crate::lake::{Lake, TableName};
 
@@ -38,9 +40,15 @@ pub const WAREHOUSE_URL: &str = "warehouse://rapport";
 /// How many of the largest consumers an out-of-memory error names.
 const CONSUMERS_NAMED: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN.saturating_add(4);
 
+/// Memory in bytes below which a plan is not parted further: every part of a plan needs some
+/// megabytes for each join and sort, however few rows it holds.
+const MEMORY_PER_PARTITION: usize = 32 << 20;
+
 /// What all sessions of a process share: memory, scratch space, functions, storage.
 pub struct Engine {
     base: SessionState,
+    /// What queries spill to, removed with the engine.
+    _scratch: Scratch,
 }
 
 impl std::fmt::Debug for Engine {
@@ -58,11 +66,9 @@ impl Engine {
 
     /// An engine of `threads` threads and `memory_bytes` of memory that spills to `scratch`.
     pub fn with(threads: usize, memory_bytes: usize, scratch: &Path) -> Result<Engine> {
-        std::fs::create_dir_all(scratch).context(Kind::Usage, || {
-            format!("create the scratch folder `{}`", scratch.display())
-        })?;
+        let scratch = Scratch::create(scratch)?;
         let disk = DiskManagerBuilder::default()
-            .with_mode(DiskManagerMode::Directories(vec![scratch.to_path_buf()]));
+            .with_mode(DiskManagerMode::Directories(vec![scratch.folder().to_path_buf()]));
         let pool = TrackConsumersPool::new(FairSpillPool::new(memory_bytes), CONSUMERS_NAMED);
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(pool))
@@ -70,12 +76,16 @@ impl Engine {
             .build_arc()
             .context(Kind::Defect, || "set the engine up")?;
         let config = SessionConfig::new()
-            .with_target_partitions(threads)
+            .with_target_partitions(threads.min((memory_bytes / MEMORY_PER_PARTITION).max(1)))
             .with_create_default_catalog_and_schema(true)
             .with_default_catalog_and_schema("rapport", "public")
             .set_bool("datafusion.sql_parser.collect_spans", true)
             .set_bool("datafusion.execution.parquet.pushdown_filters", true)
-            .set_str("datafusion.execution.time_zone", "+00:00");
+            .set_str("datafusion.execution.time_zone", "+00:00")
+            .set_usize(
+                "datafusion.execution.sort_spill_reservation_bytes",
+                merge_reservation(memory_bytes, threads),
+            );
         let mut builder = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(runtime)
@@ -83,7 +93,7 @@ impl Engine {
         let functions = builder.scalar_functions().get_or_insert_default();
         functions.extend(functions::all());
         functions.push(Arc::new(ScalarUDF::from(OpenRunDate::default())));
-        Ok(Engine { base: builder.build() })
+        Ok(Engine { base: builder.build(), _scratch: scratch })
     }
 
     /// Lets queries read the objects of `lake`.
@@ -133,6 +143,14 @@ impl Engine {
     pub fn runtime(&self) -> &Arc<RuntimeEnv> {
         self.base.runtime_env()
     }
+}
+
+/// What every thread of a sort sets aside for merging what it may spill, in bytes.
+///
+/// DataFusion's 10 MiB are taken by every sort of a plan before its first row: the customer view
+/// has some fifty, so that on 64 threads a few rows did not fit into 2 GiB.
+fn merge_reservation(memory_bytes: usize, threads: usize) -> usize {
+    (memory_bytes / (128 * threads.max(1))).min(10 << 20)
 }
 
 /// The kind of failure that a query's error is.
