@@ -10,4 +10,5 @@ mod model_cases;
 mod orchestrator;
 mod publishing;
 mod reading_rules;
+mod staleness;
 mod structure;

@@ -1,0 +1,195 @@
+//! What makes a partition stale and what does not: whatever could change its rows or the verdict
+//! on them does, nothing else.
+
+use crate::harness::Project;
+
+const DAYS: [&str; 4] = ["--from", "2024-03-04", "--to", "2024-03-07"];
+
+/// The stale partitions as `table dt: reasons`, of the small project.
+fn stale(project: &Project) -> Vec<String> {
+    let plan = project.plan(&DAYS);
+    let steps = plan["plan"]["stale"].as_array().unwrap();
+    let told = steps.iter().map(|step| {
+        let reasons = step["reasons"].as_array().unwrap().iter();
+        let reasons: Vec<_> = reasons.map(|reason| reason["reason"].as_str().unwrap()).collect();
+        let partition = format!("{} {}", step["table"].as_str().unwrap(), &step["dt"]);
+        format!("{}: {}", partition.replace('"', ""), reasons.join(", "))
+    });
+    told.collect()
+}
+
+fn built() -> Project {
+    let project = Project::small();
+    project.must_run("daily", &DAYS);
+    assert_eq!(stale(&project), Vec::<String>::new());
+    project
+}
+
+#[test]
+fn what_changes_no_row_and_no_verdict_rebuilds_nothing() {
+    let project = built();
+    let sql = project.read("sql/metrics/takings.sql");
+    project.write("sql/metrics/takings.sql", format!("-- Another remark.\n\n{sql}\n-- and more\n"));
+    project.edit("sql/metrics/takings.yml", "One row per channel", "A row for each channel");
+    project.edit("sql/metrics/takings.yml", "meaning: Taken.", "meaning: What was taken.");
+    project.edit("sources/sales.yaml", "The till's sales", "All sales of the till");
+    project.edit("rapport.yaml", "memory_limit: 256MiB", "memory_limit: 128MiB");
+    project.edit("rapport.yaml", "threads: 2", "threads: 1");
+    project.edit("rapport.yaml", "parameters:", "parameters:\n  nobody_names_this: 3");
+    // A day that was let through stays: people raise the limit for one bad day, and lower it again.
+    project.edit("sources/sales.yaml", "maximum_bad_share: 0.2", "maximum_bad_share: 0");
+    // Written anew with the same bytes.
+    let sales = project.read("landing/sales/2024-03-05.csv");
+    project.write("landing/sales/2024-03-05.csv", sales);
+    assert_eq!(stale(&project), Vec::<String>::new());
+}
+
+#[test]
+fn what_changes_rows_rebuilds_them() {
+    let cases = [
+        ("rapport.yaml", "Europe/London", "Europe/Paris", "staging.sales", "parameters_changed"),
+        (
+            "rapport.yaml",
+            "minimum_sale_count: 1",
+            "minimum_sale_count: 9",
+            "metrics.takings",
+            "parameters_changed",
+        ),
+        (
+            "sources/sales.yaml",
+            "allowed: [web, store]",
+            "allowed: [web, store, app]",
+            "raw.sales",
+            "source_changed",
+        ),
+        (
+            "sql/metrics/takings.sql",
+            "count(*) as sale_count",
+            "count(amount) as sale_count",
+            "metrics.takings",
+            "model_changed",
+        ),
+        (
+            "sql/metrics/takings.yml",
+            "grain: [channel]",
+            "grain: [channel]\nrows: {max: 9}",
+            "metrics.takings",
+            "contract_changed",
+        ),
+        (
+            "sql/metrics/takings.yml",
+            "meaning: Sales., required: true",
+            "meaning: Sales., required: true, range: {min: 0}",
+            "metrics.takings",
+            "contract_changed",
+        ),
+        (
+            "sql/metrics/takings.yml",
+            "Where it was sold., required: true",
+            "Where it was sold., required: true, severity: warn",
+            "metrics.takings",
+            "contract_changed",
+        ),
+    ];
+    let project = built();
+    for (file, from, to, table, reason) in cases {
+        let project = project.copy();
+        project.edit(file, from, to);
+        let stale = stale(&project);
+        for day in ["2024-03-04", "2024-03-05", "2024-03-06"] {
+            let told = format!("{table} {day}: {reason}");
+            assert!(stale.iter().any(|line| line.starts_with(&told)), "{to}: {told} in {stale:?}");
+        }
+    }
+}
+
+#[test]
+fn a_parameter_of_a_check_alone_is_checked_anew() {
+    let project = Project::small();
+    let check = "checks:\n  - name: few\n    meaning: A till has few sales.\n    \
+                 sql: select * from this where sale_count > $most_sales\n";
+    let contract = project.read("sql/metrics/takings.yml");
+    project.write("sql/metrics/takings.yml", format!("{contract}\n{check}"));
+    project.edit("rapport.yaml", "parameters:", "parameters:\n  most_sales: 100");
+    project.must_run("daily", &DAYS);
+    project.edit("rapport.yaml", "most_sales: 100", "most_sales: 1");
+    assert_eq!(
+        stale(&project),
+        ["04", "05", "06"].map(|d| format!("metrics.takings 2024-03-{d}: parameters_changed"))
+    );
+    let before = project.published();
+    let result = project.run("daily", &DAYS).expect(10);
+    let message = result["error"]["message"].as_str().unwrap();
+    assert!(message.contains("metrics.takings dt=2024-03-04: few (1 rows)"), "{message}");
+    assert_eq!(project.published(), before);
+    project.assert_nothing_left_behind();
+}
+
+/// Rows of raw by day.
+fn raw_rows(project: &Project) -> Vec<u64> {
+    let mut current = std::collections::BTreeMap::new();
+    for entry in project.history() {
+        if entry.partition.table.to_string() == "raw.sales" {
+            current.insert(entry.partition.dt, entry.row_count);
+        }
+    }
+    current.into_values().collect()
+}
+
+#[test]
+fn a_replay_is_judged_anew_when_its_original_comes_or_changes() {
+    let project = Project::small();
+    let original = project.read("landing/sales/2024-03-04.csv");
+    project.write("landing/sales/2024-03-05-again.csv", &original);
+    project.must_run("daily", &DAYS);
+    assert_eq!(raw_rows(&project)[..2], [3, 2], "the second file is a replay");
+    assert_eq!(stale(&project), Vec::<String>::new());
+
+    // The original is corrected: what repeated it stands for itself now.
+    project.write("landing/sales/2024-03-04.csv", original.replace("12.50", "13.50"));
+    project.must_run("ingest", &DAYS);
+    assert_eq!(raw_rows(&project)[..2], [3, 5]);
+    project.must_run("daily", &DAYS);
+    assert_eq!(stale(&project), Vec::<String>::new());
+
+    // And back: the order in which days come does not matter.
+    project.write("landing/sales/2024-03-04.csv", &original);
+    project.must_run("ingest", &["--date", "2024-03-04"]);
+    let replay = "raw.sales 2024-03-05: replay_changed".to_string();
+    assert!(stale(&project).contains(&replay), "{:?}", stale(&project));
+    project.must_run("daily", &DAYS);
+    assert_eq!(raw_rows(&project)[..2], [3, 2]);
+
+    // The original is taken back, while its day goes on with another file.
+    project.write("landing/sales/2024-03-04-b.csv", original.replace("S-", "S-9"));
+    std::fs::remove_file(project.path("landing/sales/2024-03-04.csv")).unwrap();
+    project.must_run("daily", &DAYS);
+    assert_eq!(raw_rows(&project)[..2], [3, 5]);
+    assert_eq!(stale(&project), Vec::<String>::new());
+    project.assert_nothing_left_behind();
+}
+
+#[test]
+fn a_day_whose_original_was_never_ingested_is_judged_once() {
+    let project = Project::small();
+    let original = project.read("landing/sales/2024-03-04.csv");
+    project.write("landing/sales/2024-03-05-again.csv", &original);
+    project.must_run("ingest", &["--date", "2024-03-05"]);
+    assert_eq!(raw_rows(&project), [2]);
+    let result = project.must_run("ingest", &["--date", "2024-03-05"]);
+    assert_eq!(result["built_count"], 0);
+    assert_eq!(result["unchanged_count"], 0);
+}
+
+#[test]
+fn rows_out_of_their_order_are_not_published() {
+    let project = Project::small();
+    project.edit("sql/metrics/takings.sql", "order by channel", "order by channel desc");
+    let finished = project.run("rapport", &["check"]);
+    assert_eq!(finished.exit_code, 2);
+    assert!(finished.stderr.contains("not ordered by its grain"), "{}", finished.stderr);
+    let result = project.run("daily", &["--date", "2024-03-04"]).expect(10);
+    let message = result["error"]["message"].as_str().unwrap();
+    assert!(message.contains("ordered(channel) (1 rows)"), "{message}");
+    assert!(project.published().keys().all(|partition| partition.table.zone != "metrics"));
+}
