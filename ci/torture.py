@@ -1,18 +1,21 @@
 """Kills `daily` with SIGKILL at random moments, over and over, and looks at the tables each time
 as a plain reader does.
 
-    torture.py [--local ROUNDS] [--s3 ROUNDS] [--tenth] [--seed N]
+    torture.py [--local KILLS] [--s3 KILLS] [--tenth] [--seed N]
 
-A run is killed, its tables are looked at, and the next run goes on where it was; once everything
-is published the next round starts over with an empty warehouse. After every kill: each object
-that a reader can see must be, byte for byte, the one that an undisturbed run publishes (so none
-is partial, and no partition is doubled), nothing else may lie where readers look, and a glob over
-a table must count the rows that its published days have. In the end a last run finishes the work,
-and all tables must equal the undisturbed run's, with nothing left in the work area.
+A moment is drawn from the run's progress, not from the clock, so that a slow machine is killed as
+late as a fast one: a number of published objects is drawn, and once that many are visible a
+fraction of the time that one more takes. Some are killed before they publish anything. After
+every kill each object that a reader can see must be, byte for byte, the one that an undisturbed
+run publishes (so none is partial, and no partition is doubled), nothing else may lie where
+readers look, and a glob over a table must count the rows that its published days have. Then the
+job is run again: it is killed later on, or left to finish, and then all tables must equal the
+undisturbed run's, with nothing left in the work area and nothing left to do.
 """
 
 import argparse
 import collections
+import concurrent.futures
 import contextlib
 import pathlib
 import random
@@ -34,8 +37,8 @@ from warehouses import Warehouse, differences
 DAYS = ["--from", "2024-03-04", "--to", "2024-03-06"]
 LANDING = jobs.REPOSITORY / "tests/fixtures/landing"
 
-LOCAL_ROUNDS = 200
-S3_ROUNDS = 50
+LOCAL_KILLS = 200
+S3_KILLS = 50
 
 
 class Undisturbed:
@@ -98,58 +101,73 @@ def count_rows(warehouse, table):
     return counted
 
 
-def torture(name, rounds, chance, fresh_warehouse):
-    """Kills `rounds` runs. `fresh_warehouse()` gives an empty warehouse and its variables."""
+def torture(name, kills_wanted, chance, fresh_warehouse):
+    """Kills so many runs. `fresh_warehouse()` gives an empty warehouse and its variables."""
     warehouse, variables = fresh_warehouse()
     undisturbed = Undisturbed(variables, warehouse)
     started = time.monotonic()
     target_count = len(undisturbed.hashes)
-    building_seconds = max(undisturbed.seconds - undisturbed.start_seconds, 0.1)
-    warehouse, variables = fresh_warehouse()
-    mistakes, kills, completions, rolled_forward, visible_count = [], 0, 0, 0, 0
-    while kills < rounds:
-        left = 1 - visible_count / target_count
-        process = jobs.start("daily", DAYS, variables)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            # Reading on while it runs: a full pipe would hold it up.
-            process.communicate(
-                timeout=chance.uniform(0, undisturbed.start_seconds + left * building_seconds)
-            )
-            # It ended before it could be killed: the machine is faster now than when measured.
-            building_seconds *= 0.8
-        process.kill()
-        finished = jobs.finish(process)
-        rolled_forward += finished.log.count("rolling a publish forward")
-        found, visible_count = look(warehouse, undisturbed)
-        if finished.exit_code == -9:
-            kills += 1
-        elif finished.exit_code != 0:
-            found.append(f"exit code {finished.exit_code}: {finished.result.get('error')}")
-        mistakes += [f"round {kills}: {mistake}" for mistake in found]
-        if visible_count == target_count:
-            mistakes += finish(warehouse, variables, undisturbed)
-            completions += 1
-            warehouse, variables = fresh_warehouse()
-            visible_count = 0
-        if len(mistakes) > 20:
-            break
-    mistakes += finish(warehouse, variables, undisturbed)
+    mistakes, rolled_forward, finished_count = [], 0, 0
+    kills_by_quarter = [0, 0, 0, 0]
+    while sum(kills_by_quarter) < kills_wanted and len(mistakes) <= 20:
+        warehouse, variables = fresh_warehouse()
+        visible_count = 0
+        # Three warehouses in four are finished after one kill, the others see several.
+        while not visible_count or chance.random() < 0.25:
+            kill_at = chance.randrange(visible_count, target_count)
+            killed = kill_one(warehouse, variables, undisturbed, kill_at, chance)
+            rolled_forward += killed.log.count("rolling a publish forward")
+            found, visible_count = look(warehouse, undisturbed)
+            round_name = f"kill {sum(kills_by_quarter)} at {visible_count} objects"
+            if killed.exit_code == -9:
+                kills_by_quarter[min(4 * visible_count // target_count, 3)] += 1
+            elif killed.exit_code != 0:
+                found.append(f"exit code {killed.exit_code}: {killed.result.get('error')}")
+            mistakes += [f"{round_name}: {mistake}" for mistake in found]
+            if visible_count == target_count or not kill_at:
+                break
+        found, log = finish(warehouse, variables, undisturbed)
+        rolled_forward += log.count("rolling a publish forward")
+        mistakes += [f"finished after {round_name}: {mistake}" for mistake in found]
+        finished_count += 1
     seconds = time.monotonic() - started
     print(
-        f"{name}: {kills} kills in {seconds:.0f} s, {completions + 1} warehouses finished, "
-        f"{rolled_forward} publishes rolled forward (an undisturbed run: {target_count} "
-        f"objects in {undisturbed.seconds:.1f} s): "
+        f"{name}: {sum(kills_by_quarter)} kills in {seconds:.0f} s, by quarter of the way "
+        f"{kills_by_quarter}; {finished_count} warehouses finished, {rolled_forward} publishes "
+        f"rolled forward (an undisturbed run: {target_count} objects in "
+        f"{undisturbed.seconds:.1f} s): "
         + (f"{len(mistakes)} mistakes" if mistakes else "never a wrong row"),
         flush=True,
     )
     return [f"{name}: {mistake}" for mistake in mistakes]
 
 
+def kill_one(warehouse, variables, undisturbed, kill_at, chance):
+    """Starts a run and kills it soon after `kill_at` objects are visible; 0: before there are any."""
+    seconds_an_object = undisturbed.seconds / len(undisturbed.hashes)
+    process = jobs.start("daily", DAYS, variables)
+    with concurrent.futures.ThreadPoolExecutor(1) as readers:
+        # Reading on while it runs: a full pipe would hold it up.
+        finished = readers.submit(jobs.finish, process)
+        if kill_at:
+            while not finished.done() and len(warehouse.partitions()) < kill_at:
+                time.sleep(0.002)
+            concurrent.futures.wait([finished], chance.uniform(0, 2 * seconds_an_object))
+        else:
+            concurrent.futures.wait([finished], chance.uniform(0, undisturbed.start_seconds))
+        process.kill()
+        return finished.result()
+
+
 def finish(warehouse, variables, undisturbed):
-    """Lets a last run finish the work, and holds all that is there against the undisturbed run."""
+    """Lets a last run finish the work, and holds all that is there against the undisturbed run.
+
+    Gives the mistakes and the last run's log.
+    """
     finished = jobs.run("daily", DAYS, variables)
     if finished.exit_code != 0:
-        return [f"the last run: exit code {finished.exit_code}: {finished.result.get('error')}"]
+        error = finished.result.get("error")
+        return [f"the last run: exit code {finished.exit_code}: {error}"], finished.log
     mistakes = differences(undisturbed.hashes, warehouse.hashes())
     mistakes += [f"{key}: not a partition" for key in warehouse.strangers()]
     for area in ("work", "intents", "leases"):
@@ -163,10 +181,10 @@ def finish(warehouse, variables, undisturbed):
     again = jobs.run("daily", [*DAYS, "--skip-when-fresh"], variables)
     if again.exit_code != 99:
         mistakes.append(f"a rerun ended with {again.exit_code}, expected 99: {again.result}")
-    return mistakes
+    return mistakes, finished.log
 
 
-def on_local_storage(rounds, chance):
+def on_local_storage(kills, chance):
     with tempfile.TemporaryDirectory() as parent:
         folder = pathlib.Path(parent) / "warehouse"
 
@@ -174,10 +192,10 @@ def on_local_storage(rounds, chance):
             shutil.rmtree(folder, ignore_errors=True)
             return Warehouse.local(folder), {"RAPPORT_WAREHOUSE": str(folder)}
 
-        return torture("local", rounds, chance, fresh_warehouse)
+        return torture("local", kills, chance, fresh_warehouse)
 
 
-def on_s3(rounds, chance):
+def on_s3(kills, chance):
     with servers.s3() as storage:
         storage.upload(LANDING, "landing")
         numbers = iter(range(1_000_000))
@@ -191,26 +209,26 @@ def on_s3(rounds, chance):
             warehouse = Warehouse(storage.filesystem, f"{servers.BUCKET}/{prefix}")
             return warehouse, storage.variables | variables
 
-        return torture("s3", rounds, chance, fresh_warehouse)
+        return torture("s3", kills, chance, fresh_warehouse)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--local", type=int, help=f"kills on local files [{LOCAL_ROUNDS}]")
-    parser.add_argument("--s3", type=int, help=f"kills on the S3 server [{S3_ROUNDS}]")
+    parser.add_argument("--local", type=int, help=f"kills on local files [{LOCAL_KILLS}]")
+    parser.add_argument("--s3", type=int, help=f"kills on the S3 server [{S3_KILLS}]")
     parser.add_argument("--tenth", action="store_true", help="a tenth of the kills")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     arguments = parser.parse_args()
     share = 10 if arguments.tenth else 1
-    local_rounds = LOCAL_ROUNDS // share if arguments.local is None else arguments.local
-    s3_rounds = S3_ROUNDS // share if arguments.s3 is None else arguments.s3
+    local_kills = LOCAL_KILLS // share if arguments.local is None else arguments.local
+    s3_kills = S3_KILLS // share if arguments.s3 is None else arguments.s3
     print(f"seed {arguments.seed}, binary {jobs.binary('daily')}", flush=True)
     chance = random.Random(arguments.seed)
     mistakes = []
-    if local_rounds:
-        mistakes += on_local_storage(local_rounds, chance)
-    if s3_rounds:
-        mistakes += on_s3(s3_rounds, chance)
+    if local_kills:
+        mistakes += on_local_storage(local_kills, chance)
+    if s3_kills:
+        mistakes += on_s3(s3_kills, chance)
     for mistake in mistakes:
         print(mistake)
     sys.exit(1 if mistakes else 0)
