@@ -6,6 +6,7 @@ mod documentation;
 mod end_to_end;
 mod exports_corpus;
 mod harness;
+mod memory;
 mod model_cases;
 mod orchestrator;
 mod publishing;

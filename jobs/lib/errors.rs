@@ -15,6 +15,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Kind {
     /// Flags, settings, a source declaration, a model or a contract is wrong: fix it, then run again.
     Usage,
+    /// A query needs more memory than the settings give it, even where it spills: raise the limit.
+    OutOfMemory,
     /// A built table broke its contract or one of its checks: nothing of it was published.
     CheckFailed,
     /// An export broke its contract: unreadable, truncated, or too many bad rows.
@@ -39,7 +41,7 @@ impl Kind {
     /// The process exit code that tells this kind to an orchestrator.
     pub fn exit_code(self) -> u8 {
         match self {
-            Kind::Usage => 2,
+            Kind::Usage | Kind::OutOfMemory => 2,
             Kind::CheckFailed => 10,
             Kind::ExportBroken => 11,
             Kind::NotThereYet => 12,
@@ -56,6 +58,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::Usage => "usage",
+            Kind::OutOfMemory => "out_of_memory",
             Kind::CheckFailed => "check_failed",
             Kind::ExportBroken => "export_broken",
             Kind::NotThereYet => "not_there_yet",

@@ -10,13 +10,14 @@ use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
 use futures::TryStreamExt as _;
 use object_store::ObjectMeta;
 use object_store::path::Path;
+use tracing::debug;
 
 use crate::build::{Evaluation, Workshop, algorithm};
 use crate::checks::built::{self, Finding, Gate};
 use crate::config::Parameter;
 use crate::engine::partitions::{PartitionedTable, Reads};
-use crate::engine::query_error;
 use crate::engine::sql::{Bound, Query};
+use crate::engine::{Thrift, query_error};
 use crate::errors::{Context, Error, Kind, Result};
 use crate::lake::lease::Lease;
 use crate::lake::parquet_sink::{ParquetSink, Written};
@@ -40,16 +41,13 @@ pub(super) async fn build(
 ) -> Result<Built> {
     let dt = evaluation.partition.dt;
     let key = publish::work_key(&workshop.warehouse, lease, &evaluation.partition);
-    let mut gate = Gate::new(model);
-    let store = workshop.warehouse.store();
-    let mut sink =
-        ParquetSink::create(store, key.clone(), Arc::clone(&model.schema), &model.grain).await?;
-    let filled = fill(workshop, model, evaluation, &mut gate, &mut sink).await;
-    if let Err(error) = filled {
-        sink.abort().await;
-        return Err(error);
-    }
-    let written = sink.finish().await?;
+    let (gate, written) = match write(workshop, model, evaluation, &key, Thrift::Ample).await {
+        Err(error) if error.kind() == Kind::OutOfMemory => {
+            debug!(partition = %evaluation.partition, "building once more with less memory");
+            write(workshop, model, evaluation, &key, Thrift::Thrifty).await?
+        }
+        written => written?,
+    };
     let mut findings = vec![];
     if let Some(contract) = &model.contract {
         findings.extend(gate.findings(contract));
@@ -62,16 +60,37 @@ pub(super) async fn build(
     Ok(Built { key, written, findings })
 }
 
+/// Writes the rows of `model` under `key`, past the gate that tells what it saw of them.
+async fn write(
+    workshop: &Workshop,
+    model: &Model,
+    evaluation: &Evaluation,
+    key: &Path,
+    thrift: Thrift,
+) -> Result<(Gate, Written)> {
+    let mut gate = Gate::new(model);
+    let (store, schema) = (workshop.warehouse.store(), Arc::clone(&model.schema));
+    let mut sink = ParquetSink::create(store, key.clone(), schema, &model.grain).await?;
+    match fill(workshop, model, evaluation, thrift, &mut gate, &mut sink).await {
+        Ok(()) => Ok((gate, sink.finish().await?)),
+        Err(error) => {
+            sink.abort().await;
+            Err(error)
+        }
+    }
+}
+
 async fn fill(
     workshop: &Workshop,
     model: &Model,
     evaluation: &Evaluation,
+    thrift: Thrift,
     gate: &mut Gate,
     sink: &mut ParquetSink,
 ) -> Result<()> {
     match &model.recipe {
         Recipe::Query(query) => {
-            let mut rows = run(workshop, query, model, evaluation).await?;
+            let mut rows = run(workshop, query, model, evaluation, thrift).await?;
             let failed = |error| query_error(format!("build {}", evaluation.partition))(error);
             while let Some(batch) = rows.try_next().await.map_err(failed)? {
                 sink.write(&gate.pass(&batch)?).await?;
@@ -81,7 +100,7 @@ async fn fill(
         Recipe::Algorithm(algorithm) => {
             let mut inputs = BTreeMap::new();
             for (name, query) in &algorithm.inputs {
-                let rows = run(workshop, query, model, evaluation).await?;
+                let rows = run(workshop, query, model, evaluation, thrift).await?;
                 let failed = query_error(format!("build {}", evaluation.partition));
                 let batches: Vec<RecordBatch> = rows.try_collect().await.map_err(failed)?;
                 inputs.insert(name.clone(), batches);
@@ -110,13 +129,14 @@ async fn run(
     query: &Query,
     model: &Model,
     evaluation: &Evaluation,
+    thrift: Thrift,
 ) -> Result<SendableRecordBatchStream> {
     let dt = evaluation.partition.dt;
     let mut tables: Vec<(TableName, Arc<dyn TableProvider>)> = vec![];
     for name in query.tables.keys() {
         tables.push((name.clone(), published_table(workshop, name, evaluation).await?));
     }
-    let session = workshop.engine.session(tables)?;
+    let session = workshop.engine.session_with(thrift, tables)?;
     let zone = Parameter::Text(workshop.settings.time_zone.name().to_string());
     let statement = query.bind(|name| match name {
         "run_date" => Some(Bound::Day(dt)),

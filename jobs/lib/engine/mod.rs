@@ -3,7 +3,9 @@
 //! The only room that makes a `SessionContext`. Knows queries, published tables and functions;
 //! does not know what a model is, and never writes.
 
+mod compact;
 pub mod functions;
+mod memory;
 pub mod partitions;
 mod scratch;
 pub mod sql;
@@ -18,7 +20,7 @@ use datafusion::common::{DataFusionError, Result as DataFusionResult};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionState;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::TrackConsumersPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -27,6 +29,8 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use url::Url;
 
 use crate::config::Settings;
+use crate::engine::compact::CompactBeforeSorts;
+use crate::engine::memory::SharedPool;
 use crate::engine::scratch::Scratch;
 use crate::errors::{Context, Error, Kind, Result};
 use crate::lake::{Lake, TableName};
@@ -37,6 +41,9 @@ pub const OPEN_RUN_DATE: &str = "open_run_date";
 /// Where the engine finds the warehouse's objects.
 pub const WAREHOUSE_URL: &str = "warehouse://rapport";
 
+/// DataFusion's key of what a sort sets aside for merging.
+const SORT_RESERVATION: &str = "datafusion.execution.sort_spill_reservation_bytes";
+
 /// How many of the largest consumers an out-of-memory error names.
 const CONSUMERS_NAMED: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN.saturating_add(4);
 
@@ -44,9 +51,25 @@ const CONSUMERS_NAMED: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN.satu
 /// megabytes for each join and sort, however few rows it holds.
 const MEMORY_PER_PARTITION: usize = 32 << 20;
 
+/// Rows in a batch of a thrifty query: sorts and merges hold one batch of each run they spilled.
+const THRIFTY_BATCH_ROWS: usize = 1024;
+
+/// The fewest parts of a plan with which it can join by sorting: a hash join cannot spill.
+const THRIFTY_PARTITIONS: usize = 2;
+
+/// How a query uses memory. Its rows are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Thrift {
+    /// As is fastest.
+    Ample,
+    /// As little as it can: few parts, small batches, and joins that spill.
+    Thrifty,
+}
+
 /// What all sessions of a process share: memory, scratch space, functions, storage.
 pub struct Engine {
     base: SessionState,
+    thrifty: SessionState,
     /// What queries spill to, removed with the engine.
     _scratch: Scratch,
 }
@@ -69,31 +92,39 @@ impl Engine {
         let scratch = Scratch::create(scratch)?;
         let disk = DiskManagerBuilder::default()
             .with_mode(DiskManagerMode::Directories(vec![scratch.folder().to_path_buf()]));
-        let pool = TrackConsumersPool::new(FairSpillPool::new(memory_bytes), CONSUMERS_NAMED);
+        let pool = TrackConsumersPool::new(SharedPool::new(memory_bytes), CONSUMERS_NAMED);
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(pool))
             .with_disk_manager_builder(disk)
             .build_arc()
             .context(Kind::Defect, || "set the engine up")?;
+        let threads = threads.min((memory_bytes / MEMORY_PER_PARTITION).max(1));
         let config = SessionConfig::new()
-            .with_target_partitions(threads.min((memory_bytes / MEMORY_PER_PARTITION).max(1)))
+            .with_target_partitions(threads)
             .with_create_default_catalog_and_schema(true)
             .with_default_catalog_and_schema("rapport", "public")
             .set_bool("datafusion.sql_parser.collect_spans", true)
             .set_bool("datafusion.execution.parquet.pushdown_filters", true)
             .set_str("datafusion.execution.time_zone", "+00:00")
-            .set_usize(
-                "datafusion.execution.sort_spill_reservation_bytes",
-                merge_reservation(memory_bytes, threads),
-            );
-        let mut builder = SessionStateBuilder::new()
-            .with_config(config)
-            .with_runtime_env(runtime)
-            .with_default_features();
-        let functions = builder.scalar_functions().get_or_insert_default();
-        functions.extend(functions::all());
-        functions.push(Arc::new(ScalarUDF::from(OpenRunDate::default())));
-        Ok(Engine { base: builder.build(), _scratch: scratch })
+            .set_usize(SORT_RESERVATION, merge_reservation(memory_bytes, threads));
+        let thrifty = config
+            .clone()
+            .with_target_partitions(THRIFTY_PARTITIONS)
+            .with_batch_size(THRIFTY_BATCH_ROWS)
+            .set_bool("datafusion.optimizer.prefer_hash_join", false)
+            .set_usize(SORT_RESERVATION, merge_reservation(memory_bytes, THRIFTY_PARTITIONS));
+        let state = |config: SessionConfig| {
+            let mut builder = SessionStateBuilder::new()
+                .with_config(config)
+                .with_runtime_env(Arc::clone(&runtime))
+                .with_default_features()
+                .with_physical_optimizer_rule(Arc::new(CompactBeforeSorts));
+            let functions = builder.scalar_functions().get_or_insert_default();
+            functions.extend(functions::all());
+            functions.push(Arc::new(ScalarUDF::from(OpenRunDate::default())));
+            builder.build()
+        };
+        Ok(Engine { base: state(config), thrifty: state(thrifty), _scratch: scratch })
     }
 
     /// Lets queries read the objects of `lake`.
@@ -108,6 +139,19 @@ impl Engine {
         &self,
         tables: impl IntoIterator<Item = (TableName, Arc<dyn TableProvider>)>,
     ) -> Result<SessionContext> {
+        self.session_with(Thrift::Ample, tables)
+    }
+
+    /// A session that knows `tables` and nothing else, and uses memory as `thrift` says.
+    pub fn session_with(
+        &self,
+        thrift: Thrift,
+        tables: impl IntoIterator<Item = (TableName, Arc<dyn TableProvider>)>,
+    ) -> Result<SessionContext> {
+        let state = match thrift {
+            Thrift::Ample => &self.base,
+            Thrift::Thrifty => &self.thrifty,
+        };
         let catalog = MemoryCatalogProvider::new();
         let register = |schema: &str, table: String, provider| -> DataFusionResult<()> {
             let schema_provider = match catalog.schema(schema) {
@@ -127,7 +171,7 @@ impl Engine {
             register(&name.zone, name.table.clone(), provider)
                 .context(Kind::Defect, || format!("register table {name}"))?;
         }
-        let context = SessionContext::new_with_state(self.base.clone());
+        let context = SessionContext::new_with_state(state.clone());
         // The state is shared by clones, the list of catalogs too: each session gets its own.
         let list = datafusion::catalog::MemoryCatalogProviderList::new();
         datafusion::catalog::CatalogProviderList::register_catalog(
@@ -161,10 +205,9 @@ pub fn kind_of(error: &DataFusionError) -> Kind {
     match error.find_root() {
         // A published object that cannot be read is none of the engine's faults.
         DataFusionError::ParquetError(_) => Kind::Storage,
-        // Too little memory even after spilling, or a value that a cast cannot take: for the
-        // person who owns the settings and the SQL, not for us.
-        DataFusionError::ResourcesExhausted(_)
-        | DataFusionError::ArrowError(..)
+        DataFusionError::ResourcesExhausted(_) => Kind::OutOfMemory,
+        // Such as a value that a cast cannot take: for the person who owns the SQL, not for us.
+        DataFusionError::ArrowError(..)
         | DataFusionError::Execution(_)
         | DataFusionError::Plan(_)
         | DataFusionError::SQL(..)
@@ -194,6 +237,10 @@ pub fn query_error(what: impl Into<String>) -> impl FnOnce(DataFusionError) -> E
     let what = what.into();
     move |error| {
         let kind = kind_of(&error);
+        let what = match kind {
+            Kind::OutOfMemory => format!("{what}: `memory_limit` is too low for it, raise it"),
+            _ => what,
+        };
         Error::new(kind, what).because(without_values(&error.strip_backtrace()))
     }
 }

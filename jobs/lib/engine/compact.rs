@@ -1,0 +1,202 @@
+//! Rows that a sort holds hold nothing else.
+//!
+//! Joins and aggregations hand rows on as slices of, or views into, everything they hold. A sort
+//! keeps such rows alive and is charged for all of it, once for each batch: 150,000 orders came to
+//! 185 MB a batch of 8,192 and did not fit into 1 GiB, however much was spilled. So every sort gets
+//! its rows copied out first, where that frees something.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray as _, MutableArrayData, RecordBatch, RecordBatchOptions, make_array,
+};
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{
+    Transformed, TransformedResult as _, TreeNode as _, TreeNodeRecursion,
+};
+use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
+use datafusion::execution::TaskContext;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr,
+    PlanProperties, ReplaceChildrenOptions, SendableRecordBatchStream,
+};
+use futures::StreamExt as _;
+
+/// Memory in bytes that a column may hold for nothing: copying less is not worth it.
+const WORTH_COPYING: usize = 64 << 10;
+
+/// Puts a [`CompactExec`] below every sort.
+#[derive(Debug)]
+pub struct CompactBeforeSorts;
+
+impl PhysicalOptimizerRule for CompactBeforeSorts {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        _config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        plan.transform_up(|node| {
+            let Some(sort) = node.downcast_ref::<SortExec>() else {
+                return Ok(Transformed::no(node));
+            };
+            let compact: Arc<dyn ExecutionPlan> =
+                Arc::new(CompactExec::new(Arc::clone(sort.input())));
+            // The rows stay in place: what the sort says of itself stays true.
+            let keep = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
+            node.replace_children(vec![compact], keep).map(Transformed::yes)
+        })
+        .data()
+    }
+
+    fn name(&self) -> &str {
+        "compact_before_sorts"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// Hands rows on as they are, in memory of their own.
+#[derive(Debug)]
+struct CompactExec {
+    input: Arc<dyn ExecutionPlan>,
+}
+
+impl CompactExec {
+    fn new(input: Arc<dyn ExecutionPlan>) -> Self {
+        CompactExec { input }
+    }
+}
+
+impl DisplayAs for CompactExec {
+    fn fmt_as(
+        &self,
+        _format: DisplayFormatType,
+        formatter: &mut std::fmt::Formatter<'_>,
+    ) -> std::fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl ExecutionPlan for CompactExec {
+    fn name(&self) -> &str {
+        "CompactExec"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        self.input.schema()
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.input.properties()
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn apply_expressions(
+        &self,
+        _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+        self.replace_children(children, recompute)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let input = children.into_iter().next();
+        let input =
+            input.ok_or_else(|| internal_datafusion_err!("{} without rows", self.name()))?;
+        Ok(Arc::new(CompactExec::new(input)))
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let rows = self.input.execute(partition, context)?;
+        let compacted = rows.map(|batch| compact(&batch?));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), compacted)))
+    }
+}
+
+/// The same rows, in columns that hold little else.
+fn compact(batch: &RecordBatch) -> Result<RecordBatch> {
+    let columns = batch.columns().iter().map(compact_column).collect::<Result<Vec<_>>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(batch.schema(), columns, &options)
+        .map_err(DataFusionError::from)
+}
+
+fn compact_column(column: &ArrayRef) -> Result<ArrayRef> {
+    let held = column.get_buffer_memory_size();
+    if held <= WORTH_COPYING {
+        return Ok(Arc::clone(column));
+    }
+    let is_worth_it = |used: usize| held > WORTH_COPYING + 2 * used;
+    if matches!(column.data_type(), DataType::Utf8View) {
+        let views = column.as_string_view();
+        let used = views.total_buffer_bytes_used() + views.views().inner().len();
+        return Ok(if is_worth_it(used) { Arc::new(views.gc()) } else { Arc::clone(column) });
+    }
+    let data = column.to_data();
+    if !is_worth_it(data.get_slice_memory_size()?) {
+        return Ok(Arc::clone(column));
+    }
+    let mut copy = MutableArrayData::new(vec![&data], false, data.len());
+    copy.try_extend(0, 0, data.len())?;
+    Ok(make_array(copy.freeze()))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int64Array, StringArray, StringViewArray};
+
+    use super::*;
+
+    #[test]
+    fn rows_of_a_slice_hold_nothing_of_the_rest() {
+        let texts = (0..100_000).map(|number| format!("a text that is kept in a buffer {number}"));
+        let texts: Vec<String> = texts.collect();
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("views", Arc::new(StringViewArray::from_iter_values(&texts))),
+            ("texts", Arc::new(StringArray::from_iter_values(&texts))),
+            ("numbers", Arc::new(Int64Array::from_iter_values(0..100_000))),
+        ];
+        let slice = RecordBatch::try_from_iter(columns).unwrap().slice(500, 100);
+        let compacted = compact(&slice).unwrap();
+        assert_eq!(compacted, slice);
+        for column in compacted.columns() {
+            assert!(column.get_buffer_memory_size() < 32 << 10, "{}", column.data_type());
+        }
+        let again = compact(&compacted).unwrap();
+        for (column, same) in compacted.columns().iter().zip(again.columns()) {
+            assert!(Arc::ptr_eq(column, same), "copied for nothing");
+        }
+    }
+}
