@@ -1,0 +1,157 @@
+//! Cuts the files, one after the other, into pieces of whole records, and tells which of them were
+//! delivered before.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use super::Input;
+use super::pipeline::{Abandoned, Step, Stop, Task, Work};
+use super::preamble::{OpenFile, open_text};
+use crate::errors::{Error, Result};
+use crate::exports::csv::Dialect;
+use crate::exports::header::Layout;
+use crate::exports::open::{self, Meter, RawFile};
+use crate::exports::parquet_file;
+use crate::exports::source::{Format, Source};
+use crate::exports::split::{JsonSplitter, Scanner, SplitError, Splitter};
+use crate::hash::ContentHash;
+
+/// Cuts the files, and hands the pieces out.
+pub(super) struct Feeder<'a> {
+    pub input: &'a Input,
+    pub steps: SyncSender<Step>,
+    pub tasks: SyncSender<Task>,
+}
+
+impl Feeder<'_> {
+    pub fn run(&mut self) {
+        let mut hashes: HashMap<usize, ContentHash> = HashMap::new();
+        for index in 0..self.input.files.len() {
+            match self.file(index, &mut hashes) {
+                Ok(()) => {}
+                Err(Stop::Abandoned) => return,
+                Err(Stop::Failed(error)) => {
+                    // If nobody is left to hear of it, nobody asks either.
+                    let _ = self.steps.send(Step::Failed(error));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn step(&self, step: Step) -> Result<(), Abandoned> {
+        self.steps.send(step).map_err(|_| Abandoned)
+    }
+
+    fn task(&self, work: Work, file: &Arc<OpenFile>) -> Result<(), Abandoned> {
+        let (reply, result) = sync_channel(1);
+        self.step(Step::Part(result))?;
+        let task = Task { work, file: Arc::clone(file), reply };
+        self.tasks.send(task).map_err(|_| Abandoned)
+    }
+
+    fn file(&self, index: usize, hashes: &mut HashMap<usize, ContentHash>) -> Result<(), Stop> {
+        let input = self.input;
+        let file = &input.files[index];
+        let mut own_hash = None;
+        let mut hash_own = || -> Result<ContentHash> {
+            match own_hash {
+                Some(hash) => Ok(hash),
+                None => Ok(*own_hash.insert(open::hash_of(&input.store, file, &input.runtime)?)),
+            }
+        };
+        let mut same_as = None;
+        for earlier in 0..index {
+            if input.files[earlier].byte_count == file.byte_count
+                && file.byte_count > 0
+                && hashes.get(&earlier) == Some(&hash_own()?)
+            {
+                same_as = Some(earlier);
+                break;
+            }
+        }
+        for earlier in &input.options.earlier {
+            let other = &earlier.file;
+            if other.byte_count != file.byte_count
+                || other.location == file.location
+                || file.byte_count == 0
+            {
+                continue;
+            }
+            let hash = match earlier.content_hash {
+                Some(hash) => hash,
+                None => open::hash_of(&input.store, other, &input.runtime)?,
+            };
+            if hash == hash_own()? {
+                hashes.insert(index, hash);
+                let byte_count = file.byte_count;
+                let of = other.name.clone();
+                self.step(Step::Replay { index, byte_count, content_hash: hash, of })?;
+                return Ok(());
+            }
+        }
+        self.step(Step::Begin { index, same_as })?;
+        let raw = RawFile::open(&input.store, file, &input.runtime)?;
+        let meter = raw.meter();
+        match input.source().format {
+            Format::Parquet => self.parquet(&file.name, raw)?,
+            _ => self.text(&file.name, raw)?,
+        }
+        let (byte_count, content_hash) = (meter.byte_count(), meter.content_hash());
+        hashes.insert(index, content_hash);
+        self.step(Step::End { byte_count, content_hash })?;
+        Ok(())
+    }
+
+    fn parquet(&self, name: &str, raw: RawFile) -> Result<(), Stop> {
+        let source = self.input.source();
+        let meter = raw.meter();
+        let mut content = open::decompressed(source, name, raw)?;
+        let spooled = parquet_file::spool(&mut content)
+            .map_err(|error| open::read_error(source, name, &meter, error))?;
+        let broken = |what: String| source.broken(name, what);
+        let (names, rows) = parquet_file::open(spooled).map_err(broken)?;
+        let layout = Layout::matched(source, name, &names, &self.input.widened)?;
+        let dialect = Dialect { csv: source.csv.clone(), line_end: b'\n' };
+        let file = Arc::new(OpenFile { layout, dialect });
+        for batch in rows {
+            let batch = batch
+                .map_err(|error| broken(format!("its Parquet data cannot be read: {error}")))?;
+            self.task(Work::Batch(batch), &file)?;
+        }
+        Ok(())
+    }
+
+    fn text(&self, name: &str, raw: RawFile) -> Result<(), Stop> {
+        let source = self.input.source();
+        let meter = raw.meter();
+        let opened = open_text(source, name, raw, &self.input.widened)?;
+        let piece_bytes = self.input.options.piece_bytes;
+        let file = Arc::new(opened.file);
+        let failed = |error| split_error(source, name, &meter, error);
+        if source.format == Format::Json {
+            let mut splitter = JsonSplitter::new(opened.rest, &source.json.records, piece_bytes);
+            while let Some(piece) = splitter.next().map_err(failed)? {
+                self.task(Work::Text(piece), &file)?;
+            }
+            return Ok(());
+        }
+        let scanner = match source.format {
+            Format::Ndjson => Scanner::lines(),
+            _ => Scanner::records(&file.dialect),
+        };
+        let mut splitter = Splitter::new(opened.rest, scanner, opened.line, piece_bytes);
+        while let Some(piece) = splitter.next().map_err(failed)? {
+            self.task(Work::Text(piece), &file)?;
+        }
+        Ok(())
+    }
+}
+
+fn split_error(source: &Source, name: &str, meter: &Meter, error: SplitError) -> Error {
+    match error {
+        SplitError::Read(error) => open::read_error(source, name, meter, error),
+        SplitError::Broken(what) => source.broken(name, what),
+    }
+}

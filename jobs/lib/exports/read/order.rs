@@ -1,0 +1,292 @@
+//! Puts the rows back in order, numbers them, drops repetitions, and counts.
+
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::SchemaRef;
+use tokio::sync::mpsc;
+
+use super::counts::{Counts, FileRead};
+use super::pipeline::{Step, Stop, start};
+use super::{Input, Message, Rows};
+use crate::errors::{Context, Error, Kind, Result};
+use crate::exports::duplicates::{Repeated, Seen, Spill};
+use crate::exports::faults::{BadRow, count_codes, quarantine_batch, quarantine_schema};
+use crate::exports::rows::{Parsed, keep_where};
+use crate::exports::source::Duplicates;
+use crate::hash::ContentHash;
+
+/// How repetitions are found.
+enum Memory {
+    /// By what was seen so far.
+    Seen(Seen),
+    /// By what a pass over all files found.
+    Repeated(Repeated),
+}
+
+/// Puts the rows in order, numbers them, drops repetitions, and counts.
+pub(super) struct Sequencer {
+    input: Arc<Input>,
+    schema: SchemaRef,
+    sender: mpsc::Sender<Result<Message>>,
+    counts: Counts,
+    memory: Memory,
+    /// Rows that were fit to be accepted, repetitions included: the order of the second pass.
+    ordinal: u64,
+    at: Option<At>,
+    /// The file's name, many times.
+    names: Option<StringArray>,
+}
+
+/// The file at hand.
+struct At {
+    index: usize,
+    same_as: Option<usize>,
+    read: FileRead,
+}
+
+impl Sequencer {
+    /// A sequencer that hands rows of `schema` to `sender`.
+    pub fn new(
+        input: Arc<Input>,
+        schema: SchemaRef,
+        sender: mpsc::Sender<Result<Message>>,
+    ) -> Self {
+        Sequencer {
+            input,
+            schema,
+            sender,
+            counts: Counts::default(),
+            memory: Memory::Seen(Seen::new()),
+            ordinal: 0,
+            at: None,
+            names: None,
+        }
+    }
+
+    /// Takes the steps until there are no more, or nobody listens.
+    pub fn run(mut self, steps: &Receiver<Step>) {
+        let mut is_whole = self.input.files.is_empty();
+        while let Ok(step) = steps.recv() {
+            let is_last = self.counts.files.len() + 1 == self.input.files.len();
+            let ends_file = matches!(step, Step::End { .. } | Step::Replay { .. });
+            match self.step(step) {
+                Ok(()) => is_whole = is_whole || (is_last && ends_file),
+                Err(Stop::Abandoned) => return,
+                Err(Stop::Failed(error)) => {
+                    let _ = self.sender.blocking_send(Err(error));
+                    return;
+                }
+            }
+        }
+        let end = match is_whole {
+            true => Ok(Message::End(Box::new(self.counts))),
+            false => Err(Error::new(Kind::Defect, "read exports: the cutting thread is gone")),
+        };
+        let _ = self.sender.blocking_send(end);
+    }
+
+    fn step(&mut self, step: Step) -> Result<(), Stop> {
+        match step {
+            Step::Begin { index, same_as } => {
+                let name = self.input.files[index].name.clone();
+                let same_name = same_as.map(|other| self.input.files[other].name.clone());
+                let read = FileRead {
+                    name,
+                    byte_count: 0,
+                    content_hash: ContentHash::of(&[]),
+                    read: 0,
+                    accepted: 0,
+                    quarantined: 0,
+                    duplicates: 0,
+                    replay_of: None,
+                    same_as: same_name,
+                };
+                self.at = Some(At { index, same_as, read });
+                self.names = None;
+            }
+            Step::Part(result) => {
+                let lost = || Error::new(Kind::Defect, "read exports: a piece got lost");
+                let parsed = result.recv().map_err(|_| lost())??;
+                self.part(parsed)?;
+            }
+            Step::End { byte_count, content_hash } => {
+                if let Some(mut at) = self.at.take() {
+                    at.read.byte_count = byte_count;
+                    at.read.content_hash = content_hash;
+                    self.counts.files.push(at.read);
+                }
+            }
+            Step::Replay { index, byte_count, content_hash, of } => {
+                self.counts.files.push(FileRead {
+                    name: self.input.files[index].name.clone(),
+                    byte_count,
+                    content_hash,
+                    read: 0,
+                    accepted: 0,
+                    quarantined: 0,
+                    duplicates: 0,
+                    replay_of: Some(of),
+                    same_as: None,
+                });
+            }
+            Step::Failed(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    fn part(&mut self, mut parsed: Parsed) -> Result<(), Stop> {
+        let Some(at) = &self.at else { return Ok(()) };
+        let (index, is_double) = (at.index, at.same_as.is_some());
+        let base = at.read.read;
+        let name = at.read.name.clone();
+        if let Some(what) = parsed.broken.take() {
+            return Err(self.input.source().broken(&name, what).into());
+        }
+        let mut duplicates = 0;
+        if is_double {
+            duplicates = parsed.row_count;
+            parsed.bad.clear();
+            let keep = vec![false; parsed.numbers.len()];
+            keep_where(&keep, &mut parsed.columns, &mut parsed.numbers, &mut parsed.hashes)?;
+        } else {
+            let keep = self.mark_repetitions(&parsed.hashes)?;
+            if let Some(keep) = keep {
+                let repeated = keep.iter().filter(|keep| !**keep).count() as u64;
+                if self.input.source().duplicates == Duplicates::Drop {
+                    duplicates = repeated;
+                    keep_where(
+                        &keep,
+                        &mut parsed.columns,
+                        &mut parsed.numbers,
+                        &mut parsed.hashes,
+                    )?;
+                } else {
+                    self.counts.duplicates_kept += repeated;
+                }
+            }
+        }
+        for bad in &mut parsed.bad {
+            bad.row += base + 1;
+        }
+        count_codes(&parsed.bad, &mut self.counts.quarantined_by_reason);
+        let wanted = FIRST_QUARANTINED.saturating_sub(self.counts.first_quarantined.len());
+        let first = parsed.bad.iter().take(wanted).map(|bad| described(&name, bad));
+        self.counts.first_quarantined.extend(first);
+        let accepted = self.batch(&name, base, &parsed)?;
+        let quarantined = match parsed.bad.is_empty() {
+            true => RecordBatch::new_empty(quarantine_schema()),
+            false => quarantine_batch(&name, &parsed.bad)?,
+        };
+        let (accepted_count, bad_count) = (accepted.num_rows() as u64, parsed.bad.len() as u64);
+        self.counts.read += parsed.row_count;
+        self.counts.accepted += accepted_count;
+        self.counts.quarantined += bad_count;
+        self.counts.duplicates += duplicates;
+        if let Some(at) = self.at.as_mut().filter(|at| at.index == index) {
+            at.read.read += parsed.row_count;
+            at.read.accepted += accepted_count;
+            at.read.quarantined += bad_count;
+            at.read.duplicates += duplicates;
+        }
+        if accepted_count + bad_count == 0 {
+            // Nothing to hand out, but the read may have been given up meanwhile.
+            return if self.sender.is_closed() { Err(Stop::Abandoned) } else { Ok(()) };
+        }
+        let rows = Box::new(Rows { accepted, quarantined });
+        self.sender.blocking_send(Ok(Message::Rows(rows))).map_err(|_| Stop::Abandoned)
+    }
+
+    /// For each row whether it is new; none where all are.
+    fn mark_repetitions(&mut self, hashes: &[u128]) -> Result<Option<Vec<bool>>, Stop> {
+        let is_full = match &self.memory {
+            Memory::Seen(seen) => {
+                seen.len().saturating_add(hashes.len()) > self.input.options.rows_in_memory
+            }
+            Memory::Repeated(_) => false,
+        };
+        if is_full {
+            // Freed first: the second pass needs memory of its own.
+            self.memory = Memory::Seen(Seen::new());
+            self.memory = Memory::Repeated(second_pass(&self.input, &self.sender)?);
+        }
+        let mut keep: Option<Vec<bool>> = None;
+        for (row, hash) in hashes.iter().enumerate() {
+            let is_new = match &mut self.memory {
+                Memory::Seen(seen) => seen.insert(*hash),
+                Memory::Repeated(repeated) => !repeated.has(self.ordinal + row as u64),
+            };
+            if !is_new {
+                keep.get_or_insert_with(|| vec![true; hashes.len()])[row] = false;
+            }
+        }
+        self.ordinal += hashes.len() as u64;
+        Ok(keep)
+    }
+
+    fn batch(&mut self, name: &str, base: u64, parsed: &Parsed) -> Result<RecordBatch> {
+        let row_count = parsed.numbers.len();
+        let numbers = parsed
+            .numbers
+            .iter()
+            .map(|number| i64::try_from(base + u64::from(*number) + 1).unwrap_or(i64::MAX));
+        let names = match &self.names {
+            Some(names) if names.len() >= row_count => names.slice(0, row_count),
+            _ => {
+                let names = StringArray::from_iter_values(std::iter::repeat_n(name, row_count));
+                self.names = Some(names.clone());
+                names
+            }
+        };
+        let mut columns: Vec<ArrayRef> = parsed.columns.clone();
+        columns.push(Arc::new(names));
+        columns.push(Arc::new(Int64Array::from_iter_values(numbers)));
+        RecordBatch::try_new(Arc::clone(&self.schema), columns)
+            .context(Kind::Defect, || "assemble rows")
+    }
+}
+
+/// How many of the rows that broke the contract are kept for messages.
+const FIRST_QUARANTINED: usize = 3;
+
+/// Where a bad row of the file `file` is and what is wrong with it.
+fn described(file: &str, bad: &BadRow) -> String {
+    let place = match bad.line {
+        Some(line) => format!("line {line}"),
+        None => format!("row {}", bad.row),
+    };
+    format!("`{file}` {place}: {}", bad.reasons.join(", "))
+}
+
+/// Reads all files once more, for nothing but which rows repeat an earlier one.
+fn second_pass(
+    input: &Arc<Input>,
+    sender: &mpsc::Sender<Result<Message>>,
+) -> Result<Repeated, Stop> {
+    let failed = || "write row hashes to temporary files";
+    let mut threads = Vec::new();
+    let steps = start(input, &mut threads)?;
+    let mut spill = Spill::new().context(Kind::Storage, failed)?;
+    let mut is_double = false;
+    while let Ok(step) = steps.recv() {
+        match step {
+            Step::Begin { same_as, .. } => is_double = same_as.is_some(),
+            Step::Part(result) => {
+                let lost = || Error::new(Kind::Defect, "read exports: a piece got lost");
+                let parsed = result.recv().map_err(|_| lost())??;
+                if !is_double {
+                    for hash in parsed.hashes {
+                        spill.push(hash).context(Kind::Storage, failed)?;
+                    }
+                }
+            }
+            Step::End { .. } | Step::Replay { .. } => {}
+            Step::Failed(error) => return Err(error.into()),
+        }
+        if sender.is_closed() {
+            return Err(Stop::Abandoned);
+        }
+    }
+    Ok(spill.resolve().context(Kind::Storage, failed)?)
+}

@@ -1,0 +1,191 @@
+//! Reading does not depend on threads or pieces, and loses nothing.
+
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStoreExt, PutPayload};
+use proptest::prelude::*;
+
+use super::*;
+use crate::exports::{Source, list, quarantine_schema};
+
+fn source(more: &str) -> Arc<Source> {
+    let text = format!(
+        "description: d\nlocation: 'in/{{dt}}/*.csv'\nformat: csv\nload: events\n{more}\n\
+         columns: [{{name: a, type: integer}}, {{name: b, type: string}}]\n"
+    );
+    Arc::new(Source::parse("things", &text).unwrap())
+}
+
+async fn store(files: &[(&str, Vec<u8>)]) -> Arc<dyn ObjectStore> {
+    let store = InMemory::new();
+    for (key, bytes) in files {
+        store.put(&Path::from(*key), PutPayload::from(bytes.clone())).await.unwrap();
+    }
+    Arc::new(store)
+}
+
+async fn files(store: &Arc<dyn ObjectStore>, source: &Source, day: &str) -> Vec<ExportFile> {
+    list(store, &Path::default(), source, day.parse().unwrap()).await.unwrap()
+}
+
+/// The rows of a day, as text, and what was counted.
+async fn all(
+    store: &Arc<dyn ObjectStore>,
+    source: &Arc<Source>,
+    change: impl FnOnce(&mut ReadOptions),
+) -> Result<(String, Counts)> {
+    let mut options = ReadOptions::new(Tz::UTC);
+    options.piece_bytes = 100;
+    change(&mut options);
+    let files = files(store, source, "2024-02-29").await;
+    let mut reader = read(Arc::clone(store), Arc::clone(source), files, options).await?;
+    let (mut accepted, mut quarantined) = (Vec::new(), Vec::new());
+    let schema = reader.schema();
+    while let Some(rows) = reader.next().await? {
+        accepted.push(rows.accepted);
+        quarantined.push(rows.quarantined);
+    }
+    let show = |schema, batches: &[RecordBatch]| {
+        let whole = arrow::compute::concat_batches(schema, batches).unwrap();
+        arrow::util::pretty::pretty_format_batches(&[whole]).unwrap().to_string()
+    };
+    let shown = show(&schema, &accepted) + &show(&quarantine_schema(), &quarantined);
+    Ok((shown, reader.finish().await?))
+}
+
+fn many_rows() -> Vec<u8> {
+    let rows = (0..4000).map(|row| format!("{},\"word {}\"\n", row % 900, row % 7));
+    format!("a,b\n{}x,bad\n", rows.collect::<String>()).into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn repetitions_are_the_same_in_memory_and_by_a_second_pass() {
+    let store = store(&[
+        ("in/2024-02-29/a.csv", many_rows()),
+        ("in/2024-02-29/b.csv", b"a,b\n1,word 1\n-1,new\n".to_vec()),
+    ])
+    .await;
+    let source = source("");
+    let in_memory = all(&store, &source, |_| {}).await.unwrap();
+    assert_eq!(in_memory.1.read, 4003);
+    // 900 and 7 share no factor, so no pair comes twice before row 6300; `b` repeats one.
+    assert_eq!((in_memory.1.duplicates, in_memory.1.quarantined), (1, 1));
+    for limit in [0, 1, 500, 3000] {
+        let spilled = all(&store, &source, |options| options.rows_in_memory = limit).await;
+        assert_eq!(spilled.unwrap(), in_memory, "{limit}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_an_earlier_day_counts_nothing() {
+    let store = store(&[
+        ("in/2024-02-28/a.csv", b"a,b\n1,x\n".to_vec()),
+        ("in/2024-02-29/b.csv", b"a,b\n1,x\n".to_vec()),
+        ("in/2024-02-29/c.csv", b"a,b\n1,y\n".to_vec()),
+    ])
+    .await;
+    let source = source("");
+    let earlier = files(&store, &source, "2024-02-28").await;
+    for known in [true, false] {
+        let (_, counts) = all(&store, &source, |options| {
+            options.earlier = earlier
+                .iter()
+                .map(|file| EarlierFile {
+                    file: file.clone(),
+                    content_hash: known.then(|| ContentHash::of(b"a,b\n1,x\n")),
+                })
+                .collect();
+        })
+        .await
+        .unwrap();
+        assert_eq!((counts.read, counts.accepted), (1, 1));
+        let replays: Vec<_> = counts.files.iter().map(|file| file.replay_of.as_deref()).collect();
+        assert_eq!(replays, [Some("in/2024-02-28/a.csv"), None]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_is_dropped_stops_its_threads() {
+    let rows: String = (0..200_000).map(|row| format!("{row},x\n")).collect();
+    let store = store(&[("in/2024-02-29/a.csv", format!("a,b\n{rows}").into_bytes())]).await;
+    let source = source("");
+    let files = files(&store, &source, "2024-02-29").await;
+    let mut options = ReadOptions::new(Tz::UTC);
+    options.piece_bytes = 100;
+    let mut reader = read(store, source, files, options).await.unwrap();
+    assert!(reader.next().await.unwrap().is_some());
+    let threads = std::mem::take(&mut reader.threads);
+    drop(reader);
+    let joined = tokio::task::spawn_blocking(move || {
+        threads.into_iter().all(|thread| thread.join().is_ok())
+    });
+    let joined = tokio::time::timeout(std::time::Duration::from_secs(5), joined).await;
+    assert!(joined.unwrap().unwrap());
+}
+
+#[tokio::test]
+async fn a_file_that_vanished_is_storage_trouble() {
+    let store = store(&[("in/2024-02-29/a.csv", b"a,b\n".to_vec())]).await;
+    let source = source("");
+    let files = files(&store, &source, "2024-02-29").await;
+    store.delete(&Path::from("in/2024-02-29/a.csv")).await.unwrap();
+    let reader = read(store, source, files, ReadOptions::new(Tz::UTC)).await.unwrap();
+    assert_eq!(reader.finish().await.unwrap_err().kind(), Kind::Storage);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    #[test]
+    fn threads_and_pieces_do_not_show_and_nothing_is_lost(
+        text in "([0-9x]{0,2},[ab\"\n]{0,4}(,c)?\n){0,30}[ab\"\u{e9}]{0,3}",
+        piece_bytes in 1usize..60,
+        threads in 1usize..9,
+    ) {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let bytes = format!("a,b\n{text}").into_bytes();
+            let store = store(&[("in/2024-02-29/a.csv", bytes)]).await;
+            let source = source("");
+            let whole = all(&store, &source, |options| {
+                options.threads = 1;
+                options.piece_bytes = 1 << 20;
+            }).await;
+            let parts = all(&store, &source, |options| {
+                options.threads = threads;
+                options.piece_bytes = piece_bytes;
+            }).await;
+            match (whole, parts) {
+                (Ok(whole), Ok(parts)) => {
+                    let counts = &whole.1;
+                    assert_eq!(
+                        counts.read, counts.accepted + counts.quarantined + counts.duplicates
+                    );
+                    assert_eq!(whole, parts);
+                }
+                (Err(whole), Err(parts)) => assert_eq!(whole.chain(), parts.chain()),
+                (whole, parts) => panic!("{whole:?} {parts:?}"),
+            }
+        });
+    }
+
+    #[test]
+    fn no_file_panics(
+        bytes in proptest::collection::vec(any::<u8>(), 0..400),
+        format in prop::sample::select(vec!["csv", "tsv", "ndjson", "json", "parquet"]),
+    ) {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let store = store(&[("in/2024-02-29/a.csv", bytes)]).await;
+            let text = format!(
+                "description: d\nlocation: 'in/{{dt}}/*'\nformat: {format}\nload: events\n\
+                 unknown_columns: text\ncolumns: [{{name: a, type: integer}}]\n"
+            );
+            let source = Arc::new(Source::parse("things", &text).unwrap());
+            if let Err(error) = all(&store, &source, |_| {}).await {
+                assert_eq!(error.kind(), Kind::ExportBroken, "{}", error.chain());
+            }
+        });
+    }
+}
