@@ -170,6 +170,29 @@ fn a_replay_is_judged_anew_when_its_original_comes_or_changes() {
 }
 
 #[test]
+fn days_without_sales_are_no_replays_of_each_other() {
+    let project = Project::small();
+    for file in ["2024-03-04", "2024-03-05", "2024-03-05-b", "2024-03-06"] {
+        let header = "sale_id,sold_at,customer_email,channel,amount\n";
+        project.write(&format!("landing/sales/{file}.csv"), header);
+    }
+    let finished = project.run("daily", &DAYS);
+    finished.expect(0);
+    assert!(!finished.stderr.contains("WARN"), "{}", finished.stderr);
+    assert_eq!(raw_rows(&project), [0, 0, 0]);
+    assert_eq!(stale(&project), Vec::<String>::new());
+    // With a row they are.
+    let sales = project.read("landing/sales/2024-03-04.csv") + "S-1,2024-03-04,,web,1.00\n";
+    project.write("landing/sales/2024-03-04.csv", &sales);
+    project.write("landing/sales/2024-03-06.csv", &sales);
+    let finished = project.run("daily", &DAYS);
+    finished.expect(0);
+    assert!(finished.stderr.contains("delivered again"), "{}", finished.stderr);
+    assert_eq!(raw_rows(&project), [1, 0, 0]);
+    assert_eq!(stale(&project), Vec::<String>::new());
+}
+
+#[test]
 fn a_day_whose_original_was_never_ingested_is_judged_once() {
     let project = Project::small();
     let original = project.read("landing/sales/2024-03-04.csv");

@@ -87,7 +87,8 @@ pub(super) async fn evaluate(
             }
         };
         let replay_of = before.and_then(|export| export.replay_of.clone());
-        exports.push(input_of(file, content_hash, replay_of));
+        let row_count = before.and_then(|export| export.row_count);
+        exports.push(input_of(file, content_hash, row_count, replay_of));
     }
     reasons.extend(replay_reasons(workshop, source, dt, &exports).await?);
     for export in current.iter().flat_map(|entry| &entry.exports) {
@@ -199,7 +200,7 @@ pub(super) async fn build(
         .iter()
         .filter_map(|file| {
             let read = counts.files.iter().find(|read| read.name == file.name)?;
-            Some(input_of(file, read.content_hash, read.replay_of.clone()))
+            Some(input_of(file, read.content_hash, Some(read.read), read.replay_of.clone()))
         })
         .collect();
     let mut parts = evaluation.parts.clone();
@@ -334,7 +335,8 @@ async fn replay_reasons(
                 && other.content_hash == export.content_hash
         });
         let changed = match &export.replay_of {
-            None => is_replay,
+            // A file without rows repeats nothing, whatever its bytes.
+            None => is_replay && export.row_count != Some(0),
             Some(_) if is_replay => false,
             // The original's day was never ingested, or what was the original is no more.
             Some(of) => {
@@ -383,6 +385,7 @@ fn known_hashes(entry: Option<&Entry>, files: &[ExportFile]) -> BTreeMap<String,
 fn input_of(
     file: &ExportFile,
     content_hash: ContentHash,
+    row_count: Option<u64>,
     replay_of: Option<String>,
 ) -> ExportInput {
     ExportInput {
@@ -391,6 +394,7 @@ fn input_of(
         e_tag: file.e_tag.clone(),
         last_modified: file.last_modified,
         content_hash,
+        row_count,
         replay_of,
     }
 }

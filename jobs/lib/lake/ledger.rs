@@ -91,6 +91,9 @@ pub struct ExportInput {
     pub last_modified: DateTime<Utc>,
     /// Hash of its bytes as delivered.
     pub content_hash: ContentHash,
+    /// Rows that were read of it; of a replay none. Missing where an earlier version wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row_count: Option<u64>,
     /// The file of an earlier day with the same bytes, because of which this one counts nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay_of: Option<String>,

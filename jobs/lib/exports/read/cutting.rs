@@ -2,15 +2,18 @@
 //! delivered before.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use super::Input;
 use super::pipeline::{Abandoned, Step, Stop, Task, Work};
 use super::preamble::{OpenFile, open_text};
-use crate::errors::{Error, Result};
+use super::typing::Typist;
+use crate::errors::{Error, Kind, Result};
 use crate::exports::csv::Dialect;
 use crate::exports::header::Layout;
+use crate::exports::location::ExportFile;
 use crate::exports::open::{self, Meter, RawFile};
 use crate::exports::parquet_file;
 use crate::exports::source::{Format, Source};
@@ -84,6 +87,10 @@ impl Feeder<'_> {
                 None => open::hash_of(&input.store, other, &input.runtime)?,
             };
             if hash == hash_own()? {
+                // Days without a fact look alike: a header alone repeats nothing.
+                if !self.has_rows(file)? {
+                    break;
+                }
                 hashes.insert(index, hash);
                 let byte_count = file.byte_count;
                 let of = other.name.clone();
@@ -94,59 +101,106 @@ impl Feeder<'_> {
         self.step(Step::Begin { index, same_as })?;
         let raw = RawFile::open(&input.store, file, &input.runtime)?;
         let meter = raw.meter();
-        match input.source().format {
-            Format::Parquet => self.parquet(&file.name, raw)?,
-            _ => self.text(&file.name, raw)?,
-        }
+        cut(input, &file.name, raw, |work, open_file| {
+            self.task(work, open_file)?;
+            Ok(ControlFlow::Continue(()))
+        })?;
         let (byte_count, content_hash) = (meter.byte_count(), meter.content_hash());
         hashes.insert(index, content_hash);
         self.step(Step::End { byte_count, content_hash })?;
         Ok(())
     }
 
-    fn parquet(&self, name: &str, raw: RawFile) -> Result<(), Stop> {
-        let source = self.input.source();
-        let meter = raw.meter();
-        let mut content = open::decompressed(source, name, raw)?;
-        let spooled = parquet_file::spool(&mut content)
-            .map_err(|error| open::read_error(source, name, &meter, error))?;
-        let broken = |what: String| source.broken(name, what);
-        let (names, rows) = parquet_file::open(spooled).map_err(broken)?;
-        let layout = Layout::matched(source, name, &names, &self.input.widened)?;
-        let dialect = Dialect { csv: source.csv.clone(), line_end: b'\n' };
-        let file = Arc::new(OpenFile { layout, dialect });
-        for batch in rows {
-            let batch = batch
-                .map_err(|error| broken(format!("its Parquet data cannot be read: {error}")))?;
-            self.task(Work::Batch(batch), &file)?;
+    /// Whether there is any record in `file`. One that cannot be made out may hold some.
+    fn has_rows(&self, file: &ExportFile) -> Result<bool> {
+        let input = self.input;
+        let typist = Typist::new(input);
+        let mut is_found = false;
+        let raw = RawFile::open(&input.store, file, &input.runtime)?;
+        let looked = cut(input, &file.name, raw, |work, open_file| {
+            let parsed = typist.typed(work, open_file)?;
+            is_found |= parsed.row_count > 0 || parsed.broken.is_some();
+            Ok(if is_found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        });
+        match looked {
+            Ok(()) => Ok(is_found),
+            Err(Stop::Failed(error)) if error.kind() != Kind::ExportBroken => Err(error),
+            Err(_) => Ok(true),
         }
-        Ok(())
     }
+}
 
-    fn text(&self, name: &str, raw: RawFile) -> Result<(), Stop> {
-        let source = self.input.source();
-        let meter = raw.meter();
-        let opened = open_text(source, name, raw, &self.input.widened)?;
-        let piece_bytes = self.input.options.piece_bytes;
-        let file = Arc::new(opened.file);
-        let failed = |error| split_error(source, name, &meter, error);
-        if source.format == Format::Json {
-            let mut splitter = JsonSplitter::new(opened.rest, &source.json.records, piece_bytes);
-            while let Some(piece) = splitter.next().map_err(failed)? {
-                self.task(Work::Text(piece), &file)?;
-            }
-            return Ok(());
-        }
-        let scanner = match source.format {
-            Format::Ndjson => Scanner::lines(),
-            _ => Scanner::records(&file.dialect),
-        };
-        let mut splitter = Splitter::new(opened.rest, scanner, opened.line, piece_bytes);
-        while let Some(piece) = splitter.next().map_err(failed)? {
-            self.task(Work::Text(piece), &file)?;
-        }
-        Ok(())
+/// Cuts the file, and gives `take` one piece after the other for as long as it wants more.
+fn cut(
+    input: &Input,
+    name: &str,
+    raw: RawFile,
+    take: impl FnMut(Work, &Arc<OpenFile>) -> Result<ControlFlow<()>, Stop>,
+) -> Result<(), Stop> {
+    match input.source().format {
+        Format::Parquet => cut_parquet(input, name, raw, take),
+        _ => cut_text(input, name, raw, take),
     }
+}
+
+fn cut_parquet(
+    input: &Input,
+    name: &str,
+    raw: RawFile,
+    mut take: impl FnMut(Work, &Arc<OpenFile>) -> Result<ControlFlow<()>, Stop>,
+) -> Result<(), Stop> {
+    let source = input.source();
+    let meter = raw.meter();
+    let mut content = open::decompressed(source, name, raw)?;
+    let spooled = parquet_file::spool(&mut content)
+        .map_err(|error| open::read_error(source, name, &meter, error))?;
+    let broken = |what: String| source.broken(name, what);
+    let (names, rows) = parquet_file::open(spooled).map_err(broken)?;
+    let layout = Layout::matched(source, name, &names, &input.widened)?;
+    let dialect = Dialect { csv: source.csv.clone(), line_end: b'\n' };
+    let file = Arc::new(OpenFile { layout, dialect });
+    for batch in rows {
+        let batch =
+            batch.map_err(|error| broken(format!("its Parquet data cannot be read: {error}")))?;
+        if take(Work::Batch(batch), &file)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn cut_text(
+    input: &Input,
+    name: &str,
+    raw: RawFile,
+    mut take: impl FnMut(Work, &Arc<OpenFile>) -> Result<ControlFlow<()>, Stop>,
+) -> Result<(), Stop> {
+    let source = input.source();
+    let meter = raw.meter();
+    let opened = open_text(source, name, raw, &input.widened)?;
+    let piece_bytes = input.options.piece_bytes;
+    let file = Arc::new(opened.file);
+    let failed = |error| split_error(source, name, &meter, error);
+    if source.format == Format::Json {
+        let mut splitter = JsonSplitter::new(opened.rest, &source.json.records, piece_bytes);
+        while let Some(piece) = splitter.next().map_err(failed)? {
+            if take(Work::Text(piece), &file)?.is_break() {
+                break;
+            }
+        }
+        return Ok(());
+    }
+    let scanner = match source.format {
+        Format::Ndjson => Scanner::lines(),
+        _ => Scanner::records(&file.dialect),
+    };
+    let mut splitter = Splitter::new(opened.rest, scanner, opened.line, piece_bytes);
+    while let Some(piece) = splitter.next().map_err(failed)? {
+        if take(Work::Text(piece), &file)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn split_error(source: &Source, name: &str, meter: &Meter, error: SplitError) -> Error {

@@ -115,6 +115,10 @@ impl Sequencer {
                 if let Some(mut at) = self.at.take() {
                     at.read.byte_count = byte_count;
                     at.read.content_hash = content_hash;
+                    if at.read.read == 0 {
+                        // Without rows there is nothing that could count twice.
+                        at.read.same_as = None;
+                    }
                     self.counts.files.push(at.read);
                 }
             }

@@ -1,8 +1,12 @@
 //! Reading does not depend on threads or pieces, and loses nothing.
 
+use std::io::Write as _;
+
+use arrow::datatypes::{DataType, Field, Schema};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
+use parquet::arrow::ArrowWriter;
 use proptest::prelude::*;
 
 use super::*;
@@ -101,6 +105,53 @@ async fn a_file_of_an_earlier_day_counts_nothing() {
         assert_eq!((counts.read, counts.accepted), (1, 1));
         let replays: Vec<_> = counts.files.iter().map(|file| file.replay_of.as_deref()).collect();
         assert_eq!(replays, [Some("in/2024-02-28/a.csv"), None]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_without_rows_repeats_nothing() {
+    let gzipped = |text: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    };
+    let parquet = {
+        let schema = Schema::new(vec![Field::new("a", DataType::Int64, true)]);
+        let writer = ArrowWriter::try_new(Vec::new(), Arc::new(schema), None).unwrap();
+        writer.into_inner().unwrap()
+    };
+    let cases = [
+        ("csv", b"a,b\n".to_vec()),
+        ("csv", b"a,b\n\n\n".to_vec()),
+        ("csv", gzipped(b"a,b\n")),
+        ("ndjson", b"\n\n".to_vec()),
+        ("json", b"[]".to_vec()),
+        ("parquet", parquet),
+    ];
+    for (format, bytes) in cases {
+        let store = store(&[
+            ("in/2024-02-28/a.csv", bytes.clone()),
+            ("in/2024-02-29/a.csv", bytes.clone()),
+            ("in/2024-02-29/b.csv", bytes.clone()),
+        ])
+        .await;
+        let text = format!(
+            "description: d\nlocation: 'in/{{dt}}/*.csv'\nformat: {format}\nload: events\n\
+             missing_columns: null\n\
+             columns: [{{name: a, type: integer}}, {{name: b, type: string}}]\n"
+        );
+        let source = Arc::new(Source::parse("things", &text).unwrap());
+        let earlier = files(&store, &source, "2024-02-28").await;
+        let (_, counts) = all(&store, &source, |options| {
+            let hashed = |file| EarlierFile { file, content_hash: None };
+            options.earlier = earlier.into_iter().map(hashed).collect();
+        })
+        .await
+        .unwrap();
+        for file in &counts.files {
+            assert_eq!((&file.replay_of, &file.same_as), (&None, &None), "{format} {bytes:?}");
+            assert_eq!((file.read, file.content_hash), (0, ContentHash::of(&bytes)));
+        }
     }
 }
 
