@@ -34,7 +34,7 @@ pub(super) async fn evaluate(
     dt: Day,
 ) -> Result<Evaluation> {
     let partition = Partition { table: TableName::new(RAW, &source.name), dt };
-    let files = list(workshop, source, dt).await?;
+    let files = workshop.files.files(source, dt).await?;
     let current = workshop.entry(&partition).await;
     let mut parts = BTreeMap::from([
         (
@@ -152,7 +152,7 @@ pub(super) async fn build(
     lease: &Lease,
 ) -> Result<Made> {
     let partition = &evaluation.partition;
-    let files = list(workshop, source, partition.dt).await?;
+    let files = workshop.files.files(source, partition.dt).await?;
     let mut options = ReadOptions::new(workshop.settings.time_zone);
     options.threads = workshop.settings.threads;
     options.earlier = earlier_files(workshop, source, partition.dt).await?;
@@ -285,10 +285,6 @@ fn accounting(counts: &Counts) -> Accounting {
     }
 }
 
-async fn list(workshop: &Workshop, source: &Source, dt: Day) -> Result<Vec<ExportFile>> {
-    exports::list(&workshop.landing.store(), workshop.landing.root(), source, dt).await
-}
-
 /// The files of the days before, newest first, among which a replayed file may be found.
 async fn earlier_files(workshop: &Workshop, source: &Source, dt: Day) -> Result<Vec<EarlierFile>> {
     let mut earlier = vec![];
@@ -297,7 +293,7 @@ async fn earlier_files(workshop: &Workshop, source: &Source, dt: Day) -> Result<
     }
     for days in 1..=u64::from(source.replay_window_days) {
         let day = dt.minus(days);
-        let files = list(workshop, source, day).await?;
+        let files = workshop.files.files(source, day).await?;
         let partition = Partition { table: TableName::new(RAW, &source.name), dt: day };
         let entry = workshop.entry(&partition).await;
         let known = known_hashes(entry.as_deref(), &files);
@@ -358,7 +354,7 @@ async fn lies_in_landing(
     name: &str,
 ) -> Result<bool> {
     for day in days {
-        if list(workshop, source, day).await?.iter().any(|file| file.name == name) {
+        if workshop.files.files(source, day).await?.iter().any(|file| file.name == name) {
             return Ok(true);
         }
     }

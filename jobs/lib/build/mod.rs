@@ -19,6 +19,7 @@ use crate::config::Settings;
 use crate::dates::Day;
 use crate::engine::Engine;
 use crate::errors::{Error, Kind, Result};
+use crate::exports::Landing;
 use crate::lake::ledger::{Entry, Ledger};
 use crate::lake::{Lake, Partition, TableName};
 use crate::models::reads::{self, ModelReads};
@@ -35,6 +36,8 @@ pub struct Workshop {
     pub engine: Engine,
     /// Where exports lie.
     pub landing: Lake,
+    /// Which exports lie there.
+    files: Landing,
     /// Where tables are published.
     pub warehouse: Lake,
     reads: BTreeMap<TableName, ModelReads>,
@@ -76,6 +79,7 @@ impl Workshop {
             settings,
             catalogue,
             engine,
+            files: Landing::new(landing.store(), landing.root().clone()),
             landing,
             warehouse,
             reads,
@@ -83,8 +87,9 @@ impl Workshop {
         })
     }
 
-    /// Looks up what is published now.
+    /// Looks up what is published now. Exports are looked up anew too, where they are asked for.
     pub async fn look_up(&self) -> Result<()> {
+        self.files.forget();
         let ledger = Ledger::load(&self.warehouse).await?;
         let objects = self.warehouse.inventory(&ZONES).await?;
         *self.published.write().await = Published { ledger, objects };

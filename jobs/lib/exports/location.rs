@@ -1,6 +1,7 @@
 //! Where a day's files lie: a template of a path with the day and wildcards in it.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::format::{Item, StrftimeItems};
 use chrono::{DateTime, Utc};
@@ -11,7 +12,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use super::source::Source;
 use crate::dates::Day;
-use crate::errors::{Context, Error, Kind, Result};
+use crate::errors::{Context, Kind, Result};
 
 /// A path relative to the landing root, with `{dt}` (`2024-02-29`) or `{dt:%Y%m%d}` (any chrono
 /// format) for the day, and the wildcards `*`, `?`, `[…]` within a folder and `**` across folders.
@@ -160,42 +161,102 @@ pub async fn list(
     source: &Source,
     day: Day,
 ) -> Result<Vec<ExportFile>> {
-    let filled = source.location.filled(day);
-    let failed =
-        || format!("list exports of source `{}` at `{filled}` of the landing zone", source.name);
-    let wild = filled.find(['*', '?', '[']);
-    let metas: Vec<ObjectMeta> = match wild {
-        None => {
-            let location = below(root, &filled)?;
-            match store.head(&location).await {
+    Landing::new(Arc::clone(store), root.clone()).files(source, day).await
+}
+
+/// A landing zone, looked at once: a folder with many days' files is listed when the first of them
+/// is asked for, and all others come from that listing.
+#[derive(Debug)]
+pub struct Landing {
+    store: Arc<dyn ObjectStore>,
+    root: Path,
+    seen: Mutex<Seen>,
+}
+
+/// What was found where: the files below a folder, or the one file of a name, sorted by key.
+#[derive(Debug, Default)]
+struct Seen {
+    found: HashMap<Place, Arc<Vec<ExportFile>>>,
+    file_count: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Place {
+    File(Path),
+    Folder(Path),
+}
+
+/// Files that are remembered: some 300 bytes each. Beyond, a folder is listed for each day anew.
+const FILES_REMEMBERED: usize = 500_000;
+
+impl Landing {
+    /// The landing zone below `root` of `store`.
+    pub fn new(store: Arc<dyn ObjectStore>, root: Path) -> Landing {
+        Landing { store, root, seen: Mutex::default() }
+    }
+
+    /// Looks anew at whatever is asked for next.
+    pub fn forget(&self) {
+        *self.seen() = Seen::default();
+    }
+
+    /// The files of `source` for `day`, sorted by key, as they were when their folder was first
+    /// looked at. Errors: `Storage`.
+    pub async fn files(&self, source: &Source, day: Day) -> Result<Vec<ExportFile>> {
+        let filled = source.location.filled(day);
+        let failed = || {
+            format!("list exports of source `{}` at `{filled}` of the landing zone", source.name)
+        };
+        let Some(wild) = filled.find(['*', '?', '[']) else {
+            let place = Place::File(below(&self.root, &filled)?);
+            return Ok(self.look(place).await.context(Kind::Storage, failed)?.to_vec());
+        };
+        let folder = filled[..wild].rfind('/').map_or("", |slash| &filled[..slash]);
+        let place = Place::Folder(below(&self.root, folder)?);
+        let files = self.look(place).await.context(Kind::Storage, failed)?;
+        let pattern = Pattern::new(&filled).context(Kind::Defect, failed)?;
+        // They are sorted: those that begin as the pattern does stand together.
+        let start = &filled[..wild];
+        let first = files.partition_point(|file| file.name.as_str() < start);
+        let candidates = files[first..].iter().take_while(|file| file.name.starts_with(start));
+        Ok(candidates.filter(|file| pattern.matches_with(&file.name, MATCHING)).cloned().collect())
+    }
+
+    async fn look(&self, place: Place) -> object_store::Result<Arc<Vec<ExportFile>>> {
+        if let Some(files) = self.seen().found.get(&place) {
+            return Ok(Arc::clone(files));
+        }
+        let metas: Vec<ObjectMeta> = match &place {
+            Place::File(location) => match self.store.head(location).await {
                 Ok(meta) => vec![meta],
                 Err(object_store::Error::NotFound { .. }) => Vec::new(),
-                Err(error) => return Err(Error::new(Kind::Storage, failed()).because(error)),
-            }
-        }
-        Some(wild) => {
-            let folder = filled[..wild].rfind('/').map_or("", |slash| &filled[..slash]);
-            let prefix = below(root, folder)?;
-            store.list(Some(&prefix)).try_collect().await.context(Kind::Storage, failed)?
-        }
-    };
-    let pattern = Pattern::new(&filled).context(Kind::Defect, failed)?;
-    let mut files: Vec<ExportFile> = metas
-        .into_iter()
-        .filter_map(|meta| {
-            let name = name_below(root, &meta.location)?;
-            let is_wanted = wild.is_none() || pattern.matches_with(&name, MATCHING);
-            is_wanted.then_some(ExportFile {
-                name,
+                Err(error) => return Err(error),
+            },
+            Place::Folder(prefix) => self.store.list(Some(prefix)).try_collect().await?,
+        };
+        let file = |meta: ObjectMeta| {
+            Some(ExportFile {
+                name: name_below(&self.root, &meta.location)?,
                 location: meta.location,
                 byte_count: meta.size,
                 e_tag: meta.e_tag,
                 last_modified: meta.last_modified,
             })
-        })
-        .collect();
-    files.sort_by(|left, right| left.name.cmp(&right.name));
-    Ok(files)
+        };
+        let mut files: Vec<ExportFile> = metas.into_iter().filter_map(file).collect();
+        files.sort_by(|left, right| left.name.cmp(&right.name));
+        let files = Arc::new(files);
+        let mut seen = self.seen();
+        if seen.file_count + files.len() <= FILES_REMEMBERED {
+            seen.file_count += files.len();
+            seen.found.insert(place, Arc::clone(&files));
+        }
+        Ok(files)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn below(root: &Path, relative: &str) -> Result<Path> {
@@ -260,6 +321,29 @@ mod tests {
         assert_eq!(names(&keys, "flat-{dt:%Y%m%d}.csv").await, ["flat-20240229.csv"]);
         assert_eq!(names(&keys, "shop/{dt}/[ab].cs?").await.len(), 2);
         assert!(names(&keys, "shop/{dt}/none.csv").await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_folder_is_listed_once_until_it_is_forgotten() {
+        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        let put = async |key: &str| {
+            store.put(&Path::from(key), "x".into()).await.unwrap();
+        };
+        let landing = Landing::new(Arc::clone(&store), Path::default());
+        let count = async |location: &str, day: &str| {
+            landing.files(&source(location), day.parse().unwrap()).await.unwrap().len()
+        };
+        for key in ["shop/2024-02-28.csv", "till/2024-02-28.csv", "till/2024-02-29.csv"] {
+            put(key).await;
+        }
+        assert_eq!(count("*/{dt}.csv", "2024-02-28").await, 2);
+        assert_eq!(count("shop/{dt}.csv", "2024-02-29").await, 0);
+        put("shop/2024-02-29.csv").await;
+        assert_eq!(count("*/{dt}.csv", "2024-02-29").await, 1);
+        assert_eq!(count("shop/{dt}.csv", "2024-02-29").await, 0);
+        landing.forget();
+        assert_eq!(count("*/{dt}.csv", "2024-02-29").await, 2);
+        assert_eq!(count("shop/{dt}.csv", "2024-02-29").await, 1);
     }
 
     #[test]

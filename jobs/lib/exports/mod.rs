@@ -28,7 +28,7 @@ mod source;
 mod split;
 
 pub use faults::{Code, quarantine_schema};
-pub use location::{ExportFile, Location, list};
+pub use location::{ExportFile, Landing, Location, list};
 pub use moments::MomentFormat;
 pub use read::{Counts, EarlierFile, FileRead, ReadOptions, Reader, Rows, read};
 pub use source::{
