@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rapport::config::Location;
+use rapport::config::{Location, Patience};
 use rapport::hash::ContentHash;
 use rapport::lake::ledger::{self, Entry};
 use rapport::lake::{Lake, Partition, TableName};
@@ -142,7 +142,8 @@ impl Project {
 
     /// Every entry of the ledger, oldest first.
     pub fn history(&self) -> Vec<Entry> {
-        let lake = Lake::open(&Location::Folder(self.path("warehouse"))).unwrap();
+        let lake =
+            Lake::open(&Location::Folder(self.path("warehouse")), Patience::default()).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(ledger::history(&lake)).unwrap()
     }

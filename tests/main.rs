@@ -11,5 +11,7 @@ mod model_cases;
 mod orchestrator;
 mod publishing;
 mod reading_rules;
+mod remote_storage;
 mod staleness;
 mod structure;
+mod web_server;

@@ -197,6 +197,15 @@ fn a_source_that_may_be_absent_gives_an_empty_partition() {
 }
 
 #[test]
+fn variables_of_others_may_hold_any_bytes() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let project = Project::small();
+    let mut command = project.command("daily", &DAY);
+    command.env("SOMEBODY_ELSES", std::ffi::OsStr::from_bytes(b"\xff\xfe"));
+    finish(start(command)).expect(0);
+}
+
+#[test]
 fn storage_trouble_ends_with_20() {
     let project = Project::small();
     // A file stands where a folder must be: the disk's way of saying no.

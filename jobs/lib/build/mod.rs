@@ -154,5 +154,5 @@ fn open_landing(settings: &Settings) -> Result<Lake> {
             ),
         ));
     }
-    Lake::open_for_reading(&settings.landing)
+    Lake::open_for_reading(&settings.landing, settings.patience)
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tracing::{info, warn};
@@ -19,6 +19,10 @@ use crate::lake::publish::{self, Part};
 use crate::lake::{Partition, TableName};
 use crate::models::contract::schema_hash;
 use crate::models::{Model, QUARANTINE, Recipe};
+
+/// How long tidying up after a failure may take: storage that does not answer must not hold the
+/// job back once for each thing to tidy. What is left lying the next run clears away.
+const TIDY_UP: Duration = Duration::from_secs(5);
 
 /// A run: who builds.
 #[derive(Debug, Clone)]
@@ -136,6 +140,10 @@ pub async fn bring_target_up_to_date(
     let floor = workshop.entry(&partition).await.map_or(0, |entry| entry.fence);
     let lease = Lease::acquire(&workshop.warehouse, &partition, &run.holder, floor).await?;
     let outcome = build_under(workshop, run, model, dt, &lease).await;
+    if outcome.as_ref().is_err_and(|failure| failure.kind() == Kind::Storage) {
+        // Whoever ends the run gives it back, if storage answers by then.
+        return outcome;
+    }
     let released = lease.release().await;
     let outcome = outcome?;
     released?;
@@ -181,11 +189,14 @@ async fn build_under(
         return Ok(outcome);
     }
     let made = make(workshop, run, model, &evaluation, lease, started).await;
-    if made.is_err()
-        && let Err(cause) = publish::sweep(&workshop.warehouse, lease).await
-    {
+    if made.is_err() {
         // What was refused must not lie about.
-        warn!("failed to clear the work area: {}", cause.chain());
+        let swept = publish::sweep(&workshop.warehouse, lease);
+        match tokio::time::timeout(TIDY_UP, swept).await {
+            Ok(Ok(())) => {}
+            Ok(Err(cause)) => warn!("failed to clear the work area: {}", cause.chain()),
+            Err(_) => warn!("gave up on clearing the work area: the next run does it"),
+        }
     }
     let (parts, changed) = made?;
     let entries: Vec<Entry> = parts.iter().map(|part| part.entry.clone()).collect();

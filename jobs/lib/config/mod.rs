@@ -1,8 +1,17 @@
 //! Settings and other YAML that people write: one reader, errors that point at the place.
 
 pub mod identity;
+pub mod patience;
 pub mod settings;
 pub mod yaml;
 
 pub use identity::IdentityRules;
+pub use patience::Patience;
 pub use settings::{Location, Parameter, Settings};
+
+/// The variables of the environment. Bytes that are no text come as U+FFFD: a variable that is
+/// none of ours must not end a job.
+pub fn variables() -> impl Iterator<Item = (String, String)> {
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
+}

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Patience;
 use crate::config::yaml::{self, Spanned};
 use crate::errors::{Context, Error, Kind, Result, nearest};
 
@@ -34,6 +36,8 @@ pub struct Settings {
     pub scratch: PathBuf,
     /// How long a lease lasts without being renewed, in seconds.
     pub lease_seconds: u64,
+    /// How long remote storage is waited for.
+    pub patience: Patience,
     /// Values that models may name as `$name`.
     pub parameters: BTreeMap<String, Parameter>,
     /// Every key with its value and where that came from.
@@ -88,11 +92,13 @@ struct Written {
     threads: Option<Spanned<usize>>,
     scratch: Option<Spanned<String>>,
     lease_seconds: Option<Spanned<u64>>,
+    storage_timeout_seconds: Option<Spanned<u64>>,
+    storage_retry_seconds: Option<Spanned<u64>>,
     parameters: Option<Spanned<BTreeMap<String, Parameter>>>,
 }
 
 /// Every key that an environment variable `RAPPORT_<KEY>` may override.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "landing",
     "warehouse",
     "sources",
@@ -103,6 +109,8 @@ const KEYS: [&str; 10] = [
     "threads",
     "scratch",
     "lease_seconds",
+    "storage_timeout_seconds",
+    "storage_retry_seconds",
 ];
 
 /// Variables that belong to flags, not to settings.
@@ -126,7 +134,9 @@ impl Settings {
     ///
     /// Errors: [`Kind::Usage`] naming file, line, column, what was expected and the nearest key.
     pub fn read(path: &Path) -> Result<Settings> {
-        Settings::read_with(path, |name| std::env::var(name).ok(), std::env::vars().map(|v| v.0))
+        let variables: BTreeMap<String, String> = crate::config::variables().collect();
+        let names = variables.keys().cloned().collect::<Vec<_>>().into_iter();
+        Settings::read_with(path, |name| variables.get(name).cloned(), names)
     }
 
     fn read_with(
@@ -178,6 +188,10 @@ impl Settings {
                     _ => Err(format!("`{text}` is not a lease's length, expected 5 to 86400 s")),
                 }
             })?;
+        let patience = reader.patience(
+            written.storage_timeout_seconds.map(to_text),
+            written.storage_retry_seconds.map(to_text),
+        )?;
         let parameters = reader.parameters(written.parameters)?;
         Ok(Settings {
             file,
@@ -191,6 +205,7 @@ impl Settings {
             threads,
             scratch,
             lease_seconds,
+            patience,
             parameters,
             effective: reader.effective,
         })
@@ -267,6 +282,28 @@ impl<V: Fn(&str) -> Option<String>> Reader<V> {
         let place = written.clone();
         let text = self.text(key, written, Some(default)).unwrap_or_default();
         parse(&text).map_err(|what| self.mistake(key, place.as_ref(), &what))
+    }
+
+    fn patience(
+        &mut self,
+        timeout: Option<Spanned<String>>,
+        retry: Option<Spanned<String>>,
+    ) -> Result<Patience> {
+        let default = Patience::default();
+        let mut seconds = |key, written, default: Duration, least: u64| {
+            self.parsed(key, written, &default.as_secs().to_string(), |text| {
+                match text.parse::<u64>() {
+                    Ok(seconds) if (least..=3600).contains(&seconds) => {
+                        Ok(Duration::from_secs(seconds))
+                    }
+                    _ => Err(format!("`{text}` is not a wait, expected {least} to 3600 s")),
+                }
+            })
+        };
+        Ok(Patience {
+            timeout: seconds("storage_timeout_seconds", timeout, default.timeout, 1)?,
+            retry: seconds("storage_retry_seconds", retry, default.retry, 0)?,
+        })
     }
 
     fn location(&mut self, key: &str, written: Option<Spanned<String>>) -> Result<Location> {
@@ -562,6 +599,7 @@ mod tests {
             ),
             ("threads: many\n", ":5:10:"),
             ("threads: 0\n", ":5:10: `0` is not a number of threads"),
+            ("storage_timeout_seconds: 0\n", ":5:26: `0` is not a wait, expected 1 to 3600 s"),
             ("memory_limit: 1 potato\n", ":5:15: `1 potato` is not a size"),
             ("parameters: {run_date: 3}\n", "cannot name a parameter"),
         ];

@@ -23,7 +23,7 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
 pub fn read_with_variables<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let name = path.display().to_string();
     let text = text_of(path)?;
-    let variables: HashMap<String, String> = std::env::vars().collect();
+    let variables: HashMap<String, String> = super::variables().collect();
     refuse_unset(&name, &text, &variables)?;
     let options = serde_yaml::options! {
         property_syntax: serde_yaml::PropertySyntax::DockerCompose,

@@ -199,8 +199,8 @@ fn merge_reservation(memory_bytes: usize, threads: usize) -> usize {
 
 /// The kind of failure that a query's error is.
 pub fn kind_of(error: &DataFusionError) -> Kind {
-    if comes_from_storage(error) {
-        return Kind::Storage;
+    if let Some(kind) = storage_kind(error) {
+        return kind;
     }
     match error.find_root() {
         // A published object that cannot be read is none of the engine's faults.
@@ -216,20 +216,24 @@ pub fn kind_of(error: &DataFusionError) -> Kind {
     }
 }
 
-/// Whether any cause of the error is a file or an object: readers wrap them several times over.
-fn comes_from_storage(error: &DataFusionError) -> bool {
+/// The kind of a failure that some cause of the error says comes from a file or an object: readers
+/// wrap them several times over.
+fn storage_kind(error: &DataFusionError) -> Option<Kind> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<object_store::Error>() {
+            return Some(crate::lake::kind_of(error));
+        }
         let is_arrows = matches!(
             error.downcast_ref::<arrow::error::ArrowError>(),
             Some(arrow::error::ArrowError::IoError(..))
         );
-        if is_arrows || error.is::<std::io::Error>() || error.is::<object_store::Error>() {
-            return true;
+        if is_arrows || error.is::<std::io::Error>() {
+            return Some(Kind::Storage);
         }
         cause = error.source();
     }
-    false
+    None
 }
 
 /// A query's error as ours, with what was being done.

@@ -13,6 +13,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use super::source::Source;
 use crate::dates::Day;
 use crate::errors::{Context, Kind, Result};
+use crate::lake;
 
 /// A path relative to the landing root, with `{dt}` (`2024-02-29`) or `{dt:%Y%m%d}` (any chrono
 /// format) for the day, and the wildcards `*`, `?`, `[…]` within a folder and `**` across folders.
@@ -201,7 +202,7 @@ impl Landing {
     }
 
     /// The files of `source` for `day`, sorted by key, as they were when their folder was first
-    /// looked at. Errors: `Storage`.
+    /// looked at. Errors: `Storage`, or `Usage` where the storage can never answer as it is.
     pub async fn files(&self, source: &Source, day: Day) -> Result<Vec<ExportFile>> {
         let filled = source.location.filled(day);
         let failed = || {
@@ -209,11 +210,13 @@ impl Landing {
         };
         let Some(wild) = filled.find(['*', '?', '[']) else {
             let place = Place::File(below(&self.root, &filled)?);
-            return Ok(self.look(place).await.context(Kind::Storage, failed)?.to_vec());
+            let found = self.look(place).await;
+            return Ok(found.map_err(|error| lake::failure(failed(), error))?.to_vec());
         };
         let folder = filled[..wild].rfind('/').map_or("", |slash| &filled[..slash]);
         let place = Place::Folder(below(&self.root, folder)?);
-        let files = self.look(place).await.context(Kind::Storage, failed)?;
+        let found = self.look(place).await;
+        let files = found.map_err(|error| lake::failure(failed(), error))?;
         let pattern = Pattern::new(&filled).context(Kind::Defect, failed)?;
         // They are sorted: those that begin as the pattern does stand together.
         let start = &filled[..wild];

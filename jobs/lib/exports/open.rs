@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use encoding_rs::{Decoder, DecoderResult, Encoding};
 use futures::StreamExt;
-use object_store::{GetResultPayload, ObjectStore, ObjectStoreExt};
+use object_store::ObjectStore;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -14,6 +14,8 @@ use super::location::ExportFile;
 use super::source::{Compression, Source};
 use crate::errors::{Error, Kind, Result};
 use crate::hash::{ContentHash, Hasher};
+use crate::lake;
+use crate::lake::fetch::{Content, fetch};
 
 /// Bytes read from the store at a time.
 const READ_BYTES: usize = 256 * 1024;
@@ -51,11 +53,11 @@ impl RawFile {
     /// Opens `file`. Must be called from a thread that may block, never from the runtime's own.
     pub fn open(store: &Arc<dyn ObjectStore>, file: &ExportFile, runtime: &Handle) -> Result<Self> {
         let failed = |error: object_store::Error| storage_error(file, error);
-        let got = runtime.block_on(store.get(&file.location)).map_err(failed)?;
-        let reader: Box<dyn Read + Send> = match got.payload {
-            GetResultPayload::File(file, _) => Box::new(file),
-            GetResultPayload::Stream(mut stream) => {
-                let (sender, receiver) = mpsc::channel(8);
+        let content = fetch(store, &file.location, file.byte_count);
+        let reader: Box<dyn Read + Send> = match runtime.block_on(content).map_err(failed)? {
+            Content::File(file) => Box::new(file),
+            Content::Stream(mut stream) => {
+                let (sender, receiver) = mpsc::channel(1);
                 // The task ends when the reader is dropped: its next send fails.
                 runtime.spawn(async move {
                     while let Some(piece) = stream.next().await {
@@ -86,8 +88,7 @@ impl Read for RawFile {
 }
 
 fn storage_error(file: &ExportFile, error: object_store::Error) -> Error {
-    Error::new(Kind::Storage, format!("read `{}` from the landing zone", file.location))
-        .because(error)
+    lake::failure(format!("read `{}` from the landing zone", file.location), error)
 }
 
 /// What the store streams, for code that blocks.

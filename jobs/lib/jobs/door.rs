@@ -281,7 +281,7 @@ async fn work(job: &Job, settings: Settings, days: DayRange, report: &mut Report
         attempt: report.attempt,
         holder: Holder::new(&report.run_id, lease_length),
     };
-    let warehouse = crate::lake::Lake::open(&settings.warehouse)?;
+    let warehouse = crate::lake::Lake::open(&settings.warehouse, settings.patience)?;
     let start = runs::Start {
         run_id: run.run_id.clone(),
         attempt: run.attempt,
@@ -342,7 +342,7 @@ async fn until_stopped<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 
 /// What Airflow says of the run.
 fn orchestrator_variables() -> BTreeMap<String, String> {
-    std::env::vars().filter(|(name, _)| name.starts_with("AIRFLOW_CTX_")).collect()
+    crate::config::variables().filter(|(name, _)| name.starts_with("AIRFLOW_CTX_")).collect()
 }
 
 /// For people at a terminal: where the tables are, and a query to try.

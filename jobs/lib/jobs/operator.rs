@@ -99,7 +99,7 @@ fn run(flags: &Flags) -> Result<String> {
             Command::Config { json } => Ok(config(&settings, *json)),
             Command::Plan { days, json } => {
                 let days = days.range()?;
-                let warehouse = Lake::open_for_reading(&settings.warehouse)?;
+                let warehouse = Lake::open_for_reading(&settings.warehouse, settings.patience)?;
                 let workshop = Workshop::open(settings, warehouse).await?;
                 let pending = publish::pending(&workshop.warehouse).await?;
                 let plan = plan::plan(&workshop, DAILY.zones, days).await?;
@@ -185,7 +185,7 @@ fn plan_text(plan: &Plan, days: &str, pending_count: usize) -> String {
 }
 
 async fn list_runs(settings: &Settings, limit: usize, json: bool) -> Result<String> {
-    let lake = Lake::open_for_reading(&settings.warehouse)?;
+    let lake = Lake::open_for_reading(&settings.warehouse, settings.patience)?;
     let runs = runs::list(&lake, limit).await?;
     if json {
         return Ok(line(&json!(runs)));

@@ -13,6 +13,8 @@
 //! <warehouse>/_rapport/runs/…      the runs and their results
 //! ```
 
+mod connect;
+pub mod fetch;
 pub mod lease;
 pub mod ledger;
 pub mod parquet_sink;
@@ -20,6 +22,7 @@ pub mod publish;
 pub mod runs;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,9 +36,10 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::config::Location;
+use crate::config::{Location, Patience};
 use crate::dates::Day;
 use crate::errors::{Context as _, Error, Kind, Result};
+pub use trouble::{failure, kind_of};
 
 /// The folder of a warehouse that is Rapport's own.
 const OWN: &str = "_rapport";
@@ -105,21 +109,21 @@ pub struct Lake {
 
 impl Lake {
     /// Opens the place for reading and writing; a local folder is made where it is missing.
+    /// Remote storage is not asked yet; when it is, it is waited for with `patience`.
     ///
-    /// Errors: [`Kind::Usage`] where the location cannot be used at all, [`Kind::Storage`] where
-    /// it cannot be reached.
-    pub fn open(location: &Location) -> Result<Lake> {
+    /// Errors: [`Kind::Usage`] where the location cannot be used at all.
+    pub fn open(location: &Location, patience: Patience) -> Result<Lake> {
         if let Location::Folder(path) = location {
             std::fs::create_dir_all(path).map_err(|error| {
                 Error::new(Kind::Usage, format!("create folder `{}`", path.display()))
                     .because(error)
             })?;
         }
-        Lake::connect(location)
+        Lake::connect(location, patience)
     }
 
     /// Opens the place for reading; a local folder that is missing is an empty place.
-    pub fn open_for_reading(location: &Location) -> Result<Lake> {
+    pub fn open_for_reading(location: &Location, patience: Patience) -> Result<Lake> {
         match location {
             Location::Folder(path) if !path.exists() => Ok(Lake {
                 store: Arc::new(InMemory::new()),
@@ -127,11 +131,11 @@ impl Lake {
                 name: location.to_string(),
                 folder: None,
             }),
-            _ => Lake::connect(location),
+            _ => Lake::connect(location, patience),
         }
     }
 
-    fn connect(location: &Location) -> Result<Lake> {
+    fn connect(location: &Location, patience: Patience) -> Result<Lake> {
         let name = location.to_string();
         let unusable = |error: object_store::Error| {
             Error::new(Kind::Usage, format!("open `{name}`")).because(error)
@@ -142,13 +146,7 @@ impl Lake {
                     .map_err(unusable)?;
                 (Arc::new(store), Path::default())
             }
-            Location::Url(url) => {
-                // Whoever writes http:// means it; the stores' own endpoints ask for AWS_ALLOW_HTTP.
-                let plain = (url.scheme() == "http").then(|| ("allow_http".into(), "true".into()));
-                let options = storage_variables().chain(plain);
-                let (store, root) = object_store::parse_url_opts(url, options).map_err(unusable)?;
-                (Arc::from(store), root)
-            }
+            Location::Url(url) => connect::connect(url, patience).map_err(unusable)?,
         };
         let folder = match location {
             Location::Folder(path) => Some(path.clone()),
@@ -318,19 +316,6 @@ impl Lake {
     }
 
     fn trouble(&self, verb: &str, key: &Path, error: object_store::Error) -> Error {
-        let kind = match error {
-            object_store::Error::PermissionDenied { .. }
-            | object_store::Error::Unauthenticated { .. }
-            | object_store::Error::NotImplemented { .. } => Kind::Usage,
-            _ => Kind::Storage,
-        };
-        Error::new(kind, format!("{verb} `{key}` of `{}`", self.name)).because(error)
+        failure(format!("{verb} `{key}` of `{}`", self.name), error)
     }
-}
-
-/// The environment variables that object_store knows by its own names.
-fn storage_variables() -> impl Iterator<Item = (String, String)> {
-    std::env::vars().filter(|(name, _)| {
-        ["AWS_", "GOOGLE_", "AZURE_"].iter().any(|prefix| name.starts_with(prefix))
-    })
 }

@@ -9,6 +9,7 @@ use std::collections::{HashSet, VecDeque};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::concat;
@@ -43,6 +44,9 @@ const UNIT_ROWS: usize = 16_384;
 
 /// The size of one part of a multipart upload, in bytes; a smaller object is put at once.
 const PART_BYTES: usize = 10 * 1024 * 1024;
+
+/// How long a store may take to remove the parts of an upload that was given up.
+const GOODBYE: Duration = Duration::from_secs(5);
 
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,8 +165,8 @@ impl ParquetSink {
             let _ = task.await;
         }
         // An upload that never began, or one that the store has already given up, has nothing to
-        // remove: the caller is on its way out with a better error.
-        let _ = self.upload.abort().await;
+        // remove: the caller is on its way out with a better error, and must not be held back.
+        let _ = tokio::time::timeout(GOODBYE, self.upload.abort()).await;
     }
 
     async fn encode_pending(&mut self) -> Result<()> {

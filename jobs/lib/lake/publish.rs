@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 use crate::errors::{Error, Kind, Result};
-use crate::hash::{ContentHash, Hasher};
+use crate::hash::ContentHash;
 use crate::lake::lease::{self, Holder, Lease};
 use crate::lake::ledger::{self, Entry, Ledger};
-use crate::lake::{Lake, OWN, Partition};
+use crate::lake::{Lake, OWN, Partition, fetch};
 
 /// A built object in the work area, and what the ledger will say of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -177,25 +177,16 @@ async fn show(lake: &Lake, part: &Part) -> Result<bool> {
             Err(error) => return Err(lake.trouble("publish", &to, error)),
         }
     }
-    Ok(hash_of(lake, &to).await? == Some(part.entry.content_hash))
+    let hash = hash_of(lake, &to, part.entry.byte_count).await?;
+    Ok(hash == Some(part.entry.content_hash))
 }
 
-/// The hash of an object's bytes; none where there is no such object.
-pub async fn hash_of(lake: &Lake, key: &Path) -> Result<Option<ContentHash>> {
-    use futures::TryStreamExt as _;
-    let got = match lake.store.get(key).await {
-        Ok(got) => got,
-        Err(object_store::Error::NotFound { .. }) => return Ok(None),
-        Err(error) => return Err(lake.trouble("read", key, error)),
-    };
-    let mut stream = got.into_stream();
-    let mut hasher = Hasher::default();
-    loop {
-        match stream.try_next().await {
-            Ok(Some(bytes)) => hasher.update(&bytes),
-            Ok(None) => return Ok(Some(hasher.finish())),
-            Err(error) => return Err(lake.trouble("read", key, error)),
-        }
+/// The hash of the bytes of an object of about `size` bytes; none where there is no such object.
+async fn hash_of(lake: &Lake, key: &Path, size: u64) -> Result<Option<ContentHash>> {
+    match fetch::hash_of(&lake.store, key, size).await {
+        Ok(hash) => Ok(Some(hash)),
+        Err(object_store::Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(lake.trouble("read", key, error)),
     }
 }
 
