@@ -125,6 +125,22 @@ fn a_parameter_of_a_check_alone_is_checked_anew() {
     project.assert_nothing_left_behind();
 }
 
+#[test]
+fn an_input_that_will_be_rebuilt_is_told_as_stale_and_not_as_gone() {
+    let project = built();
+    let sales = project.read("landing/sales/2024-03-06.csv");
+    project.write("landing/sales/2024-03-06.csv", sales.replace("5.00", "15.00"));
+    assert_eq!(
+        stale(&project),
+        [
+            "raw.sales 2024-03-06: export_changed",
+            "staging.sales 2024-03-06: input_stale",
+            "marts.customers 2024-03-06: input_stale",
+            "metrics.takings 2024-03-06: input_stale",
+        ]
+    );
+}
+
 /// Rows of raw by day.
 fn raw_rows(project: &Project) -> Vec<u64> {
     let mut current = std::collections::BTreeMap::new();

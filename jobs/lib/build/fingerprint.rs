@@ -166,7 +166,11 @@ pub(super) fn evaluate(
         if let Some(entry) = ledger.current(&partition) {
             reasons.extend(part_reasons(entry, &parts));
             if entry.parts.get("inputs") != parts.get("inputs") {
-                reasons.extend(input_reasons(&entry.inputs, &inputs));
+                let told = input_reasons(&entry.inputs, &inputs);
+                // One that will be rebuilt is not gone, though its next version is not known yet.
+                reasons.extend(told.into_iter().filter(
+                    |reason| !matches!(reason, Reason::InputGone(input) if planned.contains(input)),
+                ));
             }
         }
         reasons.sort();
