@@ -56,8 +56,8 @@ fn a_killed_run_leaves_whole_partitions_and_the_next_run_finishes_the_rest() {
         std::thread::sleep(Duration::from_millis(60 + 90 * round));
         if started.is_running() {
             killed_count += 1;
+            started.signal("KILL");
         }
-        started.signal("KILL");
         finish(started);
         assert_part_of(&project.published(), &expected);
     }
