@@ -3,7 +3,8 @@ Azure Blob (Azurite), both real servers on this machine.
 
 The published objects must be byte for byte those of a run on local files; pyarrow, Polars and
 DuckDB (which reads through pyarrow: its own S3 and Azure readers are downloads) must count the
-same rows; a rerun must find nothing to do.
+same rows; a rerun must find nothing to do. An export that is replaced by another of the same size
+must be noticed, and one that is uploaded again must not.
 
     object_storage.py [--azurite COMMAND]
 
@@ -52,12 +53,30 @@ def run_on(storage, expected):
     again = jobs.run("daily", [*DAYS, "--skip-when-fresh"], variables)
     if again.exit_code != 99:
         mistakes.append(f"a rerun ended with {again.exit_code}, expected 99: {again.result}")
+    mistakes += replacements_are_told(storage, variables)
     print(
         f"{storage.scheme}: {first.result['built_count']} partitions in {seconds:.1f} s, rerun in "
         f"{time.monotonic() - started:.1f} s: "
         + (f"{len(mistakes)} mistakes" if mistakes else "equal to the local run")
     )
     return [f"{storage.scheme}: {mistake}" for mistake in mistakes]
+
+
+def replacements_are_told(storage, variables):
+    """Mistakes where a new version of an export is taken for the old one, or the other way round."""
+    name = "surveys/responses-2024-03-05.csv"
+    old = (LANDING / name).read_bytes()
+    new = old.replace(b",10,C1004,", b",09,C1004,", 1)
+    assert old != new and len(old) == len(new)
+    mistakes = []
+    versions = [(old, 99, "uploaded again"), (new, 0, "replaced"), (old, 0, "restored")]
+    for content, exit_code, what in versions:
+        with storage.filesystem.open_output_stream(f"{servers.BUCKET}/landing/{name}") as stream:
+            stream.write(content)
+        run = jobs.run("ingest", [*DAYS, "--skip-when-fresh"], variables)
+        if run.exit_code != exit_code:
+            mistakes.append(f"{name} was {what}: {run.exit_code}, expected {exit_code}: {run.result}")
+    return mistakes
 
 
 def counts_differ(storage, table):

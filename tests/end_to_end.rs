@@ -104,10 +104,18 @@ fn a_rerun_builds_nothing_and_neither_does_a_project_moved_with_its_files() {
     // A copy's export files are newer than those that were read, and hold the same bytes.
     let copy = week().0.copy();
     let before = copy.published();
-    let history = copy.history().len();
+    let entries = current(&copy);
     let result = copy.run("daily", &[&WEEK[..], &["--skip-when-fresh"]].concat()).expect(99);
     assert_eq!(result["fresh_count"].as_u64().unwrap() % 7, 0);
     assert_eq!(copy.published(), before);
+    // It notes by which marks the copied files are known, and nothing else.
+    for (partition, entry) in current(&copy) {
+        let is_noted = entry.exports != entries[&partition].exports;
+        assert_eq!(entry.id != entries[&partition].id, is_noted, "{partition}");
+        assert_eq!(entry.fingerprint, entries[&partition].fingerprint, "{partition}");
+    }
+    let history = copy.history().len();
+    copy.run("daily", &[&WEEK[..], &["--skip-when-fresh"]].concat()).expect(99);
     assert_eq!(copy.history().len(), history);
 }
 
@@ -124,6 +132,7 @@ fn published_tables_outlive_the_exports() {
 #[test]
 fn a_late_export_rebuilds_exactly_what_it_reaches() {
     let copy = week().0.copy();
+    copy.must_run("daily", &WEEK); // notes the copied files
     let before = current(&copy);
     let orders = copy.read("tests/fixtures/landing/shop/orders/2024-03-05/orders.ndjson");
     let late = orders.lines().next().unwrap().replace("\"SO-", "\"SO-9");

@@ -60,6 +60,22 @@ fn exports_come_from_a_plain_web_server() {
 }
 
 #[test]
+fn a_server_that_tells_no_times_has_its_files_read_by_every_run() {
+    let project = without_wildcards();
+    let server = WebServer::start(Manner::FilesWithoutTimes(project.path("landing")));
+    daily_from(&project, &server.url(), &DAYS).expect(0);
+    let before = project.published();
+    server.requests();
+    let result = daily_from(&project, &server.url(), &DAYS).expect(0);
+    assert_eq!((&result["built_count"], &result["fresh_count"]), (&0.into(), &12.into()));
+    assert!(server.requests().contains(&"GET /sales/2024-03-05.csv".to_string()));
+    assert_eq!(project.published(), before);
+    project.edit("landing/sales/2024-03-05.csv", "7.75", "8.75");
+    let result = daily_from(&project, &server.url(), &DAYS).expect(0);
+    assert_eq!(result["row_counts"]["raw.sales"], 2, "{result}");
+}
+
+#[test]
 fn a_large_export_comes_from_a_server_without_ranges() {
     let project = without_wildcards();
     let mut text = String::from("sale_id,sold_at,customer_email,channel,amount\n");

@@ -141,6 +141,106 @@ fn an_input_that_will_be_rebuilt_is_told_as_stale_and_not_as_gone() {
     );
 }
 
+const REPLACED: &str = "landing/sales/2024-03-05.csv";
+
+fn replaced_in_place(project: &Project, sales: &str) {
+    project.write(REPLACED, sales);
+}
+
+/// As `cp -p` and `rsync -t` do it: another file under the name, with the time of the first.
+fn replaced_with_its_time(project: &Project, sales: &str) {
+    let time = std::fs::metadata(project.path(REPLACED)).unwrap().modified().unwrap();
+    project.write("other.csv", sales);
+    let other = project.path("other.csv");
+    std::fs::File::options().write(true).open(&other).unwrap().set_modified(time).unwrap();
+    std::fs::rename(other, project.path(REPLACED)).unwrap();
+}
+
+#[test]
+fn an_export_replaced_by_another_of_the_same_size_is_noticed() {
+    let built = built();
+    let before = built.published();
+    for replace in [replaced_in_place, replaced_with_its_time] {
+        let project = built.copy();
+        let sales = project.read("landing/sales/2024-03-05.csv");
+        replace(&project, &sales.replace("7.75", "8.75"));
+        let told = "raw.sales 2024-03-05: export_changed".to_string();
+        assert!(stale(&project).contains(&told), "{:?}", stale(&project));
+        let result = project.must_run("daily", &DAYS);
+        // What ada paid on the 5th is in the customers of the 5th and the 6th.
+        assert_eq!(result["built_count"], 5, "{result}");
+        assert_ne!(project.published(), before);
+        let reason = |entry: &rapport::lake::ledger::Entry| {
+            let is_it = entry.partition.to_string() == "raw.sales dt=2024-03-05";
+            is_it.then(|| entry.reason.clone())
+        };
+        let last = project.history().iter().filter_map(reason).next_back().unwrap();
+        assert_eq!(last, "changed export sales/2024-03-05.csv");
+        assert_eq!(stale(&project), Vec::<String>::new());
+        // And back again.
+        replace(&project, &sales);
+        project.must_run("daily", &DAYS);
+        assert_eq!(project.published(), before);
+    }
+}
+
+#[test]
+fn an_export_written_anew_with_the_same_content_rebuilds_nothing() {
+    let project = Project::small();
+    let sales = project.read("landing/sales/2024-03-05.csv");
+    project.write("landing/sales/2024-03-05.csv", format!("{sales}S-x,,,,\n"));
+    project.edit("sources/sales.yaml", "maximum_bad_share: 0.2", "maximum_bad_share: 0.5");
+    project.must_run("daily", &DAYS);
+    let before = project.published();
+    // The day was let through; the limit is lowered again.
+    project.edit("sources/sales.yaml", "maximum_bad_share: 0.5", "maximum_bad_share: 0");
+    let sales = project.read("landing/sales/2024-03-05.csv");
+    project.write("landing/sales/2024-03-05.csv", sales);
+
+    assert_eq!(stale(&project), Vec::<String>::new());
+    let result = project.run("daily", &[&DAYS[..], &["--skip-when-fresh"]].concat()).expect(99);
+    assert_eq!(result["fresh_count"], 12);
+    assert_eq!(result["accounting"]["sales"]["quarantined_row_count"], 1);
+    assert_eq!(project.published(), before);
+    let entries = project.history();
+    let noted: Vec<_> = entries.iter().filter(|entry| entry.version == 2).collect();
+    let tables: Vec<_> = noted.iter().map(|entry| entry.partition.table.to_string()).collect();
+    assert_eq!(tables, ["raw.sales", "quarantine.sales"]);
+    for entry in noted {
+        let first = entries.iter().find(|first| first.partition == entry.partition).unwrap();
+        assert_eq!(entry.fingerprint, first.fingerprint);
+        assert_eq!(entry.content_hash, first.content_hash);
+        assert_eq!(entry.reason, "exports were written anew, with the same content");
+    }
+    // It is known by its new marks now.
+    project.must_run("daily", &DAYS);
+    assert_eq!(project.history().len(), entries.len());
+    project.assert_nothing_left_behind();
+}
+
+#[test]
+fn a_ledger_without_marks_of_exports_reads_them_once_more() {
+    let project = built();
+    for path in crate::harness::files_below(&project.path("warehouse/_rapport/ledger/entries")) {
+        let mut entry: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let exports = entry.get_mut("exports").and_then(|exports| exports.as_array_mut());
+        for export in exports.into_iter().flatten() {
+            let export = export.as_object_mut().unwrap();
+            assert!(export.remove("e_tag").is_some());
+            assert!(export.remove("row_count").is_some());
+        }
+        std::fs::write(&path, entry.to_string()).unwrap();
+    }
+    assert_eq!(stale(&project), Vec::<String>::new());
+    let result = project.must_run("daily", &DAYS);
+    assert_eq!((&result["built_count"], &result["fresh_count"]), (&0.into(), &12.into()));
+    let marked = |entry: &rapport::lake::ledger::Entry| {
+        entry.version == 2 && entry.exports.iter().all(|export| export.e_tag.is_some())
+    };
+    assert_eq!(project.history().iter().filter(|entry| marked(entry)).count(), 6);
+}
+
 /// Rows of raw by day.
 fn raw_rows(project: &Project) -> Vec<u64> {
     let mut current = std::collections::BTreeMap::new();

@@ -2,24 +2,25 @@
 //! the source's contract. Both are published together, or neither.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
 
-use futures::TryStreamExt as _;
-use object_store::ObjectStoreExt as _;
+use chrono::DateTime;
 use tracing::warn;
 
 use crate::build::fingerprint::{self, Evaluation, Freshness, Reason};
 use crate::build::query::Built;
-use crate::build::run::{Made, guarded};
+use crate::build::run::{Made, Run, guarded};
 use crate::build::{Published, Workshop};
 use crate::dates::Day;
-use crate::errors::{Context as _, Error, Kind, Result};
-use crate::exports::{self, Counts, EarlierFile, ExportFile, Load, ReadOptions, Source};
-use crate::hash::{ContentHash, Hasher};
+use crate::errors::{Error, Kind, Result};
+use crate::exports::{self, Counts, EarlierFile, ExportFile, FileRead, Load, ReadOptions, Source};
+use crate::hash::ContentHash;
 use crate::lake::lease::Lease;
 use crate::lake::ledger::{Accounting, Entry, ExportInput};
 use crate::lake::parquet_sink::ParquetSink;
-use crate::lake::{Partition, TableName, publish};
+use crate::lake::publish::Part;
+use crate::lake::{self, Partition, TableName, fetch, publish};
 use crate::models::{Model, QUARANTINE, RAW};
 
 /// Version of how exports are read. Raise it when the same file would give other rows on purpose.
@@ -64,31 +65,22 @@ pub(super) async fn evaluate(
             ));
         }
     }
-    let known = known_hashes(current.as_deref(), &files);
     let mut exports = vec![];
     let mut reasons = vec![];
     for file in &files {
-        let mut read = current.iter().flat_map(|entry| &entry.exports);
-        let before = read.find(|export| export.file == file.name);
-        let content_hash = match (known.get(&file.name), before) {
-            (Some(hash), _) => *hash,
-            (None, None) => {
-                reasons.push(Reason::ExportNew(file.name.clone()));
-                continue;
-            }
-            (None, Some(before)) => {
-                // Touched or copied anew: only its bytes tell whether it changed.
-                let same_size = before.byte_count == file.byte_count;
-                if !same_size || hash_of(workshop, file).await? != before.content_hash {
-                    reasons.push(Reason::ExportChanged(file.name.clone()));
-                    continue;
-                }
-                before.content_hash
-            }
+        let Some(before) = read_before(current.as_deref(), file) else {
+            reasons.push(Reason::ExportNew(file.name.clone()));
+            continue;
         };
-        let replay_of = before.and_then(|export| export.replay_of.clone());
-        let row_count = before.and_then(|export| export.row_count);
-        exports.push(input_of(file, content_hash, row_count, replay_of));
+        // Whether what was written anew is other than it was, only its bytes tell.
+        let is_same = is_version_read(before, file)
+            || (before.byte_count == file.byte_count
+                && hash_of(workshop, file).await? == before.content_hash);
+        if is_same {
+            exports.push(marked_as(file, before));
+        } else {
+            reasons.push(Reason::ExportChanged(file.name.clone()));
+        }
     }
     reasons.extend(replay_reasons(workshop, source, dt, &exports).await?);
     for export in current.iter().flat_map(|entry| &entry.exports) {
@@ -139,6 +131,41 @@ fn object_reasons(published: &Published, partition: &Partition) -> Vec<Reason> {
     let reason =
         |one: &Partition| fingerprint::object_reason(&published.ledger, &published.objects, one);
     guarded(partition).iter().filter_map(reason).collect()
+}
+
+/// Whether the files of a day that is fresh are known by other marks than the ledger noted: until
+/// it notes them, every look must read them again.
+pub(super) async fn has_new_marks(workshop: &Workshop, evaluation: &Evaluation) -> bool {
+    let entry = workshop.entry(&evaluation.partition).await;
+    entry.is_some_and(|entry| entry.exports != evaluation.exports)
+}
+
+/// What the ledger will say of a day whose files were written anew with the same content: all it
+/// said before, and by which marks they are known now.
+pub(super) async fn noted_anew(
+    workshop: &Workshop,
+    run: &Run,
+    evaluation: &Evaluation,
+    lease: &Lease,
+    started: Instant,
+) -> Vec<Part> {
+    let mut parts = vec![];
+    for partition in guarded(&evaluation.partition) {
+        let Some(published) = workshop.entry(&partition).await else { continue };
+        parts.push(Part::unchanged(Entry {
+            id: uuid::Uuid::now_v7().to_string(),
+            version: published.version + 1,
+            fence: lease.fence(),
+            exports: evaluation.exports.clone(),
+            reason: "exports were written anew, with the same content".to_string(),
+            run_id: run.run_id.clone(),
+            attempt: run.attempt,
+            published_at: chrono::Utc::now(),
+            duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ..published.as_ref().clone()
+        }));
+    }
+    parts
 }
 
 /// Reads the day's files into raw and quarantine objects in the work area.
@@ -200,7 +227,7 @@ pub(super) async fn build(
         .iter()
         .filter_map(|file| {
             let read = counts.files.iter().find(|read| read.name == file.name)?;
-            Some(input_of(file, read.content_hash, Some(read.read), read.replay_of.clone()))
+            Some(input_of(file, read))
         })
         .collect();
     let mut parts = evaluation.parts.clone();
@@ -361,37 +388,55 @@ async fn lies_in_landing(
     Ok(false)
 }
 
-/// The content hashes of files that are, by name, size and time, those that were read before.
-fn known_hashes(entry: Option<&Entry>, files: &[ExportFile]) -> BTreeMap<String, ContentHash> {
-    let mut known = BTreeMap::new();
-    for export in entry.iter().flat_map(|entry| &entry.exports) {
-        let unchanged = files.iter().any(|file| {
-            file.name == export.file
-                && file.byte_count == export.byte_count
-                && file.e_tag == export.e_tag
-                && file.last_modified == export.last_modified
-        });
-        if unchanged {
-            known.insert(export.file.clone(), export.content_hash);
-        }
-    }
-    known
+/// What was read of the file when the day was ingested last.
+fn read_before<'a>(entry: Option<&'a Entry>, file: &ExportFile) -> Option<&'a ExportInput> {
+    entry.into_iter().flat_map(|entry| &entry.exports).find(|export| export.file == file.name)
 }
 
-fn input_of(
-    file: &ExportFile,
-    content_hash: ContentHash,
-    row_count: Option<u64>,
-    replay_of: Option<String>,
-) -> ExportInput {
+/// Whether the file is, by what a listing says of it, the version that was read.
+///
+/// Equal ETags mean equal bytes, whatever the time; without them the time decides. A server that
+/// tells neither cannot say so: its files are read at every look.
+fn is_version_read(read: &ExportInput, file: &ExportFile) -> bool {
+    // A weak one (RFC 9110, 8.8.1) may stand for versions that only mean the same.
+    let strong = |e_tag: &Option<String>| {
+        e_tag
+            .clone()
+            .filter(|e_tag| !e_tag.starts_with("W/") && !e_tag.trim_matches('"').is_empty())
+    };
+    let is_same = match (strong(&read.e_tag), strong(&file.e_tag)) {
+        (Some(read), Some(now)) => read == now,
+        (None, None) => {
+            file.last_modified == read.last_modified && file.last_modified != DateTime::UNIX_EPOCH
+        }
+        _ => false,
+    };
+    is_same && file.byte_count == read.byte_count
+}
+
+/// The content hashes of those files that are the versions that were read before.
+fn known_hashes(entry: Option<&Entry>, files: &[ExportFile]) -> BTreeMap<String, ContentHash> {
+    let known = files.iter().filter_map(|file| {
+        let read = read_before(entry, file).filter(|read| is_version_read(read, file))?;
+        Some((file.name.clone(), read.content_hash))
+    });
+    known.collect()
+}
+
+/// What was read `before`, by the marks that `file` has now.
+fn marked_as(file: &ExportFile, before: &ExportInput) -> ExportInput {
+    ExportInput { e_tag: file.e_tag.clone(), last_modified: file.last_modified, ..before.clone() }
+}
+
+fn input_of(file: &ExportFile, read: &FileRead) -> ExportInput {
     ExportInput {
         file: file.name.clone(),
         byte_count: file.byte_count,
         e_tag: file.e_tag.clone(),
         last_modified: file.last_modified,
-        content_hash,
-        row_count,
-        replay_of,
+        content_hash: read.content_hash,
+        row_count: Some(read.read),
+        replay_of: read.replay_of.clone(),
     }
 }
 
@@ -402,13 +447,18 @@ fn exports_hash(exports: &[ExportInput]) -> ContentHash {
     ContentHash::of_json(&files)
 }
 
+/// The hash of the file's bytes; they are read once, however often it is asked for.
 async fn hash_of(workshop: &Workshop, file: &ExportFile) -> Result<ContentHash> {
-    let what = || format!("read export `{}` of `{}`", file.name, workshop.landing.name());
-    let got = workshop.landing.store().get(&file.location).await.context(Kind::Storage, what)?;
-    let mut stream = got.into_stream();
-    let mut hasher = Hasher::default();
-    while let Some(bytes) = stream.try_next().await.context(Kind::Storage, what)? {
-        hasher.update(&bytes);
+    let known = || workshop.contents.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, hash)) = known().get(&file.name).filter(|(known, _)| known == file) {
+        return Ok(*hash);
     }
-    Ok(hasher.finish())
+    let store = workshop.landing.store();
+    let hash = fetch::hash_of(&store, &file.location, file.byte_count).await;
+    let hash = hash.map_err(|error| {
+        let what = format!("read export `{}` of `{}`", file.name, workshop.landing.name());
+        lake::failure(what, error)
+    })?;
+    known().insert(file.name.clone(), (file.clone(), hash));
+    Ok(hash)
 }

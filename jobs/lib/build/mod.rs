@@ -11,7 +11,7 @@ pub mod query;
 pub mod run;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::RwLock;
 
@@ -19,7 +19,8 @@ use crate::config::Settings;
 use crate::dates::Day;
 use crate::engine::Engine;
 use crate::errors::{Error, Kind, Result};
-use crate::exports::Landing;
+use crate::exports::{ExportFile, Landing};
+use crate::hash::ContentHash;
 use crate::lake::ledger::{Entry, Ledger};
 use crate::lake::{Lake, Partition, TableName};
 use crate::models::reads::{self, ModelReads};
@@ -38,6 +39,8 @@ pub struct Workshop {
     pub landing: Lake,
     /// Which exports lie there.
     files: Landing,
+    /// The hashes of those that had to be read to tell whether they changed, by name.
+    contents: Mutex<BTreeMap<String, (ExportFile, ContentHash)>>,
     /// Where tables are published.
     pub warehouse: Lake,
     reads: BTreeMap<TableName, ModelReads>,
@@ -80,6 +83,7 @@ impl Workshop {
             catalogue,
             engine,
             files: Landing::new(landing.store(), landing.root().clone()),
+            contents: Mutex::default(),
             landing,
             warehouse,
             reads,

@@ -134,11 +134,21 @@ pub async fn bring_target_up_to_date(
 ) -> Result<Outcome> {
     let partition = Partition { table: model.name.clone(), dt };
     let evaluation = workshop.evaluate(model, dt, &BTreeSet::new()).await?;
-    if let Some(outcome) = fresh(workshop, &evaluation).await? {
-        return Ok(outcome);
-    }
+    let fresh = fresh(workshop, &evaluation).await?;
+    let has_new_marks = ingest::has_new_marks(workshop, &evaluation).await;
+    let fresh = match fresh {
+        Some(outcome) if !has_new_marks => return Ok(outcome),
+        fresh => fresh,
+    };
     let floor = workshop.entry(&partition).await.map_or(0, |entry| entry.fence);
-    let lease = Lease::acquire(&workshop.warehouse, &partition, &run.holder, floor).await?;
+    let lease = match Lease::acquire(&workshop.warehouse, &partition, &run.holder, floor).await {
+        Ok(lease) => lease,
+        Err(error) => match fresh {
+            // Only marks are to be noted, which whoever holds the lease does too.
+            Some(outcome) if error.kind() == Kind::LeaseHeld => return Ok(outcome),
+            _ => return Err(error),
+        },
+    };
     let outcome = build_under(workshop, run, model, dt, &lease).await;
     if outcome.as_ref().is_err_and(|failure| failure.kind() == Kind::Storage) {
         // Whoever ends the run gives it back, if storage answers by then.
@@ -185,10 +195,15 @@ async fn build_under(
     publish::recover(&workshop.warehouse, lease).await?;
     workshop.refresh_one(lease.partition()).await?;
     let evaluation = workshop.evaluate(model, dt, &BTreeSet::new()).await?;
-    if let Some(outcome) = fresh(workshop, &evaluation).await? {
-        return Ok(outcome);
-    }
-    let made = make(workshop, run, model, &evaluation, lease, started).await;
+    let is_fresh = match fresh(workshop, &evaluation).await? {
+        Some(outcome) if !ingest::has_new_marks(workshop, &evaluation).await => return Ok(outcome),
+        fresh => fresh.is_some(),
+    };
+    let made = if is_fresh {
+        Ok((ingest::noted_anew(workshop, run, &evaluation, lease, started).await, false))
+    } else {
+        make(workshop, run, model, &evaluation, lease, started).await
+    };
     if made.is_err() {
         // What was refused must not lie about.
         let swept = publish::sweep(&workshop.warehouse, lease);
@@ -207,15 +222,20 @@ async fn build_under(
     }
     published?;
     let entry = workshop.note_published(entries, model).await?;
+    let (message, outcome): (_, fn(Arc<Entry>) -> Outcome) = match (is_fresh, changed) {
+        (true, _) => ("fresh, noted anew", Outcome::Fresh),
+        (false, true) => ("published", Outcome::Published),
+        (false, false) => ("rebuilt, unchanged", Outcome::Unchanged),
+    };
     info!(
         table = %model.name,
         %dt,
         row_count = entry.row_count,
         duration_ms = entry.duration_ms,
         reason = entry.reason,
-        "{}", if changed { "published" } else { "rebuilt, unchanged" }
+        "{message}"
     );
-    Ok(if changed { Outcome::Published(entry) } else { Outcome::Unchanged(entry) })
+    Ok(outcome(entry))
 }
 
 /// Builds the partition into the work area and checks it: what is to be published, and whether
