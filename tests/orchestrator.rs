@@ -196,6 +196,116 @@ fn a_source_that_may_be_absent_gives_an_empty_partition() {
     assert_eq!(project.published().len(), 5);
 }
 
+/// The small project with a second source, `visits`, and a table of it that reads nothing else.
+fn with_visits() -> Project {
+    let project = Project::small();
+    let source = project.read("sources/sales.yaml").replace("sales/{dt}", "visits/{dt}");
+    project.write("sources/visits.yaml", source);
+    for day in ["04", "05", "06"] {
+        let sales = project.read(&format!("landing/sales/2024-03-{day}.csv"));
+        project.write(&format!("landing/visits/2024-03-{day}.csv"), sales);
+    }
+    for file in ["sql/staging/sales.sql", "sql/staging/sales.yml"] {
+        let text = project.read(file).replace("raw.sales", "raw.visits");
+        project.write(&file.replace("sales", "visits"), text);
+    }
+    project
+}
+
+const BROKEN: &str = "sale_id,sold_at,customer_email,channel,amount\nS-1,,,,\n";
+
+/// What failed, as `table dt kind`.
+fn failures(result: &Value) -> Vec<String> {
+    let failures = result["failures"].as_array().unwrap().iter();
+    let text = |failure: &Value, key: &str| failure[key].as_str().unwrap().to_string();
+    let told = failures.map(|one| ["table", "dt", "kind"].map(|key| text(one, key)).join(" "));
+    told.collect()
+}
+
+#[test]
+fn a_broken_source_holds_back_what_reads_it_and_nothing_else_of_the_day() {
+    let undisturbed = with_visits();
+    undisturbed.must_run("daily", &DAYS);
+    let project = with_visits();
+    let good = project.read("landing/sales/2024-03-05.csv");
+    project.write("landing/sales/2024-03-05.csv", BROKEN);
+    let finished = project.run("daily", &DAYS);
+    let result = finished.expect(11);
+    assert_eq!(failures(&result), ["raw.sales 2024-03-05 export_broken"]);
+    assert_eq!(result["failures"][0]["source"], "sales");
+    assert_eq!(error_of(&result), result["failures"][0]["message"].as_str().unwrap());
+    // staging.sales, marts.customers and metrics.takings.
+    assert_eq!(result["held_back_count"], 3);
+    assert_eq!(result["not_begun_from"], "2024-03-06");
+    let published: Vec<String> =
+        project.published().keys().map(ToString::to_string).filter(|p| p.contains("-05")).collect();
+    assert_eq!(
+        published,
+        [
+            "quarantine.visits dt=2024-03-05",
+            "raw.visits dt=2024-03-05",
+            "staging.visits dt=2024-03-05",
+        ]
+    );
+    assert!(!project.published().keys().any(|p| p.to_string().contains("-06")));
+    let errors: Vec<Value> =
+        logs(&finished).into_iter().filter(|line| line["level"] == "ERROR").collect();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    for (key, value) in [("source", "sales"), ("dt", "2024-03-05"), ("kind", "export_broken")] {
+        assert_eq!(errors[0][key], value, "{errors:?}");
+    }
+
+    project.write("landing/sales/2024-03-05.csv", good);
+    project.must_run("daily", &DAYS);
+    assert_eq!(project.published(), undisturbed.published());
+    project.assert_nothing_left_behind();
+}
+
+#[test]
+fn all_failures_of_a_day_are_told_and_the_most_serious_decides() {
+    let project = with_visits();
+    std::fs::remove_file(project.path("landing/sales/2024-03-04.csv")).unwrap();
+    project.write("landing/visits/2024-03-04.csv", BROKEN);
+    let finished = project.run("daily", &DAYS);
+    let result = finished.expect(11);
+    assert_eq!(
+        failures(&result),
+        ["raw.sales 2024-03-04 not_there_yet", "raw.visits 2024-03-04 export_broken"]
+    );
+    assert!(error_of(&result).contains("source `visits`"), "{result}");
+    assert!(error_of(&result).ends_with("(and 1 more failures)"), "{result}");
+    let errors = logs(&finished).into_iter().filter(|line| line["level"] == "ERROR").count();
+    assert_eq!(errors, 2, "{}", finished.stderr);
+    assert!(project.published().is_empty());
+    let listed = project.run("rapport", &["runs", "--json"]);
+    let runs: Value = serde_json::from_str(&listed.stdout).unwrap();
+    assert_eq!(runs[0]["result"]["exit_code"], 11);
+    assert_eq!(runs[0]["result"]["summary"]["failures"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn nothing_is_built_on_an_earlier_version_of_what_failed() {
+    let project = with_visits();
+    project.must_run("daily", &DAYS);
+    let before = project.published();
+    // All three are to be rebuilt, and what they read of the 4th cannot be.
+    project.write("landing/sales/2024-03-04.csv", BROKEN);
+    for table in ["sales", "visits"] {
+        let anew = "    cast(amount as decimal(14, 3)) as amount";
+        project.edit(&format!("sql/staging/{table}.sql"), "    amount", anew);
+        project.edit(&format!("sql/staging/{table}.yml"), "decimal(12,2)", "decimal(14,3)");
+    }
+    let result = project.run("daily", &DAYS).expect(11);
+    assert_eq!(failures(&result), ["raw.sales 2024-03-04 export_broken"]);
+    let changed: Vec<String> = project
+        .published()
+        .iter()
+        .filter(|(partition, hash)| before[partition] != **hash)
+        .map(|(partition, _)| partition.to_string())
+        .collect();
+    assert_eq!(changed, ["staging.visits dt=2024-03-04"]);
+}
+
 #[test]
 fn variables_of_others_may_hold_any_bytes() {
     use std::os::unix::ffi::OsStrExt as _;

@@ -157,6 +157,20 @@ fn storage_that_is_busy_or_silent_ends_with_20() {
 }
 
 #[test]
+fn a_landing_zone_that_is_down_ends_with_20_after_the_first_source() {
+    let project = Project::small();
+    project.write("sources/visits.yaml", project.read("sources/sales.yaml"));
+    let mut command = project.command("ingest", &DAYS);
+    command.env("RAPPORT_LANDING", "s3://bucket/landing");
+    s3_at(&mut command, &nobody());
+    impatient(&mut command);
+    let finished = finish(start(command));
+    let result = finished.expect(20);
+    assert_eq!(result["failures"].as_array().unwrap().len(), 1, "{result}");
+    assert!(finished.took < Duration::from_secs(20), "{:?}", finished.took);
+}
+
+#[test]
 fn refused_credentials_and_missing_buckets_end_with_2_at_once() {
     let refused = "<Error><Code>SignatureDoesNotMatch</Code></Error>";
     let missing = "<Error><Code>NoSuchBucket</Code></Error>";

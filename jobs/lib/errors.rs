@@ -7,6 +7,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 /// The result of anything in Rapport that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -54,6 +56,22 @@ impl Kind {
         }
     }
 
+    /// How serious the kind is, among several failures of one run: what waiting cannot mend comes
+    /// before what it may, and a signal, which ended the run, before all.
+    pub fn seriousness(self) -> u8 {
+        match self {
+            Kind::NothingToDo => 0,
+            Kind::NotThereYet => 1,
+            Kind::LeaseHeld => 2,
+            Kind::Storage => 3,
+            Kind::ExportBroken => 4,
+            Kind::CheckFailed => 5,
+            Kind::Usage => 6,
+            Kind::Defect => 7,
+            Kind::Interrupted | Kind::Terminated => 8,
+        }
+    }
+
     /// The kind's name in a run's result and in the ledger.
     pub fn name(self) -> &'static str {
         match self {
@@ -69,6 +87,12 @@ impl Kind {
             Kind::Interrupted => "interrupted",
             Kind::Terminated => "terminated",
         }
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

@@ -1,15 +1,18 @@
 //! Brings targets up to date, one after the other: day by day, and within a day each table after
 //! those it reads.
+//!
+//! A target that fails holds back those that read it, and the days after. All others of its day
+//! are built.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::build::query::Built;
-use crate::build::{Evaluation, Freshness, Workshop, ingest, query};
+use crate::build::{Evaluation, Freshness, Reason, Workshop, ingest, query};
 use crate::checks::built;
 use crate::dates::{Day, DayRange};
 use crate::errors::{Error, Kind, Result};
@@ -50,6 +53,26 @@ pub struct Summary {
     pub accounting: BTreeMap<String, Accounting>,
     /// Checks that found something but only warn.
     pub warning_count: u64,
+    /// Targets that failed, in the order they were tried.
+    pub failures: Vec<FailedTarget>,
+    /// Targets that were not built because they read one that failed, or one held back.
+    pub held_back_count: u64,
+    /// The first of the run's days that was not begun, because the day before failed.
+    pub not_begun_from: Option<Day>,
+}
+
+/// A target that could not be brought up to date.
+#[derive(Debug, Clone, Serialize)]
+pub struct FailedTarget {
+    /// The source whose export it holds; none for tables that queries make.
+    pub source: Option<String>,
+    /// The target.
+    #[serde(flatten)]
+    pub partition: Partition,
+    /// What kind of failure it was.
+    pub kind: Kind,
+    /// What went wrong, with its causes.
+    pub message: String,
 }
 
 /// What became of one target.
@@ -73,6 +96,23 @@ impl Outcome {
 }
 
 impl Summary {
+    fn note_failure(&mut self, model: &Model, partition: Partition, failure: &Error) {
+        let source = match &model.recipe {
+            Recipe::Export(source) => Some(source.name.clone()),
+            Recipe::Query(_) | Recipe::Algorithm(_) => None,
+        };
+        let (kind, message) = (failure.kind(), failure.chain());
+        error!(
+            kind = kind.name(),
+            exit_code = kind.exit_code(),
+            source,
+            table = %partition.table,
+            dt = %partition.dt,
+            "{message}"
+        );
+        self.failures.push(FailedTarget { source, partition, kind, message });
+    }
+
     fn count(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Fresh(_) => self.fresh_count += 1,
@@ -95,7 +135,15 @@ impl Summary {
 /// Brings every partition of `zones` within `days` up to date.
 ///
 /// `on_target` is told of every target before it is looked at: its number from 1, their count,
-/// and its partition. The first failure ends the run: what was published before it stays.
+/// and its partition.
+///
+/// A target that fails is noted in `summary`, and logged; those that read it are held back, also
+/// where an earlier version of it is published; the others of its day are built; and the days
+/// after are not begun: a table that has no partition yet takes its first for the beginning of its
+/// history, and that must not be the day after a failure. Trouble that would meet the next target
+/// too ends the run at once. What was published stays.
+///
+/// Errors: trouble outside of any one target.
 pub async fn bring_up_to_date(
     workshop: &Workshop,
     run: &Run,
@@ -111,18 +159,78 @@ pub async fn bring_up_to_date(
     let mut number = 0;
     for dt in days.days() {
         let fresh_before = summary.fresh_count;
+        let mut unbuilt: BTreeSet<Partition> = BTreeSet::new();
         for model in &models {
             number += 1;
             let partition = Partition { table: model.name.clone(), dt };
             on_target(number, target_count, &partition);
-            let outcome = bring_target_up_to_date(workshop, run, model, dt).await?;
-            summary.count(&outcome);
+            let outcome = match held_back(workshop, model, dt, &unbuilt).await {
+                Ok(Some(input)) => {
+                    warn!(table = %model.name, %dt, %input, "held back: an input was not built");
+                    summary.held_back_count += 1;
+                    unbuilt.extend(guarded(&partition));
+                    continue;
+                }
+                Ok(None) => bring_target_up_to_date(workshop, run, model, dt).await,
+                Err(failure) => Err(failure),
+            };
+            match outcome {
+                Ok(outcome) => summary.count(&outcome),
+                Err(failure) => {
+                    unbuilt.extend(guarded(&partition));
+                    summary.note_failure(model, partition, &failure);
+                    if !is_of_one_target(failure.kind()) {
+                        summary.not_begun_from = Some(dt.plus(1)).filter(|day| *day < days.to);
+                        return Ok(());
+                    }
+                }
+            }
         }
         if summary.fresh_count - fresh_before < models.len() as u64 {
             workshop.published.write().await.ledger.compact(&workshop.warehouse).await?;
         }
+        if !unbuilt.is_empty() {
+            summary.not_begun_from = Some(dt.plus(1)).filter(|day| *day < days.to);
+            return Ok(());
+        }
     }
     Ok(())
+}
+
+/// Whether a failure of this kind says nothing of the other targets.
+fn is_of_one_target(kind: Kind) -> bool {
+    match kind {
+        Kind::Usage | Kind::CheckFailed | Kind::ExportBroken | Kind::NotThereYet => true,
+        // Another run is at work on the same days; storage is down; we are broken.
+        Kind::LeaseHeld
+        | Kind::Storage
+        | Kind::Defect
+        | Kind::NothingToDo
+        | Kind::Interrupted
+        | Kind::Terminated => false,
+    }
+}
+
+/// The first input of `model` on `dt` that is among those that could not be built.
+async fn held_back(
+    workshop: &Workshop,
+    model: &Arc<Model>,
+    dt: Day,
+    unbuilt: &BTreeSet<Partition>,
+) -> Result<Option<Partition>> {
+    if unbuilt.is_empty() {
+        return Ok(None);
+    }
+    // As in a plan: what is yet to be built is told as a reason, whatever is published now.
+    let evaluation = match &model.recipe {
+        Recipe::Export(_) => return Ok(None),
+        Recipe::Query(_) | Recipe::Algorithm(_) => workshop.evaluate(model, dt, unbuilt).await?,
+    };
+    let Freshness::Stale(reasons) = evaluation.freshness else { return Ok(None) };
+    Ok(reasons.into_iter().find_map(|reason| match reason {
+        Reason::InputStale(input) => Some(input),
+        _ => None,
+    }))
 }
 
 /// Brings one partition up to date.

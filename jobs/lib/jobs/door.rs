@@ -1,6 +1,7 @@
 //! The door of a job, as an orchestrator sees it: flags and variables in; logs on stderr, one
 //! JSON line on stdout, an exit code and nothing else out.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::future::Future;
@@ -113,10 +114,28 @@ struct Report {
     error: Option<Failure>,
 }
 
+/// What a run failed on.
 #[derive(Debug, Serialize)]
 struct Failure {
-    kind: &'static str,
+    kind: Kind,
     message: String,
+}
+
+impl Failure {
+    /// The most serious of a run's failures, the first of its kind, and how many more there are;
+    /// none where all went well.
+    fn of(outcome: &Result<()>, summary: &Summary) -> Option<Failure> {
+        let outside = outcome.as_ref().err().map(|failure| (failure.kind(), failure.chain()));
+        let targets = summary.failures.iter().map(|one| (one.kind, one.message.clone()));
+        let mut all: Vec<(Kind, String)> = targets.chain(outside).collect();
+        let more = all.len().saturating_sub(1);
+        all.sort_by_key(|(kind, _)| Reverse(kind.seriousness()));
+        let (kind, mut message) = all.into_iter().next()?;
+        if more > 0 {
+            message.push_str(&format!(" (and {more} more failures)"));
+        }
+        Some(Failure { kind, message })
+    }
 }
 
 /// Runs `job` with the process's arguments: the whole of a job binary's `main`.
@@ -154,20 +173,23 @@ pub fn main(job: &Job) -> ExitCode {
     };
     let outcome = enter(job, &flags, &mut report);
     telemetry::end_progress();
-    match outcome {
-        Ok(()) => {
+    if let Err(failure) = &outcome {
+        // What failed of single targets was logged when it did.
+        let kind = failure.kind();
+        error!(kind = kind.name(), exit_code = kind.exit_code(), "{}", failure.chain());
+    }
+    match Failure::of(&outcome, &report.summary) {
+        None => {
             let idle = report.summary.built_count + report.summary.unchanged_count == 0;
             if flags.skip_when_fresh && idle {
                 report.status = Kind::NothingToDo.name();
                 report.exit_code = Kind::NothingToDo.exit_code();
             }
         }
-        Err(failure) => {
+        Some(failure) => {
             report.status = "failed";
-            report.exit_code = failure.kind().exit_code();
-            let message = failure.chain();
-            error!(kind = failure.kind().name(), exit_code = report.exit_code, "{message}");
-            report.error = Some(Failure { kind: failure.kind().name(), message });
+            report.exit_code = failure.kind.exit_code();
+            report.error = Some(failure);
         }
     }
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -221,7 +243,7 @@ fn usage_report(job: &Job, message: &str) -> Report {
         warehouse: None,
         duration_ms: 0,
         error: Some(Failure {
-            kind: Kind::Usage.name(),
+            kind: Kind::Usage,
             message: message.trim_start_matches("error: ").to_string(),
         }),
     }
@@ -259,7 +281,7 @@ fn enter(job: &Job, flags: &JobFlags, report: &mut Report) -> Result<()> {
     let outcome = runtime.block_on(work(job, settings, days, report));
     // Threads that still read or encode must not hold a stopped job back.
     runtime.shutdown_background();
-    if outcome.is_ok() {
+    if Failure::of(&outcome, &report.summary).is_none() {
         tell_where(report);
     }
     outcome
@@ -307,12 +329,12 @@ async fn work(job: &Job, settings: Settings, days: DayRange, report: &mut Report
     let goodbye = async {
         run.holder.release_all(&warehouse).await;
         if let Some(open) = open {
-            let status = match &outcome {
-                Ok(()) => serde_json::json!({ "status": "done", "summary": report.summary }),
-                Err(failure) => serde_json::json!({
+            let status = match Failure::of(&outcome, &report.summary) {
+                None => serde_json::json!({ "status": "done", "summary": report.summary }),
+                Some(failure) => serde_json::json!({
                     "status": "failed",
-                    "exit_code": failure.kind().exit_code(),
-                    "error": failure.chain(),
+                    "exit_code": failure.kind.exit_code(),
+                    "error": failure.message,
                     "summary": report.summary,
                 }),
             };
@@ -360,5 +382,44 @@ fn tell_where(report: &Report) {
              read_parquet('{warehouse}/marts/customers/*/*.parquet', hive_partitioning = true) \
              group by dt order by dt\""
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_failures_the_most_serious_decides() {
+        use Kind::*;
+        let in_order = [
+            NothingToDo,
+            NotThereYet,
+            LeaseHeld,
+            Storage,
+            ExportBroken,
+            CheckFailed,
+            Usage,
+            Defect,
+            Terminated,
+        ];
+        assert!(in_order.is_sorted_by_key(|kind| kind.seriousness()));
+        let failed = |kind: Kind, message: &str| run::FailedTarget {
+            source: None,
+            partition: crate::lake::Partition {
+                table: crate::lake::TableName::new("raw", "sales"),
+                dt: "2024-03-04".parse().unwrap(),
+            },
+            kind,
+            message: message.to_string(),
+        };
+        let failures =
+            vec![failed(NotThereYet, "a"), failed(ExportBroken, "b"), failed(ExportBroken, "c")];
+        let summary = Summary { failures, ..Summary::default() };
+        let worst = Failure::of(&Ok(()), &summary).unwrap();
+        assert_eq!((worst.kind, &*worst.message), (ExportBroken, "b (and 2 more failures)"));
+        let stopped = Failure::of(&Err(Error::new(Terminated, "stopped")), &summary).unwrap();
+        assert_eq!(stopped.kind, Terminated);
+        assert!(Failure::of(&Ok(()), &Summary::default()).is_none());
     }
 }
