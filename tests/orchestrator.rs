@@ -307,6 +307,26 @@ fn nothing_is_built_on_an_earlier_version_of_what_failed() {
 }
 
 #[test]
+fn a_panic_ends_with_30_and_tells_nothing_of_what_it_panicked_with() {
+    let project = Project::small();
+    // No machine has stacks of this size: the runtime cannot start its threads, and panics.
+    let mut command = project.command("daily", &DAY);
+    command.env("RUST_MIN_STACK", (1_u64 << 62).to_string()).env_remove("RUST_BACKTRACE");
+    let finished = finish(start(command));
+    let result = finished.expect(30);
+    assert_eq!(result["error"]["kind"], "defect");
+    assert!(error_of(&result).contains("panicked at "), "{result}");
+    let told = logs(&finished);
+    assert!(told.iter().any(|line| line["message"] == "panicked"), "{}", finished.stderr);
+    // What it said was this; another panic's words might be a customer's.
+    for text in [&finished.stdout, &finished.stderr] {
+        assert!(!text.contains("OS can't spawn"), "{text}");
+    }
+    assert!(project.published().is_empty());
+    project.must_run("daily", &DAY);
+}
+
+#[test]
 fn variables_of_others_may_hold_any_bytes() {
     use std::os::unix::ffi::OsStrExt as _;
     let project = Project::small();

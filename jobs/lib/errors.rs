@@ -126,7 +126,11 @@ impl Error {
         let mut text = self.message.clone();
         let mut cause = self.source();
         while let Some(error) = cause {
-            let message = error.to_string();
+            let message = match error.downcast_ref::<tokio::task::JoinError>() {
+                // What a panic says may quote an export.
+                Some(ended) if ended.is_panic() => "a task panicked".to_string(),
+                _ => error.to_string(),
+            };
             // Some libraries repeat their cause in their own message.
             if !text.ends_with(&message) {
                 text.push_str(": ");
@@ -188,6 +192,13 @@ mod tests {
         let cause = std::io::Error::other("disk full");
         let error = Error::new(Kind::Storage, "write `x`").because(cause);
         assert_eq!(error.chain(), "write `x`: disk full");
+    }
+
+    #[tokio::test]
+    async fn what_a_task_panicked_with_is_not_told() {
+        let panicked = tokio::spawn(async { panic!("ada.lovelace@example.com") }).await;
+        let error = panicked.context(Kind::Defect, || "read headers").unwrap_err();
+        assert_eq!(error.chain(), "read headers: a task panicked");
     }
 
     #[test]

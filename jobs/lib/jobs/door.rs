@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::future::Future;
-use std::io::Write as _;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use crate::build::run::{self, Run, Summary};
 use crate::config::Settings;
 use crate::dates::{Day, DayRange};
 use crate::errors::{Context as _, Error, Kind, Result};
-use crate::jobs::Job;
+use crate::jobs::{Job, panics};
 use crate::lake::lease::Holder;
 use crate::lake::runs;
 use crate::telemetry::{self, LogFormat};
@@ -140,17 +140,29 @@ impl Failure {
 
 /// Runs `job` with the process's arguments: the whole of a job binary's `main`.
 pub fn main(job: &Job) -> ExitCode {
+    panics::log_places();
+    ExitCode::from(attend(job, std::env::args_os(), &mut std::io::stdout(), enter))
+}
+
+/// Has `work` done as `arguments` ask for it, tells `stdout` the result, and gives the exit code.
+fn attend(
+    job: &Job,
+    arguments: impl Iterator<Item = OsString>,
+    stdout: &mut impl Write,
+    work: impl FnOnce(&Job, &JobFlags, &mut Report) -> Result<()>,
+) -> u8 {
     let started = Instant::now();
-    let flags = match parse(job) {
+    let arguments: Vec<OsString> = arguments.collect();
+    let flags = match parse(job, &arguments) {
         Ok(flags) => flags,
         Err(error) => {
             // Help and version are what was asked for: they go to stdout, and are a success.
             let _ = error.print();
             if !error.use_stderr() {
-                return ExitCode::SUCCESS;
+                return 0;
             }
             let report = usage_report(job, &error.to_string());
-            return say(&report, result_file_asked_for(std::env::args_os()));
+            return say(&report, result_file_asked_for(arguments.into_iter()), stdout);
         }
     };
     telemetry::start(flags.common.log_format, &flags.common.log_filter);
@@ -171,7 +183,7 @@ pub fn main(job: &Job) -> ExitCode {
         duration_ms: 0,
         error: None,
     };
-    let outcome = enter(job, &flags, &mut report);
+    let outcome = panics::caught(|| work(job, &flags, &mut report));
     telemetry::end_progress();
     if let Err(failure) = &outcome {
         // What failed of single targets was logged when it did.
@@ -193,16 +205,16 @@ pub fn main(job: &Job) -> ExitCode {
         }
     }
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    say(&report, flags.result_file)
+    say(&report, flags.result_file, stdout)
 }
 
-fn parse(job: &Job) -> Result<JobFlags, clap::Error> {
+fn parse(job: &Job, arguments: &[OsString]) -> Result<JobFlags, clap::Error> {
     let command = JobFlags::command()
         .name(job.name)
         .about(job.about)
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(EXIT_CODES);
-    JobFlags::from_arg_matches(&command.try_get_matches()?)
+    JobFlags::from_arg_matches(&command.try_get_matches_from(arguments)?)
 }
 
 pub(super) const EXIT_CODES: &str = "\
@@ -249,8 +261,8 @@ fn usage_report(job: &Job, message: &str) -> Report {
     }
 }
 
-/// The result: last on stdout, after the logs are flushed.
-fn say(report: &Report, result_file: Option<PathBuf>) -> ExitCode {
+/// The result: last on stdout, after the logs are flushed. Gives the exit code.
+fn say(report: &Report, result_file: Option<PathBuf>, stdout: &mut impl Write) -> u8 {
     let line = serde_json::to_string(report).unwrap_or_else(|_| "{}".to_string());
     let mut exit_code = report.exit_code;
     if let Some(path) = result_file
@@ -262,11 +274,10 @@ fn say(report: &Report, result_file: Option<PathBuf>) -> ExitCode {
         }
     }
     let _ = std::io::stderr().flush();
-    let mut stdout = std::io::stdout().lock();
     // A reader that has gone away does not change what the job did.
-    let _ = writeln!(stdout, "{line}");
+    let _ = stdout.write_all(format!("{line}\n").as_bytes());
     let _ = stdout.flush();
-    ExitCode::from(exit_code)
+    exit_code
 }
 
 fn enter(job: &Job, flags: &JobFlags, report: &mut Report) -> Result<()> {
@@ -349,14 +360,14 @@ async fn work(job: &Job, settings: Settings, days: DayRange, report: &mut Report
     outcome
 }
 
-/// Runs `work` until it is done, or a signal stops it.
+/// Runs `work` until it is done, panics, or a signal stops it.
 async fn until_stopped<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let mut interrupted =
         signal(SignalKind::interrupt()).context(Kind::Defect, || "listen for SIGINT")?;
     let mut terminated =
         signal(SignalKind::terminate()).context(Kind::Defect, || "listen for SIGTERM")?;
     tokio::select! {
-        outcome = work => outcome,
+        outcome = panics::caught_in(work) => outcome,
         _ = interrupted.recv() => Err(Error::new(Kind::Interrupted, "stopped by SIGINT")),
         _ = terminated.recv() => Err(Error::new(Kind::Terminated, "stopped by SIGTERM")),
     }
@@ -387,7 +398,59 @@ fn tell_where(report: &Report) {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
+    use crate::jobs::DAILY;
+
+    const VALUE: &str = "ada.lovelace@example.com";
+
+    /// The exit code and the result line of a run that does `work`.
+    fn attended(work: impl FnOnce() -> Result<()>) -> (u8, Value) {
+        let mut stdout = vec![];
+        let arguments = ["daily", "--date", "2024-03-04", "--log", "off"].map(OsString::from);
+        let code = attend(&DAILY, arguments.into_iter(), &mut stdout, |_, _, _| work());
+        let text = String::from_utf8(stdout).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(!text.contains("lovelace"), "{text}");
+        (code, serde_json::from_str(&text).unwrap())
+    }
+
+    fn assert_defect((code, result): (u8, Value)) {
+        assert_eq!(code, 30);
+        assert_eq!((&result["exit_code"], &result["status"]), (&30.into(), &"failed".into()));
+        assert_eq!(result["error"]["kind"], "defect");
+    }
+
+    #[test]
+    fn a_panic_anywhere_in_a_job_is_a_defect_and_tells_no_value() {
+        assert_defect(attended(|| panic!("{VALUE}")));
+        // In what the job awaits: it gives its leases back before it ends.
+        let mut has_said_goodbye = false;
+        assert_defect(attended(|| {
+            runtime(1)?.block_on(async {
+                let outcome = until_stopped(async { panic!("{VALUE}") }).await;
+                has_said_goodbye = true;
+                outcome
+            })
+        }));
+        assert!(has_said_goodbye);
+        // In a task, and in a thread that may block, of its runtime.
+        assert_defect(attended(|| {
+            runtime(2)?.block_on(until_stopped(async {
+                tokio::spawn(async { panic!("{VALUE}") }).await.context(Kind::Defect, || "encode")
+            }))
+        }));
+        assert_defect(attended(|| {
+            runtime(2)?.block_on(until_stopped(async {
+                let read = tokio::task::spawn_blocking(|| {
+                    let quoted = format!("é {VALUE}");
+                    quoted[1..].len()
+                });
+                read.await.context(Kind::Defect, || "read").map(|_| ())
+            }))
+        }));
+    }
 
     #[test]
     fn of_several_failures_the_most_serious_decides() {

@@ -2,6 +2,7 @@
 
 pub mod door;
 pub mod operator;
+mod panics;
 
 /// A job: its name, what it is for, and the zones it brings up to date.
 #[derive(Debug, Clone, Copy)]

@@ -16,8 +16,8 @@ use crate::checks::project;
 use crate::config::Settings;
 use crate::engine::Engine;
 use crate::errors::{Error, Kind, Result};
-use crate::jobs::DAILY;
 use crate::jobs::door::{CommonFlags, DayFlags, EXIT_CODES, runtime};
+use crate::jobs::{DAILY, panics};
 use crate::lake::{Lake, publish, runs};
 use crate::models::Catalogue;
 use crate::telemetry;
@@ -67,6 +67,7 @@ enum Command {
 
 /// The whole of the binary's `main`.
 pub fn main() -> ExitCode {
+    panics::log_places();
     let flags = match Flags::try_parse() {
         Ok(flags) => flags,
         Err(error) => {
@@ -76,7 +77,7 @@ pub fn main() -> ExitCode {
         }
     };
     telemetry::start(flags.common.log_format, &flags.common.log_filter);
-    match run(&flags) {
+    match panics::caught(|| run(&flags)) {
         Ok(text) => {
             let mut stdout = std::io::stdout().lock();
             let _ = stdout.write_all(text.as_bytes());
