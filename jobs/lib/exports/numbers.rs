@@ -261,60 +261,74 @@ fn shake_off_dust(digits: &mut Vec<u8>, excess: usize) -> Result<(), Code> {
     Ok(())
 }
 
+/// What stands for a fraction that is not there.
+const DASHES: [char; 3] = ['-', '\u{2013}', '\u{2014}'];
+
 /// Writes into `plain` the number that `text` holds in `format`: digits, a sign, a point.
 ///
-/// Grouping is checked, not just dropped: `1.5` with a point for thousands is no fifteen.
+/// Grouping is checked, not just dropped: `1.5` with a point for thousands is no fifteen. So are
+/// signs: a number has one at most, and one currency.
 pub(super) fn plain(text: &str, format: &NumberFormat, plain: &mut Vec<u8>) -> Result<(), Code> {
     plain.clear();
-    let mut rest = text.trim();
+    let mark = format.decimal_mark.unwrap_or('.');
+    // A currency stands outside of the sign or within: `-€5`, `€-5`, `5 €`, `€ (5)`, `(€5)`.
+    let (mut rest, has_currency) = without_currency(text.trim(), &format.currency_signs);
     let mut is_negative = false;
     if format.parentheses_negative
         && let Some(inner) = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'))
     {
+        // A sign within is left where it stands, and makes it no number: `(-5)` may be either.
         is_negative = true;
         rest = inner.trim();
-    }
-    // A currency sign stands before or after the sign: `-€5`, `€-5`, `5 €`, `EUR 5`.
-    rest = without_currency(rest, &format.currency_signs);
-    if let Some(after) = rest.strip_prefix(['-', '\u{2212}']) {
-        is_negative = !is_negative;
+    } else if let Some(after) = rest.strip_prefix(['-', '\u{2212}']) {
+        is_negative = true;
         rest = after.trim_start();
     } else if let Some(after) = rest.strip_prefix('+') {
         rest = after.trim_start();
-    } else if let Some(before) = rest.strip_suffix('-').filter(|_| !is_negative) {
+    } else if let Some(before) = rest.strip_suffix('-')
+        && !before.ends_with(mark)
+        && !before.ends_with(DASHES)
+    {
         // SAP writes the sign last.
         is_negative = true;
         rest = before.trim_end();
     }
-    rest = without_currency(rest, &format.currency_signs);
-    let mark = format.decimal_mark.unwrap_or('.');
+    if !has_currency {
+        rest = without_currency(rest, &format.currency_signs).0;
+    }
     let (whole, fraction) = match rest.split_once(mark) {
         Some((whole, fraction)) => (whole, Some(fraction)),
         None => (rest, None),
     };
+    if whole.starts_with(['-', '+']) {
+        // A second sign.
+        return Err(Code::NotANumber);
+    }
     if is_negative {
         plain.push(b'-');
     }
     push_whole(whole, format.thousands_mark, plain)?;
-    if let Some(fraction) = fraction {
-        if fraction.contains('.') {
-            return Err(Code::NotANumber);
+    match fraction {
+        None => {}
+        // `5,-` on a price tag: a dash in place of a fraction says that there is none.
+        Some(fraction) if fraction.strip_prefix(DASHES) == Some("") && !whole.is_empty() => {}
+        Some(fraction) if fraction.contains('.') => return Err(Code::NotANumber),
+        Some(fraction) => {
+            plain.push(b'.');
+            plain.extend_from_slice(fraction.as_bytes());
         }
-        plain.push(b'.');
-        plain.extend_from_slice(fraction.as_bytes());
     }
     Ok(())
 }
 
-fn without_currency<'a>(text: &'a str, signs: &[String]) -> &'a str {
-    for sign in signs {
-        let stripped =
-            text.strip_prefix(sign.as_str()).or_else(|| text.strip_suffix(sign.as_str()));
-        if let Some(stripped) = stripped {
-            return stripped.trim();
-        }
-    }
-    text
+/// The text without the currency that it begins or ends with, and whether there was one.
+fn without_currency<'a>(text: &'a str, signs: &[String]) -> (&'a str, bool) {
+    let without = |sign: &String| {
+        text.strip_prefix(sign.as_str()).or_else(|| text.strip_suffix(sign.as_str()))
+    };
+    // The longest sign that fits: `US$5` has the sign `US$` even where `$` is one too.
+    let stripped = signs.iter().filter_map(without).min_by_key(|rest| rest.len());
+    stripped.map_or((text, false), |rest| (rest.trim(), true))
 }
 
 fn push_whole(whole: &str, thousands: Option<char>, plain: &mut Vec<u8>) -> Result<(), Code> {
@@ -416,7 +430,7 @@ mod tests {
         let euro = NumberFormat {
             decimal_mark: Some(','),
             thousands_mark: Some('.'),
-            currency_signs: vec!["€".into(), "EUR".into()],
+            currency_signs: vec!["€".into(), "EUR".into(), "$".into(), "US$".into()],
             parentheses_negative: true,
         };
         for (text, expected) in [
@@ -430,6 +444,19 @@ mod tests {
             ("1.234,50-", "-1234.50"),
             ("12,50 €-", "-12.50"),
             ("12,50- €", "-12.50"),
+            ("5 US$", "5"),
+            ("US$5", "5"),
+            ("(€ 5)", "-5"),
+            ("€ (1.234,5)", "-1234.5"),
+            // A dash after the mark says that there is no fraction, and nothing of the sign.
+            ("5,-", "5"),
+            ("5,- €", "5"),
+            ("€ 1.234,-", "1234"),
+            ("5,–", "5"),
+            ("5,—", "5"),
+            ("-5,-", "-5"),
+            ("(5,-)", "-5"),
+            ("5-", "-5"),
         ] {
             let mut out = Vec::new();
             plain(text, &euro, &mut out).unwrap();
@@ -438,15 +465,41 @@ mod tests {
         for text in ["1.5", "12.34,5", "1.2345", "1..234"] {
             assert!(plain(text, &euro, &mut Vec::new()).is_err(), "{text}");
         }
-        for text in ["-5-", "(5-)", "5--"] {
+        for text in [
+            "-5-",
+            "(5-)",
+            "5--",
+            "5,--",
+            "--5",
+            "+-5",
+            "+€-5",
+            "(-5)",
+            "(-5,00)",
+            "(\u{2212}5)",
+            "(+5)",
+            "-(5)",
+            "((5))",
+            "()",
+            "-",
+            ",-",
+            "€",
+            "EUREUR 5",
+            "€ 5 €",
+            "€ 5 EUR",
+            "-€-5",
+            "5,-3",
+        ] {
             let mut out = Vec::new();
-            let number = plain(text, &euro, &mut out).and_then(|()| integer(&out));
+            let number = plain(text, &euro, &mut out).and_then(|()| decimal(&out, 20, 2));
             assert_eq!(number, Err(Code::NotANumber), "{text}");
         }
         let spaced = NumberFormat { thousands_mark: Some(' '), ..NumberFormat::default() };
         let mut out = Vec::new();
         plain("1\u{202f}234.5", &spaced, &mut out).unwrap();
         assert_eq!(out, b"1234.5");
+        let francs = NumberFormat { currency_signs: vec!["CHF".into()], ..NumberFormat::default() };
+        plain("CHF 5.-", &francs, &mut out).unwrap();
+        assert_eq!(out, b"5");
     }
 
     proptest! {
