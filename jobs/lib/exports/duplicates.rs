@@ -1,11 +1,14 @@
 //! Which rows repeat an earlier one, exactly and in bounded memory.
 //!
+//! A fact or the row of a snapshot repeats any equal one of the day. A change repeats the latest
+//! row of its key alone: what was changed and is changed back has been told three times over.
+//!
 //! Hashes of 128 bits stand for rows: among a billion rows, two different ones have equal hashes
 //! with a probability of one in 10^20. Up to a limit they are kept in memory. Beyond it every hash
 //! of the whole input goes into one of 256 files on disk, each of which fits in memory by itself,
 //! and what remains is one bit a row.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
@@ -54,28 +57,43 @@ fn shard(hash: u128) -> usize {
     (hash >> 120) as usize
 }
 
-/// The rows seen so far, in memory.
-pub(super) struct Seen {
-    shards: Vec<HashSet<u128, Identity>>,
-    row_count: usize,
+/// What a row is compared by: a row repeats an earlier one where its hash is the one that its key
+/// had last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// The row's key; the row itself where it may repeat any other.
+    pub key: u128,
+    /// All of the row.
+    pub row: u128,
 }
 
-impl Seen {
+/// The rows seen so far, in memory. What is kept of each key: nothing, `()`, where the key is the
+/// row; the last row, a `u128`, otherwise.
+pub(super) struct Seen<Last> {
+    shards: Vec<HashMap<u128, Last, Identity>>,
+    key_count: usize,
+}
+
+impl<Last: PartialEq> Seen<Last> {
     pub fn new() -> Self {
-        Seen { shards: (0..SHARDS).map(|_| HashSet::default()).collect(), row_count: 0 }
+        Seen { shards: (0..SHARDS).map(|_| HashMap::default()).collect(), key_count: 0 }
     }
 
-    /// How many different rows are kept.
+    /// How many different keys are kept.
     pub fn len(&self) -> usize {
-        self.row_count
+        self.key_count
     }
 
-    /// Whether the row is new.
+    /// Whether the row is other than the last one of its key.
     #[inline]
-    pub fn insert(&mut self, hash: u128) -> bool {
-        let is_new = self.shards.get_mut(shard(hash)).is_some_and(|shard| shard.insert(hash));
-        self.row_count += usize::from(is_new);
-        is_new
+    pub fn insert(&mut self, key: u128, last: Last) -> bool
+    where
+        Last: Copy,
+    {
+        let Some(shard) = self.shards.get_mut(shard(key)) else { return true };
+        let before = shard.insert(key, last);
+        self.key_count += usize::from(before.is_none());
+        before != Some(last)
     }
 }
 
@@ -83,25 +101,27 @@ impl Seen {
 pub(super) struct Spill {
     buckets: Vec<BufWriter<File>>,
     row_count: u64,
+    /// Whether rows have keys that are not themselves.
+    is_keyed: bool,
 }
 
 impl Spill {
-    pub fn new() -> io::Result<Self> {
+    pub fn new(is_keyed: bool) -> io::Result<Self> {
         let bucket = || Ok(BufWriter::with_capacity(32 * 1024, tempfile::tempfile()?));
         let buckets = (0..SHARDS).map(|_| bucket()).collect::<io::Result<Vec<_>>>()?;
-        Ok(Spill { buckets, row_count: 0 })
+        Ok(Spill { buckets, row_count: 0, is_keyed })
     }
 
     /// Takes the next row.
-    pub fn push(&mut self, hash: u128) -> io::Result<()> {
-        let mut entry = [0; 24];
-        entry[..16].copy_from_slice(&hash.to_le_bytes());
-        entry[16..].copy_from_slice(&self.row_count.to_le_bytes());
+    pub fn push(&mut self, mark: Mark) -> io::Result<()> {
+        let number = self.row_count;
         self.row_count += 1;
-        match self.buckets.get_mut(shard(hash)) {
-            Some(bucket) => bucket.write_all(&entry),
-            None => Ok(()),
+        let Some(bucket) = self.buckets.get_mut(shard(mark.key)) else { return Ok(()) };
+        bucket.write_all(&mark.key.to_le_bytes())?;
+        if self.is_keyed {
+            bucket.write_all(&mark.row.to_le_bytes())?;
         }
+        bucket.write_all(&number.to_le_bytes())
     }
 
     /// The rows that repeat an earlier one.
@@ -112,14 +132,21 @@ impl Spill {
             let mut file = bucket.into_inner().map_err(|error| error.into_error())?;
             file.rewind()?;
             let mut reader = BufReader::with_capacity(256 * 1024, file);
-            let mut seen: HashSet<u128, Identity> = HashSet::default();
-            let mut hash = [0; 16];
-            let mut row = [0; 8];
+            let mut last: HashMap<u128, u128, Identity> = HashMap::default();
+            let mut key = [0; 16];
+            let mut row = [0; 16];
+            let mut number = [0; 8];
             // Rows stand in a bucket in their order, so the first of equal ones comes first.
-            while fill(&mut reader, &mut hash)? {
-                reader.read_exact(&mut row)?;
-                if !seen.insert(u128::from_le_bytes(hash)) {
-                    repeated.set(u64::from_le_bytes(row));
+            while fill(&mut reader, &mut key)? {
+                if self.is_keyed {
+                    reader.read_exact(&mut row)?;
+                } else {
+                    row = key;
+                }
+                reader.read_exact(&mut number)?;
+                let row = u128::from_le_bytes(row);
+                if last.insert(u128::from_le_bytes(key), row) == Some(row) {
+                    repeated.set(u64::from_le_bytes(number));
                 }
             }
         }
@@ -161,18 +188,40 @@ mod tests {
     use proptest::prelude::*;
     use twox_hash::XxHash3_128;
 
+    fn hash(value: u16) -> u128 {
+        XxHash3_128::oneshot(&value.to_le_bytes())
+    }
+
+    fn on_disk(marks: &[Mark], is_keyed: bool) -> Vec<bool> {
+        let mut spill = Spill::new(is_keyed).unwrap();
+        marks.iter().for_each(|mark| spill.push(*mark).unwrap());
+        let repeated = spill.resolve().unwrap();
+        (0..marks.len() as u64).map(|row| repeated.has(row)).collect()
+    }
+
+    #[test]
+    fn a_change_repeats_the_last_row_of_its_key_alone() {
+        let rows = [(1, 1), (2, 9), (1, 1), (1, 2), (1, 1), (2, 9)];
+        let marks = rows.map(|(key, row)| Mark { key: hash(key), row: hash(row) });
+        assert_eq!(on_disk(&marks, true), [false, false, true, false, false, true]);
+    }
+
     proptest! {
         #[test]
-        fn memory_and_disk_agree(rows in proptest::collection::vec(0u16..300, 0..600)) {
-            let hashes: Vec<_> =
-                rows.iter().map(|row| XxHash3_128::oneshot(&row.to_le_bytes())).collect();
+        fn memory_and_disk_agree(rows in proptest::collection::vec((0u16..30, 0u16..5), 0..600)) {
+            let marks: Vec<Mark> =
+                rows.iter().map(|(key, row)| Mark { key: hash(*key), row: hash(*row) }).collect();
             let mut seen = Seen::new();
-            let mut spill = Spill::new().unwrap();
-            let in_memory: Vec<bool> = hashes.iter().map(|hash| !seen.insert(*hash)).collect();
-            hashes.iter().for_each(|hash| spill.push(*hash).unwrap());
-            let repeated = spill.resolve().unwrap();
-            let on_disk: Vec<bool> = (0..rows.len() as u64).map(|row| repeated.has(row)).collect();
-            prop_assert_eq!(in_memory, on_disk);
+            let in_memory: Vec<bool> =
+                marks.iter().map(|mark| !seen.insert(mark.key, mark.row)).collect();
+            prop_assert_eq!(in_memory, on_disk(&marks, true));
+
+            let marks: Vec<Mark> =
+                marks.iter().map(|mark| Mark { key: mark.key, row: mark.key }).collect();
+            let mut seen = Seen::new();
+            let in_memory: Vec<bool> =
+                marks.iter().map(|mark| !seen.insert(mark.key, ())).collect();
+            prop_assert_eq!(in_memory, on_disk(&marks, false));
         }
     }
 }

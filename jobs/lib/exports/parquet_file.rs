@@ -20,8 +20,9 @@ use super::cast::Caster;
 use super::cells::{Cells, Span};
 use super::faults::{Code, Fault};
 use super::header::Layout;
-use super::rows::{Parsed, Shape, forgive_deletes, gather, keep_others};
-use super::source::{Column, ColumnType, NumberFormat, UnknownColumns};
+use super::moments;
+use super::rows::{Parsed, Shape, forgive_deletes, gather, keep_others, marks};
+use super::source::{Column, ColumnType, NumberFormat, UTC, UnknownColumns};
 use crate::errors::{Context, Kind, Result};
 
 /// Rows decoded at a time.
@@ -89,7 +90,8 @@ pub(super) fn typed(
         keep_others(&rejected, &mut columns, &mut numbers, &mut hashes)?;
     }
     let bad = rejected.into_iter().map(|(_, row)| row).collect();
-    Ok(Parsed { row_count: row_count as u64, columns, numbers, hashes, bad, broken: None })
+    let marks = marks(source, &columns, &hashes)?;
+    Ok(Parsed { row_count: row_count as u64, columns, numbers, marks, bad, broken: None })
 }
 
 /// The batch with its columns of type Null, which programs write where no row has a value, as

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter;
+use arrow::row::{RowConverter, SortField};
+use twox_hash::XxHash3_128;
 
 use super::cast::Caster;
 use super::cells::{Cells, Span};
+use super::duplicates::Mark;
 use super::faults::{BadRow, Code, Fault};
 use super::grid::{Grid, Lines, readable};
 use super::header::Layout;
-use super::source::{Column, ColumnType, NumberFormat, Source, UnknownColumns};
+use super::source::{Column, ColumnType, Load, NumberFormat, Source, UnknownColumns};
 use crate::errors::{Context, Kind, Result};
 
 /// What a chunk came to. Rows are numbered from 0 at its start.
@@ -24,7 +27,7 @@ pub(super) struct Parsed {
     /// The accepted rows' numbers.
     pub numbers: Vec<u32>,
     /// What makes each accepted row equal to another.
-    pub hashes: Vec<u128>,
+    pub marks: Vec<Mark>,
     /// The other rows, by number; their lines are the file's.
     pub bad: Vec<BadRow>,
     /// What is wrong with the file as a whole.
@@ -117,7 +120,32 @@ pub(super) fn typed(
         bad.extend(rejected.into_iter().map(|(_, row)| row));
     }
     bad.sort_by_key(|row| row.row);
-    Ok(Parsed { row_count: grid.row_count, columns, numbers, hashes, bad, broken: None })
+    let marks = marks(&shape.source, &columns, &hashes)?;
+    Ok(Parsed { row_count: grid.row_count, columns, numbers, marks, bad, broken: None })
+}
+
+/// What the accepted rows are compared by: changes by their key as well as by all of them.
+pub(super) fn marks(source: &Source, columns: &[ArrayRef], hashes: &[u128]) -> Result<Vec<Mark>> {
+    if source.load != Load::Changes {
+        return Ok(hashes.iter().map(|hash| Mark { key: *hash, row: *hash }).collect());
+    }
+    let is_key = |column: &&Column| source.key.contains(&column.name);
+    let keys: Vec<ArrayRef> = source
+        .columns
+        .iter()
+        .zip(columns)
+        .filter(|(column, _)| is_key(column))
+        .map(|(_, array)| Arc::clone(array))
+        .collect();
+    let failed = || "hash keys";
+    let fields = keys.iter().map(|key| SortField::new(key.data_type().clone())).collect();
+    let converter = RowConverter::new(fields).context(Kind::Defect, failed)?;
+    let keys = converter.convert_columns(&keys).context(Kind::Defect, failed)?;
+    let mark = |(key, row): (arrow::row::Row<'_>, &u128)| Mark {
+        key: XxHash3_128::oneshot(key.as_ref()),
+        row: *row,
+    };
+    Ok(keys.iter().zip(hashes).map(mark).collect())
 }
 
 /// A delete names the row that is gone, and nothing more is required of it: a delete that went to
@@ -187,11 +215,11 @@ pub(super) fn keep_others(
 }
 
 /// Keeps the rows where `keep` says so.
-pub(super) fn keep_where(
+pub(super) fn keep_where<M>(
     keep: &[bool],
     columns: &mut [ArrayRef],
     numbers: &mut Vec<u32>,
-    hashes: &mut Vec<u128>,
+    marks: &mut Vec<M>,
 ) -> Result<()> {
     let mask = BooleanArray::new(BooleanBuffer::from(keep), None);
     for column in columns {
@@ -200,7 +228,7 @@ pub(super) fn keep_where(
     let mut wanted = keep.iter();
     numbers.retain(|_| wanted.next().copied().unwrap_or(true));
     let mut wanted = keep.iter();
-    hashes.retain(|_| wanted.next().copied().unwrap_or(true));
+    marks.retain(|_| wanted.next().copied().unwrap_or(true));
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use crate::exports::header::Layout;
 use crate::exports::location::ExportFile;
 use crate::exports::open::{self, Meter, RawFile};
 use crate::exports::parquet_file;
-use crate::exports::source::{Format, Source};
+use crate::exports::source::{Format, Load, Source};
 use crate::exports::split::{JsonSplitter, Scanner, SplitError, Splitter};
 use crate::hash::ContentHash;
 
@@ -65,7 +65,12 @@ impl Feeder<'_> {
             }
         };
         let mut same_as = None;
-        for earlier in 0..index {
+        // Changes that come once more after others change things back: only right away they don't.
+        let first = match input.source().load {
+            Load::Changes => index.saturating_sub(1),
+            Load::Events | Load::Snapshot => 0,
+        };
+        for earlier in first..index {
             if input.files[earlier].byte_count == file.byte_count
                 && file.byte_count > 0
                 && hashes.get(&earlier) == Some(&hash_own()?)

@@ -11,18 +11,49 @@ use super::counts::{Counts, FileRead};
 use super::pipeline::{Step, Stop, start};
 use super::{Input, Message, Rows};
 use crate::errors::{Context, Error, Kind, Result};
-use crate::exports::duplicates::{Repeated, Seen, Spill};
+use crate::exports::duplicates::{Mark, Repeated, Seen, Spill};
 use crate::exports::faults::{BadRow, count_codes, quarantine_batch, quarantine_schema};
 use crate::exports::rows::{Parsed, keep_where};
-use crate::exports::source::Duplicates;
+use crate::exports::source::{Duplicates, Load, Source};
 use crate::hash::ContentHash;
 
 /// How repetitions are found.
 enum Memory {
-    /// By what was seen so far.
-    Seen(Seen),
+    /// By the rows that were seen so far.
+    Rows(Seen<()>),
+    /// By the last row of each key that was seen so far: for changes.
+    Keys(Seen<u128>),
     /// By what a pass over all files found.
     Repeated(Repeated),
+}
+
+impl Memory {
+    fn new(source: &Source) -> Self {
+        match source.load {
+            Load::Changes => Memory::Keys(Seen::new()),
+            Load::Events | Load::Snapshot => Memory::Rows(Seen::new()),
+        }
+    }
+
+    /// About how much is kept, in rows.
+    fn len(&self) -> usize {
+        match self {
+            Memory::Rows(seen) => seen.len(),
+            // A key is kept with its row.
+            Memory::Keys(seen) => seen.len() * 2,
+            Memory::Repeated(_) => 0,
+        }
+    }
+
+    /// Whether the row, the `ordinal`th of all, is new.
+    #[inline]
+    fn insert(&mut self, mark: Mark, ordinal: u64) -> bool {
+        match self {
+            Memory::Rows(seen) => seen.insert(mark.row, ()),
+            Memory::Keys(seen) => seen.insert(mark.key, mark.row),
+            Memory::Repeated(repeated) => !repeated.has(ordinal),
+        }
+    }
 }
 
 /// Puts the rows in order, numbers them, drops repetitions, and counts.
@@ -53,12 +84,13 @@ impl Sequencer {
         schema: SchemaRef,
         sender: mpsc::Sender<Result<Message>>,
     ) -> Self {
+        let memory = Memory::new(input.source());
         Sequencer {
             input,
             schema,
             sender,
             counts: Counts::default(),
-            memory: Memory::Seen(Seen::new()),
+            memory,
             ordinal: 0,
             at: None,
             names: None,
@@ -153,19 +185,14 @@ impl Sequencer {
             duplicates = parsed.row_count;
             parsed.bad.clear();
             let keep = vec![false; parsed.numbers.len()];
-            keep_where(&keep, &mut parsed.columns, &mut parsed.numbers, &mut parsed.hashes)?;
+            keep_where(&keep, &mut parsed.columns, &mut parsed.numbers, &mut parsed.marks)?;
         } else {
-            let keep = self.mark_repetitions(&parsed.hashes)?;
+            let keep = self.mark_repetitions(&parsed.marks)?;
             if let Some(keep) = keep {
                 let repeated = keep.iter().filter(|keep| !**keep).count() as u64;
                 if self.input.source().duplicates == Duplicates::Drop {
                     duplicates = repeated;
-                    keep_where(
-                        &keep,
-                        &mut parsed.columns,
-                        &mut parsed.numbers,
-                        &mut parsed.hashes,
-                    )?;
+                    keep_where(&keep, &mut parsed.columns, &mut parsed.numbers, &mut parsed.marks)?;
                 } else {
                     self.counts.duplicates_kept += repeated;
                 }
@@ -203,29 +230,21 @@ impl Sequencer {
     }
 
     /// For each row whether it is new; none where all are.
-    fn mark_repetitions(&mut self, hashes: &[u128]) -> Result<Option<Vec<bool>>, Stop> {
-        let is_full = match &self.memory {
-            Memory::Seen(seen) => {
-                seen.len().saturating_add(hashes.len()) > self.input.options.rows_in_memory
-            }
-            Memory::Repeated(_) => false,
-        };
-        if is_full {
+    fn mark_repetitions(&mut self, marks: &[Mark]) -> Result<Option<Vec<bool>>, Stop> {
+        let is_final = matches!(self.memory, Memory::Repeated(_));
+        let would_be = self.memory.len().saturating_add(marks.len());
+        if !is_final && would_be > self.input.options.rows_in_memory {
             // Freed first: the second pass needs memory of its own.
-            self.memory = Memory::Seen(Seen::new());
+            self.memory = Memory::new(self.input.source());
             self.memory = Memory::Repeated(second_pass(&self.input, &self.sender)?);
         }
         let mut keep: Option<Vec<bool>> = None;
-        for (row, hash) in hashes.iter().enumerate() {
-            let is_new = match &mut self.memory {
-                Memory::Seen(seen) => seen.insert(*hash),
-                Memory::Repeated(repeated) => !repeated.has(self.ordinal + row as u64),
-            };
-            if !is_new {
-                keep.get_or_insert_with(|| vec![true; hashes.len()])[row] = false;
+        for (row, mark) in marks.iter().enumerate() {
+            if !self.memory.insert(*mark, self.ordinal + row as u64) {
+                keep.get_or_insert_with(|| vec![true; marks.len()])[row] = false;
             }
         }
-        self.ordinal += hashes.len() as u64;
+        self.ordinal += marks.len() as u64;
         Ok(keep)
     }
 
@@ -271,7 +290,8 @@ fn second_pass(
     let failed = || "write row hashes to temporary files";
     let mut threads = Vec::new();
     let steps = start(input, &mut threads)?;
-    let mut spill = Spill::new().context(Kind::Storage, failed)?;
+    let is_keyed = input.source().load == Load::Changes;
+    let mut spill = Spill::new(is_keyed).context(Kind::Storage, failed)?;
     let mut is_double = false;
     while let Ok(step) = steps.recv() {
         match step {
@@ -280,8 +300,8 @@ fn second_pass(
                 let lost = || Error::new(Kind::Defect, "read exports: a piece got lost");
                 let parsed = result.recv().map_err(|_| lost())??;
                 if !is_double {
-                    for hash in parsed.hashes {
-                        spill.push(hash).context(Kind::Storage, failed)?;
+                    for mark in parsed.marks {
+                        spill.push(mark).context(Kind::Storage, failed)?;
                     }
                 }
             }
