@@ -42,6 +42,7 @@ pub(super) fn parse(name: &str, file: &str, text: &str) -> Result<Source> {
     let encoding = files::encoding(file, format, yaml.encoding.as_ref())?;
     let time_zone = yaml.time_zone.as_ref().map(|zone| time_zone(file, zone)).transpose()?;
     let mut columns = checked_columns(file, &yaml, time_zone)?;
+    files::check_explode(file, yaml.json.as_ref(), &json, &columns)?;
     loading::check_location(file, &yaml, &location)?;
     let key = loading::key(file, &yaml)?;
     // A row without its key is nobody's: it is a bad row, not a bad day.

@@ -52,7 +52,8 @@ impl Location {
         let mut parts = Vec::new();
         let mut rest = template;
         while let Some((before, after)) = rest.split_once('{') {
-            let Some((placeholder, after)) = after.split_once('}') else {
+            let closed = after.split_once('}').filter(|(inside, _)| !inside.contains('{'));
+            let Some((placeholder, after)) = closed else {
                 return Err("a `{` is never closed".to_string());
             };
             parts.push(Part::Text(before.to_string()));
@@ -357,6 +358,7 @@ mod tests {
             ("s3://x/y.csv", "relative"),
             ("a/../b.csv", ".."),
             ("a/{dt.csv", "never closed"),
+            ("{dt:%Y/{dt:%m}.csv", "never closed"),
             ("a/{day}.csv", "unknown placeholder"),
             ("a/{dt:%Q}.csv", "not a date format"),
             ("a/{dt:%H}.csv", "time of day"),

@@ -72,6 +72,22 @@ impl MomentFormat {
         Ok(MomentFormat { text: text.to_string(), kind })
     }
 
+    /// Refuses a format that begins to tell a time of day and can never tell it: of a timestamp it
+    /// would read no value at all. Errors: what is wrong, for people.
+    pub(super) fn check_time_of_day(&self) -> Result<(), String> {
+        let Kind::Chrono { items, .. } = &self.kind else { return Ok(()) };
+        let Some(parsed) = sample_read_back(items) else { return Ok(()) };
+        if !has_time(&parsed) || parsed.to_datetime().is_ok() || parsed.to_naive_time().is_ok() {
+            return Ok(());
+        }
+        let missing = if parsed.hour_div_12().is_none() && parsed.hour_mod_12().is_some() {
+            "`%I` is one of two hours: it needs `%p` (AM or PM)"
+        } else {
+            "expected hours and minutes, such as `%H:%M`"
+        };
+        Err(format!("`{}` does not tell the time of day: {missing}", self.text))
+    }
+
     /// The format as it was written.
     pub(super) fn text(&self) -> &str {
         &self.text
@@ -86,16 +102,26 @@ fn check_items(text: &str, items: &[Item<'static>]) -> Result<(), String> {
              stands, and declare `time_zone`"
         ));
     }
-    // What a format writes of a moment, it must read back to a day.
-    let mut parsed = Parsed::new();
-    let moment = DateTime::UNIX_EPOCH.fixed_offset();
-    let mut written = String::new();
-    let is_read = write!(written, "{}", moment.format_with_items(items.iter())).is_ok()
-        && parse_items(&mut parsed, &written, items.iter()).is_ok();
-    if is_read && (parsed.to_naive_date().is_ok() || parsed.to_datetime().is_ok()) {
+    let tells_day = |parsed: Parsed| parsed.to_naive_date().is_ok() || parsed.to_datetime().is_ok();
+    if sample_read_back(items).is_some_and(tells_day) {
         return Ok(());
     }
     Err(format!("`{text}` does not tell a day: expected year, month and day, such as `%d.%m.%Y`"))
+}
+
+/// What a format reads of a moment that it wrote itself; none where it cannot read it.
+fn sample_read_back(items: &[Item<'static>]) -> Option<Parsed> {
+    let moment = DateTime::UNIX_EPOCH.fixed_offset();
+    let mut written = String::new();
+    write!(written, "{}", moment.format_with_items(items.iter())).ok()?;
+    let mut parsed = Parsed::new();
+    parse_items(&mut parsed, &written, items.iter()).ok()?;
+    Some(parsed)
+}
+
+/// Whether anything of a time of day was read.
+fn has_time(parsed: &Parsed) -> bool {
+    parsed.hour_div_12().is_some() || parsed.hour_mod_12().is_some() || parsed.minute().is_some()
 }
 
 fn fields(text: &str) -> Option<Vec<Field>> {
@@ -140,18 +166,19 @@ impl Clock {
 
     /// The instant, in microseconds since 1970-01-01 UTC.
     ///
-    /// `formats` are tried in order; none means ISO 8601, with a zone or without.
+    /// `formats` are tried in order; none means ISO 8601, with a zone or without. The first and
+    /// the last hours of the years 1 to 9999 of some zones are no instants: in UTC they lie beyond.
     pub(super) fn timestamp(&self, text: &[u8], formats: &[MomentFormat]) -> Result<i64, Code> {
         if formats.is_empty() {
             let moment = iso(text).ok_or(Code::NotATimestamp)?;
-            return match moment.offset_seconds {
-                Some(offset) => Ok(moment.local_micros() - offset * MICROS),
-                None => self.to_utc(moment.local_micros()),
-            };
+            return micros_in_range(match moment.offset_seconds {
+                Some(offset) => moment.local_micros() - offset * MICROS,
+                None => self.to_utc(moment.local_micros())?,
+            });
         }
         let mut fault = Code::NotATimestamp;
         for format in formats {
-            match self.formatted(text, format) {
+            match self.formatted(text, format).and_then(micros_in_range) {
                 Ok(micros) => return Ok(micros),
                 // A time that the zone skipped was read, and no other format makes it exist.
                 Err(Code::NonexistentLocalTime) => fault = Code::NonexistentLocalTime,
@@ -179,18 +206,14 @@ impl Clock {
                     return Err(Code::NotATimestamp);
                 }
                 if let Ok(instant) = parsed.to_datetime() {
-                    return micros_in_range(instant.timestamp_micros());
+                    return Ok(instant.timestamp_micros());
                 }
                 let local = match parsed.to_naive_datetime_with_offset(0) {
                     Ok(local) => local,
                     // A format without a time of day means its start.
                     Err(_) => {
                         let date = parsed.to_naive_date().map_err(|_| Code::NotATimestamp)?;
-                        let has_time = parsed.hour_div_12().is_some()
-                            || parsed.hour_mod_12().is_some()
-                            || parsed.minute().is_some();
-                        if has_time && parsed.to_naive_time().is_err() {
-                            // Minutes may be missing, as in `%Y-%m-%d %H`.
+                        if has_time(&parsed) {
                             return Err(Code::NotATimestamp);
                         }
                         date.and_time(NaiveTime::MIN)
@@ -303,13 +326,37 @@ fn in_range(date: NaiveDate) -> bool {
     (1..=9999).contains(&date.year())
 }
 
+/// 0001-01-01T00:00:00Z and the last microsecond of 9999, in microseconds since 1970-01-01.
+const FIRST_MICROS: i64 = FIRST_DAY * DAY_SECONDS * MICROS;
+const LAST_MICROS: i64 = (LAST_DAY + 1) * DAY_SECONDS * MICROS - 1;
+
+/// 0001-01-01 and 9999-12-31, in days since 1970-01-01.
+const FIRST_DAY: i64 = -719_162;
+const LAST_DAY: i64 = 2_932_896;
+
+/// Whether a day, in days since 1970-01-01, lies in the years 1 to 9999.
+pub(super) fn is_day_in_range(days: i64) -> bool {
+    (FIRST_DAY..=LAST_DAY).contains(&days)
+}
+
+/// Whether an instant, in microseconds since 1970-01-01 UTC, lies in the years 1 to 9999.
+pub(super) fn is_in_range(micros: i64) -> bool {
+    (FIRST_MICROS..=LAST_MICROS).contains(&micros)
+}
+
 fn micros_in_range(micros: i64) -> Result<i64, Code> {
-    let date = DateTime::from_timestamp_micros(micros).map(|instant| instant.date_naive());
-    if date.is_some_and(in_range) { Ok(micros) } else { Err(Code::NotATimestamp) }
+    if is_in_range(micros) { Ok(micros) } else { Err(Code::NotATimestamp) }
 }
 
 /// A number of units of which 10^`places` microseconds make one, in microseconds.
 fn scaled(text: &[u8], places: u8) -> Result<i64, Code> {
+    if text.iter().any(|byte| matches!(byte, b'e' | b'E')) {
+        // As programs write floats: `1.7095104e12`. None of them has more than 17 digits.
+        const DIGITS: u8 = 18;
+        let value = super::numbers::decimal(text, 38, DIGITS).map_err(|_| Code::NotATimestamp)?;
+        let value = value / 10i128.pow(u32::from(DIGITS - places));
+        return micros_in_range(i64::try_from(value).map_err(|_| Code::NotATimestamp)?);
+    }
     // Digits after the microseconds are cut off: clocks write more than they know.
     let end = match text.iter().position(|byte| *byte == b'.') {
         Some(point) => text.len().min(point + 1 + usize::from(places)),
@@ -510,6 +557,19 @@ mod tests {
         }
         assert!(MomentFormat::parse("%Y-%m-%d %Z").unwrap_err().contains("time_zone"));
     }
+
+    #[test]
+    fn a_format_of_instants_must_tell_all_of_a_time_or_none() {
+        let check = |text: &str| MomentFormat::parse(text).unwrap().check_time_of_day();
+        for right in ["%d.%m.%Y", "%F %T", "%D %I:%M %p", "%F %H:%M", "%s", "%+", "%c", "%F %R"] {
+            assert_eq!(check(right), Ok(()), "{right}");
+        }
+        for (wrong, fragment) in
+            [("%D %I:%M", "%p"), ("%F %H", "%H:%M"), ("%F %p", "%H:%M"), ("%F :%M", "%H:%M")]
+        {
+            assert!(check(wrong).unwrap_err().contains(fragment), "{wrong}: {:?}", check(wrong));
+        }
+    }
     use proptest::prelude::*;
 
     fn formats(texts: &[&str]) -> Vec<MomentFormat> {
@@ -564,6 +624,28 @@ mod tests {
     }
 
     #[test]
+    fn instants_lie_in_the_years_1_to_9999_of_utc() {
+        let at = |zone: Tz, text: &str, format: Option<&str>| {
+            let formats = formats(format.as_slice());
+            Clock::new(zone).timestamp(text.as_bytes(), &formats).map_err(|_| ())
+        };
+        let (first, last) = ("0001-01-01 00:00:00", "9999-12-31 23:59:59.999999");
+        assert_eq!(at(Tz::UTC, first, None), Ok(FIRST_MICROS));
+        assert_eq!(at(Tz::UTC, last, None), Ok(LAST_MICROS));
+        // East of Greenwich the first hours are still the year before, west the last the year after.
+        assert_eq!(at(Tz::Europe__Berlin, first, None), Err(()));
+        assert_eq!(at(Tz::Europe__Berlin, last, None), Ok(LAST_MICROS - 3600 * MICROS));
+        assert_eq!(at(Tz::America__New_York, last, None), Err(()));
+        assert_eq!(at(Tz::UTC, "0001-01-01T00:00+00:01", None), Err(()));
+        assert_eq!(at(Tz::UTC, "9999-12-31T23:59-00:01", None), Err(()));
+        assert_eq!(at(Tz::Europe__Berlin, "01.01.0001 00:00", Some("%d.%m.%Y %H:%M")), Err(()));
+        assert!(at(Tz::America__New_York, "31-Dec-9999", Some("%d-%b-%Y")).is_ok());
+        assert_eq!(at(Tz::UTC, "-62135596801", Some("epoch_seconds")), Err(()));
+        assert_eq!(at(Tz::UTC, "-62135596800", Some("epoch_seconds")), Ok(FIRST_MICROS));
+        assert_eq!(at(Tz::UTC, "253402300800000", Some("epoch_millis")), Err(()));
+    }
+
+    #[test]
     fn days_and_formats() {
         let day = |text: &str| crate::dates::Day::to_epoch(text.parse().unwrap());
         assert_eq!(date(b"2024-02-29", &[]), Ok(day("2024-02-29")));
@@ -591,6 +673,10 @@ mod tests {
         assert_eq!(at("1719831900", "epoch_seconds"), expected);
         assert_eq!(at("1719831900.000000999", "epoch_seconds"), expected);
         assert_eq!(at("1719831900000", "epoch_millis"), expected);
+        assert_eq!(at("1.7198319e12", "epoch_millis"), expected);
+        assert_eq!(at("1.7198319E+9", "epoch_seconds"), expected);
+        assert_eq!(at("17198319000.00000e-1", "epoch_seconds"), expected);
+        assert_eq!(at("1.7198319e", "epoch_seconds"), Err(Code::NotATimestamp));
         assert_eq!(at("45474.503472222222", "excel_serial"), expected);
         assert_eq!(at("01-07-2024", "%d-%m-%Y"), Ok(micros("2024-06-30 23:00:00")));
         assert_eq!(at("nonsense", "epoch_seconds"), Err(Code::NotATimestamp));

@@ -163,7 +163,16 @@ pub(super) fn check_column(
             .value
             .iter()
             .map(|format| {
-                MomentFormat::parse(&format.value).map_err(|what| mistake(file, format, what))
+                let parsed = MomentFormat::parse(&format.value).and_then(|parsed| {
+                    // Of a day nobody asks the hour.
+                    let is_instant = data_type == ColumnType::Timestamp;
+                    if is_instant {
+                        parsed.check_time_of_day().map(|()| parsed)
+                    } else {
+                        Ok(parsed)
+                    }
+                });
+                parsed.map_err(|what| mistake(file, format, what))
             })
             .collect::<Result<Vec<_>>>()?,
     };

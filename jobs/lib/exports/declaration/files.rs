@@ -6,7 +6,7 @@ use super::written::{CsvYaml, JsonYaml, QuoteYaml};
 use crate::config::yaml::{Spanned, mistake};
 use crate::errors::{Result, did_you_mean};
 use crate::exports::json_path::{JsonPath, Step};
-use crate::exports::source::{CsvDialect, Format, JsonLayout};
+use crate::exports::source::{Column, CsvDialect, Format, JsonLayout};
 
 /// How the text of a CSV or TSV file is cut.
 pub(super) fn dialect(
@@ -110,6 +110,38 @@ pub(super) fn json_layout(
         }),
         _ => Err(mistake(file, json, "`json` is for `format: json` and `format: ndjson` alone")),
     }
+}
+
+/// Checks that a column takes something of the elements that are made rows: where none does, the
+/// path is mistyped, and every record would be one row with nothing of them.
+pub(super) fn check_explode(
+    file: &str,
+    yaml: Option<&Spanned<JsonYaml>>,
+    json: &JsonLayout,
+    columns: &[Column],
+) -> Result<()> {
+    let Some(explode) = yaml.and_then(|yaml| yaml.value.explode.as_ref()) else { return Ok(()) };
+    let steps: Vec<Step> = json.explode.iter().cloned().map(Step::Key).collect();
+    let paths: Vec<Vec<Step>> = columns
+        .iter()
+        .map(|column| JsonPath::parse(&column.from).unwrap_or_default().steps)
+        .collect();
+    if paths.iter().any(|path| path.starts_with(&steps)) {
+        return Ok(());
+    }
+    // The paths on which columns lie, cut off where the exploded one ends.
+    let near = paths.iter().filter_map(|path| {
+        let keys = path.get(..steps.len())?.iter().map(|step| match step {
+            Step::Key(key) => Some(key.as_str()),
+            Step::Element(_) => None,
+        });
+        Some(keys.collect::<Option<Vec<_>>>()?.join("."))
+    });
+    let near: Vec<String> = near.collect();
+    let hint = did_you_mean(&explode.value, near.iter().map(String::as_str));
+    let what =
+        format!("no column lies in `{}`, so nothing of it would be read{hint}", explode.value);
+    Err(mistake(file, explode, what))
 }
 
 /// The encoding of a text file, UTF-8 unless declared.

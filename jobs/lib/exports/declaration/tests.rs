@@ -71,6 +71,8 @@ fn every_mistake_of_a_column_names_its_place() {
     column_fails("type: integer, pattern: '[0-9]'", "`pattern` is for strings");
     column_fails("type: date, formats: ['%d.%m.%Q']", "%Q");
     column_fails("type: date, formats: []", "empty");
+    column_fails("type: timestamp, formats: ['%d.%m.%Y %I:%M']", "it needs `%p`");
+    column_fails("type: timestamp, formats: ['%d.%m.%Y', '%d.%m.%Y %H']", "such as `%H:%M`");
     column_fails("type: integer, formats: ['%d']", "dates and timestamps");
     column_fails("type: string, decimal_mark: ','", "numbers");
     column_fails("type: double, decimal_mark: ',', thousands_mark: ','", "both");
@@ -94,6 +96,24 @@ fn the_way_to_the_records_is_a_path_of_keys() {
     for wrong in ["", "a..b", "a[0]", "a."] {
         fails(&records(wrong), "5:17", "keys joined by dots");
     }
+}
+
+#[test]
+fn what_is_exploded_has_a_column() {
+    let json = PLAIN.replace("csv\nload", "ndjson\nload") + "unknown_columns: ignore\n";
+    let source = |explode: &str, columns: &str| {
+        format!("{json}json: {{explode: {explode}}}\ncolumns: [{columns}]\n")
+    };
+    let id = "{name: id, type: string}";
+    let sku = |from: &str| format!("{id}, {{name: sku, from: '{from}', type: string}}");
+    for (explode, from) in [("lines", "lines.sku"), ("a.lines", "a.lines[0]"), ("tags", "tags")] {
+        let text = source(explode, &sku(from));
+        assert!(parse("orders", "orders.yaml", &text).is_ok(), "{explode} {from}");
+    }
+    fails(&source("linez", &sku("lines.sku")), "6:17", "did you mean `lines`?");
+    fails(&source("order.line", &sku("order.lines.sku")), "6:17", "did you mean `order.lines`?");
+    fails(&source("lines", &sku("lines2.sku")), "6:17", "no column lies in `lines`");
+    fails(&source("lines", id), "6:17", "no column lies in `lines`");
 }
 
 #[test]
