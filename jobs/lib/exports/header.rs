@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::source::{Column, MissingColumns, Source, UnknownColumns};
 use crate::errors::{Result, did_you_mean};
 
@@ -171,9 +173,10 @@ fn find(
     Ok(None)
 }
 
-/// A name without what spellings differ in: case, spaces, underscores, hyphens.
+/// A name without what spellings differ in: case, spaces, underscores, hyphens, and whether a
+/// letter and its accent are one character or two, as macOS writes them.
 fn fold(name: &str) -> String {
-    name.chars()
+    name.nfc()
         .filter(|one| !one.is_whitespace() && !matches!(one, '_' | '-'))
         .flat_map(char::to_lowercase)
         .collect()
@@ -241,6 +244,15 @@ mod tests {
         assert!(
             places(&["Order No", "price", "x"]).unwrap_err().contains("undeclared columns `x`")
         );
+    }
+
+    #[test]
+    fn accents_are_one_character_or_two() {
+        let composed = source("{name: size, from: Größe, type: string}", "");
+        assert_eq!(matched(&composed, &["Gro\u{308}ße"]).unwrap().places, [Some(0)]);
+        let decomposed = source("{name: size, from: \"Gro\u{308}ße\", type: string}", "");
+        assert_eq!(matched(&decomposed, &["Größe"]).unwrap().places, [Some(0)]);
+        assert!(matched(&composed, &["Grosse"]).is_err());
     }
 
     #[test]

@@ -312,6 +312,15 @@ enum Stage {
     Done,
 }
 
+/// What was found where the array of records should be.
+enum Entered {
+    Array,
+    /// The document is one record.
+    Record(Piece),
+    /// A null: no records.
+    Nothing,
+}
+
 impl<R: Read> JsonSplitter<R> {
     pub fn new(reader: R, path: &[String], piece_bytes: usize) -> Self {
         JsonSplitter {
@@ -330,12 +339,18 @@ impl<R: Read> JsonSplitter<R> {
     /// The next piece of whole elements; none at the end.
     pub fn next(&mut self) -> Result<Option<Piece>, SplitError> {
         if self.stage == Stage::Start {
-            if let Some(single) = self.enter()? {
-                self.stage = Stage::AfterArray { depth: 0 };
-                self.finish()?;
-                return Ok(Some(single));
+            match self.enter()? {
+                Entered::Array => self.stage = Stage::InArray,
+                Entered::Record(single) => {
+                    self.stage = Stage::AfterArray { depth: 0 };
+                    self.finish()?;
+                    return Ok(Some(single));
+                }
+                Entered::Nothing => {
+                    self.stage = Stage::AfterArray { depth: self.path.len() };
+                    self.finish()?;
+                }
             }
-            self.stage = Stage::InArray;
         }
         if self.stage != Stage::InArray {
             return Ok(None);
@@ -375,8 +390,8 @@ impl<R: Read> JsonSplitter<R> {
     }
 
     /// Goes to the array's first element. A document that is one object, where no path is
-    /// declared, is a record by itself.
-    fn enter(&mut self) -> Result<Option<Piece>, SplitError> {
+    /// declared, is a record by itself; a null at the end of a path means that there are none.
+    fn enter(&mut self) -> Result<Entered, SplitError> {
         for depth in 0..self.path.len() {
             let key = self.path[depth].clone();
             self.white_space(None)?;
@@ -418,13 +433,21 @@ impl<R: Read> JsonSplitter<R> {
         match self.peek()? {
             Some(b'[') => {
                 self.advance(None)?;
-                Ok(None)
+                Ok(Entered::Array)
+            }
+            Some(b'n') if !self.path.is_empty() => {
+                let mut word = Vec::new();
+                self.element(&mut word)?;
+                match word.as_slice() {
+                    b"null" => Ok(Entered::Nothing),
+                    _ => Err(self.not_found(self.path.len())),
+                }
             }
             Some(b'{') if self.path.is_empty() => {
                 let mut piece = Piece { first_line: self.line, ..Piece::default() };
                 self.element(&mut piece.bytes)?;
                 piece.records.push(Span::new(0, piece.bytes.len()));
-                Ok(Some(piece))
+                Ok(Entered::Record(piece))
             }
             Some(_) => Err(self.not_found(self.path.len())),
             None => Err(self.cut_short()),
@@ -667,6 +690,11 @@ mod tests {
             assert_eq!(elements(text, &["data", "items"], size), Ok(expected.clone()));
         }
         assert_eq!(elements("[]", &[], 9), Ok(vec![]));
+        // What serializers write where there is no list at all.
+        let none = "{\"page\": 1, \"data\": {\"items\": null, \"more\": false}}\n";
+        for size in 1..9 {
+            assert_eq!(elements(none, &["data", "items"], size), Ok(vec![]));
+        }
         assert_eq!(elements(" {\"a\": 1} ", &[], 9), Ok(vec![("{\"a\": 1}".into(), 1)]));
         for (text, path, fragment) in [
             ("[{\"a\": 1}, {\"a\"", &[][..], "cut short"),
@@ -678,6 +706,10 @@ mod tests {
             ("[1, ]", &[], "after a comma"),
             ("{\"b\": 1}", &["data"], "no `data`"),
             ("{\"data\": 1}", &["data"], "`data` of the JSON document is no array"),
+            ("{\"data\": nil}", &["data"], "`data` of the JSON document is no array"),
+            ("{\"data\": null}", &["data", "items"], "no `data.items`"),
+            ("{\"data\": null", &["data"], "cut short"),
+            ("null", &[], "no array"),
             ("5", &[], "no array"),
             ("", &[], "cut short"),
         ] {
