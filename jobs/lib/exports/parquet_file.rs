@@ -3,13 +3,12 @@
 //! A column of the declared type already is taken as it is; every other goes through its text, so
 //! that what fits is decided in one place.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::datatypes::{DataType, Date32Type, Float32Type, Float64Type, TimestampMicrosecondType};
 use arrow::json::LineDelimitedWriter;
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -137,25 +136,51 @@ fn cast_column(
         return Ok(array);
     }
     let failed = || format!("read column `{}` as text", column.name);
-    let array = plain(array).context(Kind::Defect, failed)?;
-    let (text, spans) = texts(&array, faults, index).context(Kind::Defect, failed)?;
+    let mut array = plain(array).context(Kind::Defect, failed)?;
+    if let (ColumnType::Timestamp, DataType::Timestamp(unit, Some(_))) =
+        (column.data_type, array.data_type())
+    {
+        // The same instants, shown without the odd minutes and seconds that zones once had.
+        let utc = DataType::Timestamp(*unit, Some(UTC.into()));
+        array = cast(&array, &utc).context(Kind::Defect, failed)?;
+    }
+    let is_text = matches!(array.data_type(), DataType::Utf8 | DataType::Binary);
+    let (text, spans) = match array.data_type() {
+        // `17850.0` in a column of texts, which may say what of it is meant; a number otherwise,
+        // and the digits of `20240229` where a format reads them.
+        DataType::Float32 if column.data_type != ColumnType::String => {
+            number_texts(array.as_primitive::<Float32Type>())
+        }
+        DataType::Float64 if column.data_type != ColumnType::String => {
+            number_texts(array.as_primitive::<Float64Type>())
+        }
+        _ => texts(&array, faults, index).context(Kind::Defect, failed)?,
+    };
     let cells = Cells { text: &text, spans: &spans, stride: 1, place: Some(0), row_count };
-    if matches!(array.data_type(), DataType::Utf8 | DataType::Binary) {
+    if is_text {
         return caster.cast(index, column, cells, faults);
     }
-    // What the declaration says of texts does not hold for values that never were any.
+    // What the declaration says of how texts are written does not hold for values that never were
+    // any. What it says of their meaning does: a number is a moment only by its format.
     let mut column = column.clone();
-    column.formats.clear();
-    column.null_tokens.clear();
     column.number = NumberFormat::default();
-    column.true_values.clear();
-    column.false_values.clear();
+    if !array.data_type().is_numeric() {
+        column.formats.clear();
+    }
+    if *array.data_type() == DataType::Boolean {
+        column.true_values.clear();
+        column.false_values.clear();
+    }
     caster.cast(index, &column, cells, faults)
 }
 
-/// The column, where it has the declared type and nothing is declared of its values.
+/// The column, where it has the declared type, nothing is declared of its values, and all of them
+/// can be shown.
 fn as_it_is(column: &Column, array: &ArrayRef) -> Result<Option<ArrayRef>> {
-    let is_free = column.minimum.is_none() && column.maximum.is_none() && column.allowed.is_none();
+    let is_free = column.minimum.is_none()
+        && column.maximum.is_none()
+        && column.allowed.is_none()
+        && column.null_tokens.iter().all(String::is_empty);
     let fits = match (column.data_type, array.data_type()) {
         (ColumnType::Integer, from) => from.is_signed_integer(),
         (ColumnType::Boolean, from) => *from == DataType::Boolean,
@@ -167,9 +192,23 @@ fn as_it_is(column: &Column, array: &ArrayRef) -> Result<Option<ArrayRef>> {
     if !is_free || !fits {
         return Ok(None);
     }
-    cast(array, &column.data_type.arrow())
-        .map(Some)
-        .context(Kind::Defect, || format!("cast column `{}`", column.name))
+    let typed = cast(array, &column.data_type.arrow())
+        .context(Kind::Defect, || format!("cast column `{}`", column.name))?;
+    // What a cast cannot hold it makes null, and years beyond four digits no text shows: such
+    // values are told by their texts.
+    let is_whole = typed.null_count() == array.null_count()
+        && match typed.data_type() {
+            DataType::Date32 => {
+                let mut days = typed.as_primitive::<Date32Type>().iter().flatten();
+                days.all(|day| moments::is_day_in_range(i64::from(day)))
+            }
+            DataType::Timestamp(..) => {
+                let mut micros = typed.as_primitive::<TimestampMicrosecondType>().iter().flatten();
+                micros.all(moments::is_in_range)
+            }
+            _ => true,
+        };
+    Ok(is_whole.then_some(typed))
 }
 
 /// Without dictionaries and with one kind of text; NaN, which is how some programs write "no
@@ -181,7 +220,8 @@ fn plain(array: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
         DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
             cast(array, &DataType::Binary)?
         }
-        DataType::Float16 | DataType::Float32 | DataType::Float64 => {
+        DataType::Float16 => plain(&cast(array, &DataType::Float32)?)?,
+        DataType::Float32 | DataType::Float64 => {
             let doubles = cast(array, &DataType::Float64)?;
             let nan = is_nan_array(&doubles)?;
             match array.data_type() {
@@ -201,6 +241,24 @@ fn is_nan_array(
     Ok(arrow::array::BooleanArray::from_unary(doubles, f64::is_nan))
 }
 
+/// The digits of floats, without an exponent and without a fraction that is zero.
+fn number_texts<T>(array: &PrimitiveArray<T>) -> (Vec<u8>, Vec<Span>)
+where
+    T: ArrowPrimitiveType,
+    T::Native: std::fmt::Display,
+{
+    let mut text = Vec::new();
+    let spans = array.iter().map(|value| {
+        let Some(value) = value else { return Span::ABSENT };
+        let start = text.len();
+        // Writing into a Vec cannot fail.
+        let _ = write!(text, "{value}");
+        Span::new(start, text.len())
+    });
+    let spans = spans.collect();
+    (text, spans)
+}
+
 /// The texts of an array, one after the other, and where each is.
 fn texts(
     array: &ArrayRef,
@@ -214,7 +272,6 @@ fn texts(
         DataType::Utf8 | DataType::Binary => None,
         _ => Some(ArrayFormatter::try_new(array.as_ref(), &options)?),
     };
-    let mut shown = String::new();
     for row in 0..array.len() {
         if array.is_null(row) {
             spans.push(Span::ABSENT);
@@ -223,10 +280,8 @@ fn texts(
         let start = text.len();
         match (&formatter, array.data_type()) {
             (Some(formatter), _) => {
-                shown.clear();
-                // Writing into a String cannot fail; the formatter's own errors show as text.
-                let _ = write!(shown, "{}", formatter.value(row));
-                text.extend_from_slice(shown.as_bytes());
+                // Writing into a Vec cannot fail; the formatter's own errors show as text.
+                let _ = write!(text, "{}", formatter.value(row));
             }
             (None, DataType::Binary) => {
                 let bytes = array.as_binary::<i32>().value(row);
