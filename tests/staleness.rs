@@ -243,9 +243,14 @@ fn a_ledger_without_marks_of_exports_reads_them_once_more() {
 
 /// Rows of raw by day.
 fn raw_rows(project: &Project) -> Vec<u64> {
+    rows_of(project, "raw.sales")
+}
+
+/// Rows of a table by day.
+fn rows_of(project: &Project, table: &str) -> Vec<u64> {
     let mut current = std::collections::BTreeMap::new();
     for entry in project.history() {
-        if entry.partition.table.to_string() == "raw.sales" {
+        if entry.partition.table.to_string() == table {
             current.insert(entry.partition.dt, entry.row_count);
         }
     }
@@ -283,6 +288,49 @@ fn a_replay_is_judged_anew_when_its_original_comes_or_changes() {
     assert_eq!(raw_rows(&project)[..2], [3, 5]);
     assert_eq!(stale(&project), Vec::<String>::new());
     project.assert_nothing_left_behind();
+}
+
+#[test]
+fn a_file_compressed_anew_is_the_same_file() {
+    let project = Project::small();
+    let original = project.read("landing/sales/2024-03-04.csv");
+    project.edit("sources/sales.yaml", "{dt}*.csv", "{dt}*.csv*");
+    let zipped = zstd::encode_all(original.as_bytes(), 1).unwrap();
+    project.write("landing/sales/2024-03-05-again.csv.zst", zipped);
+    let finished = project.run("daily", &DAYS);
+    finished.expect(0);
+    assert!(finished.stderr.contains("delivered again"), "{}", finished.stderr);
+    assert_eq!(raw_rows(&project)[..2], [3, 2]);
+    assert_eq!(stale(&project), Vec::<String>::new());
+    // The original comes compressed, too: it is another object, and holds the same.
+    std::fs::remove_file(project.path("landing/sales/2024-03-04.csv")).unwrap();
+    let zipped = zstd::encode_all(original.as_bytes(), 19).unwrap();
+    project.write("landing/sales/2024-03-04.csv.zst", zipped);
+    project.must_run("daily", &DAYS);
+    assert_eq!(raw_rows(&project)[..2], [3, 2]);
+    assert_eq!(stale(&project), Vec::<String>::new());
+}
+
+#[test]
+fn a_delta_that_comes_again_takes_no_state_back() {
+    let project = Project::small();
+    let source = "description: Members who were changed.\nlocation: members/{dt}.csv\nformat: csv\n\
+                  load: changes\nkey: [member_no]\noperation: {column: op, delete: [D]}\n\
+                  columns:\n  - {name: op, type: string}\n  - {name: member_no, type: string}\n";
+    project.write("sources/members.yaml", source);
+    let joined = "op,member_no\nU,1\nU,2\n";
+    project.write("landing/members/2024-03-04.csv", joined);
+    project.write("landing/members/2024-03-05.csv", "op,member_no\nD,2\n");
+    project.write("landing/members/2024-03-06.csv", joined);
+    project.must_run("daily", &DAYS);
+    assert_eq!(rows_of(&project, "raw.members"), [2, 1, 0]);
+    assert_eq!(rows_of(&project, "staging.current_members"), [2, 1, 1]);
+    // Where it may be meant, it is said so.
+    project.write("sources/members.yaml", format!("{source}replay_window_days: 0\n"));
+    project.must_run("daily", &DAYS);
+    assert_eq!(rows_of(&project, "raw.members"), [2, 1, 2]);
+    assert_eq!(rows_of(&project, "staging.current_members"), [2, 1, 2]);
+    assert_eq!(stale(&project), Vec::<String>::new());
 }
 
 #[test]

@@ -64,6 +64,15 @@ impl<'de> Deserialize<'de> for ContentHash {
     }
 }
 
+/// What a file holds, whatever it is compressed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlainHashes {
+    /// Hash of the first 64 KiB once they are decompressed: where it differs, so does all.
+    pub opening: ContentHash,
+    /// Hash of everything once it is decompressed.
+    pub whole: ContentHash,
+}
+
 /// Hashes content as it streams by.
 #[derive(Default, Clone)]
 pub struct Hasher(blake3::Hasher);

@@ -14,7 +14,7 @@ use crate::build::run::{Made, Run, guarded};
 use crate::build::{Published, Workshop};
 use crate::dates::Day;
 use crate::errors::{Error, Kind, Result};
-use crate::exports::{self, Counts, EarlierFile, ExportFile, FileRead, Load, ReadOptions, Source};
+use crate::exports::{self, Counts, EarlierFile, ExportFile, FileRead, ReadOptions, Source};
 use crate::hash::ContentHash;
 use crate::lake::lease::Lease;
 use crate::lake::ledger::{Accounting, Entry, ExportInput};
@@ -315,18 +315,16 @@ fn accounting(counts: &Counts) -> Accounting {
 /// The files of the days before, newest first, among which a replayed file may be found.
 async fn earlier_files(workshop: &Workshop, source: &Source, dt: Day) -> Result<Vec<EarlierFile>> {
     let mut earlier = vec![];
-    if source.load != Load::Events {
-        return Ok(earlier);
-    }
     for days in 1..=u64::from(source.replay_window_days) {
         let day = dt.minus(days);
         let files = workshop.files.files(source, day).await?;
         let partition = Partition { table: TableName::new(RAW, &source.name), dt: day };
         let entry = workshop.entry(&partition).await;
-        let known = known_hashes(entry.as_deref(), &files);
         earlier.extend(files.into_iter().map(|file| {
-            let content_hash = known.get(&file.name).copied();
-            EarlierFile { file, content_hash }
+            let read = read_before(entry.as_deref(), &file);
+            let plain =
+                read.filter(|read| is_version_read(read, &file)).and_then(|read| read.plain);
+            EarlierFile { file, plain }
         }));
     }
     Ok(earlier)
@@ -341,7 +339,7 @@ async fn replay_reasons(
     exports: &[ExportInput],
 ) -> Result<Vec<Reason>> {
     let mut reasons = vec![];
-    if source.load != Load::Events || exports.is_empty() {
+    if source.replay_window_days == 0 || exports.is_empty() {
         return Ok(reasons);
     }
     let window = || (1..=u64::from(source.replay_window_days)).map(|days| dt.minus(days));
@@ -353,9 +351,7 @@ async fn replay_reasons(
     let earlier: Vec<&ExportInput> = earlier.iter().flat_map(|entry| &entry.exports).collect();
     for export in exports {
         let is_replay = earlier.iter().any(|other| {
-            other.file != export.file
-                && other.byte_count > 0
-                && other.content_hash == export.content_hash
+            other.file != export.file && other.byte_count > 0 && holds_the_same(other, export)
         });
         let changed = match &export.replay_of {
             // A file without rows repeats nothing, whatever its bytes.
@@ -414,13 +410,12 @@ fn is_version_read(read: &ExportInput, file: &ExportFile) -> bool {
     is_same && file.byte_count == read.byte_count
 }
 
-/// The content hashes of those files that are the versions that were read before.
-fn known_hashes(entry: Option<&Entry>, files: &[ExportFile]) -> BTreeMap<String, ContentHash> {
-    let known = files.iter().filter_map(|file| {
-        let read = read_before(entry, file).filter(|read| is_version_read(read, file))?;
-        Some((file.name.clone(), read.content_hash))
-    });
-    known.collect()
+/// Whether two files hold the same, whatever they are compressed with.
+fn holds_the_same(one: &ExportInput, other: &ExportInput) -> bool {
+    match (one.plain, other.plain) {
+        (Some(one), Some(other)) => one == other,
+        _ => one.content_hash == other.content_hash,
+    }
 }
 
 /// What was read `before`, by the marks that `file` has now.
@@ -435,6 +430,7 @@ fn input_of(file: &ExportFile, read: &FileRead) -> ExportInput {
         e_tag: file.e_tag.clone(),
         last_modified: file.last_modified,
         content_hash: read.content_hash,
+        plain: read.plain,
         row_count: Some(read.read),
         replay_of: read.replay_of.clone(),
     }

@@ -13,15 +13,18 @@ use tokio::sync::mpsc;
 use super::location::ExportFile;
 use super::source::{Compression, Source};
 use crate::errors::{Error, Kind, Result};
-use crate::hash::{ContentHash, Hasher};
+use crate::hash::{ContentHash, Hasher, PlainHashes};
 use crate::lake;
 use crate::lake::fetch::{Content, fetch};
 
 /// Bytes read from the store at a time.
 const READ_BYTES: usize = 256 * 1024;
 
+/// Decompressed bytes at a file's start that tell most files apart.
+const OPENING_BYTES: u64 = 64 * 1024;
+
 /// The bytes of a file as the store has them.
-pub(super) struct RawFile {
+struct RawFile {
     reader: Box<dyn Read + Send>,
     progress: Arc<Mutex<Progress>>,
 }
@@ -31,6 +34,8 @@ pub(super) struct RawFile {
 struct Progress {
     hasher: Hasher,
     byte_count: u64,
+    /// Of what came out of decompression, where there is any.
+    plain: Option<Hasher>,
 }
 
 /// A hand on a file that somebody else reads.
@@ -47,11 +52,71 @@ impl Meter {
     pub fn content_hash(&self) -> ContentHash {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).hasher.finish()
     }
+
+    /// The hashes of what the file holds, once all of it was read; `opening` is that of its start.
+    pub fn plain_hashes(&self, opening: ContentHash) -> PlainHashes {
+        let progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let whole = progress.plain.as_ref().unwrap_or(&progress.hasher).finish();
+        PlainHashes { opening, whole }
+    }
+}
+
+/// A file that is open: its content, decompressed.
+pub(super) struct OpenedFile {
+    pub content: Box<dyn Read + Send>,
+    pub meter: Meter,
+    /// The hash of the content's first bytes.
+    pub opening: ContentHash,
+}
+
+impl OpenedFile {
+    /// Opens `file`. Must be called from a thread that may block, never from the runtime's own.
+    ///
+    /// Errors: `Storage`; `ExportBroken` where its compression is none, or other than it claims.
+    pub fn open(
+        source: &Source,
+        store: &Arc<dyn ObjectStore>,
+        file: &ExportFile,
+        runtime: &Handle,
+    ) -> Result<Self> {
+        let raw = RawFile::open(store, file, runtime)?;
+        let meter = raw.meter();
+        let mut content = decompressed(source, &file.name, raw)?;
+        let first = first_bytes(&mut content, OPENING_BYTES)
+            .map_err(|error| read_error(source, &file.name, &meter, error))?;
+        let opening = ContentHash::of(&first);
+        Ok(OpenedFile { content: Box::new(Cursor::new(first).chain(content)), meter, opening })
+    }
+}
+
+/// Hashes what comes out of decompression.
+struct HashedPlain<R> {
+    reader: R,
+    progress: Arc<Mutex<Progress>>,
+}
+
+impl<R: Read> HashedPlain<R> {
+    fn new(reader: R, meter: &Meter) -> Self {
+        let progress = Arc::clone(&meter.0);
+        progress.lock().unwrap_or_else(PoisonError::into_inner).plain = Some(Hasher::default());
+        HashedPlain { reader, progress }
+    }
+}
+
+impl<R: Read> Read for HashedPlain<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hasher) = &mut progress.plain {
+            hasher.update(&buffer[..count]);
+        }
+        Ok(count)
+    }
 }
 
 impl RawFile {
     /// Opens `file`. Must be called from a thread that may block, never from the runtime's own.
-    pub fn open(store: &Arc<dyn ObjectStore>, file: &ExportFile, runtime: &Handle) -> Result<Self> {
+    fn open(store: &Arc<dyn ObjectStore>, file: &ExportFile, runtime: &Handle) -> Result<Self> {
         let failed = |error: object_store::Error| storage_error(file, error);
         let content = fetch(store, &file.location, file.byte_count);
         let reader: Box<dyn Read + Send> = match runtime.block_on(content).map_err(failed)? {
@@ -72,7 +137,7 @@ impl RawFile {
         Ok(RawFile { reader, progress: Arc::default() })
     }
 
-    pub fn meter(&self) -> Meter {
+    fn meter(&self) -> Meter {
         Meter(Arc::clone(&self.progress))
     }
 }
@@ -129,11 +194,7 @@ pub(super) fn read_error(source: &Source, file: &str, meter: &Meter, error: io::
 }
 
 /// The file's content, decompressed.
-pub(super) fn decompressed(
-    source: &Source,
-    name: &str,
-    raw: RawFile,
-) -> Result<Box<dyn Read + Send>> {
+fn decompressed(source: &Source, name: &str, raw: RawFile) -> Result<Box<dyn Read + Send>> {
     let meter = raw.meter();
     let mut raw = BufReader::with_capacity(READ_BYTES, raw);
     let first =
@@ -158,8 +219,8 @@ pub(super) fn decompressed(
         }
     };
     let raw = Cursor::new(first).chain(raw);
-    Ok(match compression {
-        Compression::Auto | Compression::None => Box::new(raw),
+    let content: Box<dyn Read + Send> = match compression {
+        Compression::Auto | Compression::None => return Ok(Box::new(raw)),
         Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(raw)),
         Compression::Zstd => {
             let decoder = zstd::stream::read::Decoder::new(raw)
@@ -168,7 +229,8 @@ pub(super) fn decompressed(
         }
         Compression::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(raw)),
         Compression::Xz => Box::new(liblzma::read::XzDecoder::new_multi_decoder(raw)),
-    })
+    };
+    Ok(Box::new(HashedPlain::new(content, &meter)))
 }
 
 /// Up to `count` bytes from the start of `reader`.
@@ -347,19 +409,6 @@ impl<R: Read> Read for Transcoder<R> {
         self.given += count;
         Ok(count)
     }
-}
-
-/// The hash of a whole file.
-pub(super) fn hash_of(
-    store: &Arc<dyn ObjectStore>,
-    file: &ExportFile,
-    runtime: &Handle,
-) -> Result<ContentHash> {
-    let mut raw = RawFile::open(store, file, runtime)?;
-    drain(&mut raw).map_err(|error| {
-        Error::new(Kind::Storage, format!("read `{}`", file.location)).because(error)
-    })?;
-    Ok(raw.meter().content_hash())
 }
 
 /// Reads what is left.

@@ -10,6 +10,7 @@ mod cutting;
 mod order;
 mod pipeline;
 mod preamble;
+mod replays;
 #[cfg(test)]
 mod tests;
 mod typing;
@@ -30,7 +31,7 @@ use super::location::ExportFile;
 use super::rows::Shape;
 use super::source::{Source, UnknownColumns};
 use crate::errors::{Context, Error, Kind, Result};
-use crate::hash::ContentHash;
+use crate::hash::PlainHashes;
 pub use counts::{Counts, FileRead};
 use order::Sequencer;
 use pipeline::{spawn, start};
@@ -70,8 +71,9 @@ impl ReadOptions {
 pub struct EarlierFile {
     /// The file.
     pub file: ExportFile,
-    /// The hash of its bytes, where it is known; else it is read again if its size makes it likely.
-    pub content_hash: Option<ContentHash>,
+    /// The hashes of what it holds, where they are known; else it is read again as far as it is
+    /// like a file of today.
+    pub plain: Option<PlainHashes>,
 }
 
 /// Some rows of a day's files, in order.

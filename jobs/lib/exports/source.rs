@@ -51,7 +51,7 @@ pub struct Source {
     pub required: bool,
     /// What becomes of rows that repeat an earlier row of the day exactly.
     pub duplicates: Duplicates,
-    /// For events: how many earlier days are searched for a file with the same bytes.
+    /// For events and changes: how many earlier days are searched for a file that holds the same.
     pub replay_window_days: u32,
     /// The share of quarantined rows, 0 to 1, above which a day fails.
     pub maximum_bad_share: f64,

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dates::Day;
 use crate::errors::{Error, Kind, Result};
-use crate::hash::ContentHash;
+use crate::hash::{ContentHash, PlainHashes};
 use crate::lake::{Lake, OWN, Partition, TableName};
 
 /// One published version of a partition.
@@ -91,10 +91,13 @@ pub struct ExportInput {
     pub last_modified: DateTime<Utc>,
     /// Hash of its bytes as delivered.
     pub content_hash: ContentHash,
+    /// Hashes of what it holds once decompressed. Missing where an earlier version wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plain: Option<PlainHashes>,
     /// Rows that were read of it; of a replay none. Missing where an earlier version wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row_count: Option<u64>,
-    /// The file of an earlier day with the same bytes, because of which this one counts nothing.
+    /// The file of an earlier day that holds the same, because of which this one counts nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay_of: Option<String>,
 }

@@ -68,18 +68,19 @@ pub(super) fn operation(
     Ok(operation)
 }
 
-/// For events: how many earlier days are searched for a file with the same bytes.
+/// For events and changes: how many earlier days are searched for a file that holds the same.
 pub(super) fn replay_window_days(file: &str, yaml: &SourceYaml) -> Result<u32> {
     match (yaml.load.value, &yaml.replay_window_days) {
-        (Load::Events, Some(days)) if days.value > 366 => {
+        (Load::Snapshot, Some(days)) => {
+            let what = "`replay_window_days` is for `load: events` and `load: changes`: a snapshot \
+                        may be what it was the day before";
+            Err(mistake(file, days, what))
+        }
+        (Load::Snapshot, None) => Ok(0),
+        (Load::Events | Load::Changes, Some(days)) if days.value > 366 => {
             Err(mistake(file, days, "expected at most 366 days"))
         }
-        (Load::Events, Some(days)) => Ok(days.value),
-        (Load::Events, None) => Ok(7),
-        (_, Some(days)) => {
-            Err(mistake(file, days, "`replay_window_days` is for `load: events` alone"))
-        }
-        (_, None) => Ok(0),
+        (Load::Events | Load::Changes, days) => Ok(days.as_ref().map_or(7, |days| days.value)),
     }
 }
 

@@ -148,6 +148,22 @@ fn prose_does_not_change_the_definition_and_a_rule_does() {
 }
 
 #[test]
+fn replays_are_of_events_and_changes() {
+    let columns = "columns: [{name: a, type: string}]\n";
+    let changes =
+        PLAIN.replace("events", "changes") + "key: [a]\noperation: {column: a, delete: [D]}\n";
+    let snapshot = PLAIN.replace("events", "snapshot");
+    let days = |text: &str, more: &str| {
+        let text = format!("{text}{more}{columns}");
+        parse("orders", "orders.yaml", &text).unwrap().replay_window_days
+    };
+    assert_eq!([days(PLAIN, ""), days(&changes, ""), days(&snapshot, "")], [7, 7, 0]);
+    assert_eq!(days(&changes, "replay_window_days: 0\n"), 0);
+    fails(&format!("{snapshot}replay_window_days: 3\n{columns}"), "5:21", "a snapshot may be");
+    fails(&format!("{PLAIN}replay_window_days: 367\n{columns}"), "5:21", "at most 366");
+}
+
+#[test]
 fn names_of_sources_are_names_of_tables() {
     for name in ["", "Orders", "1a", "a-b", "_a"] {
         assert!(parse(name, "x.yaml", "a: 1").unwrap_err().chain().contains("cannot name"));

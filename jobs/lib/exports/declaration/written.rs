@@ -36,7 +36,7 @@ pub(super) struct SourceYaml {
     pub required: Option<bool>,
     /// drop (default) or keep rows that repeat an earlier one exactly.
     pub duplicates: Option<Duplicates>,
-    /// Earlier days searched for a file with the same bytes; for `load: events`. Default 7.
+    /// Earlier days searched for a file that holds the same; for events and changes. Default 7.
     pub replay_window_days: Option<Spanned<u32>>,
     /// The share of bad rows above which a day fails. Default 0.05.
     pub maximum_bad_share: Option<Spanned<f64>>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::hash::ContentHash;
+use crate::hash::{ContentHash, PlainHashes};
 
 /// What was read. Always: `read = accepted + quarantined + duplicates`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,8 @@ pub struct FileRead {
     pub byte_count: u64,
     /// The hash of its bytes.
     pub content_hash: ContentHash,
+    /// The hashes of what it holds, once all of it was read.
+    pub plain: Option<PlainHashes>,
     /// Rows in it; none are counted of a replay.
     pub read: u64,
     /// Rows of it that were handed out.
@@ -55,8 +57,8 @@ pub struct FileRead {
     pub quarantined: u64,
     /// Rows of it that were dropped as repetitions.
     pub duplicates: u64,
-    /// The earlier file with the same bytes, because of which this one counts nothing.
+    /// The earlier file that holds the same, because of which this one counts nothing.
     pub replay_of: Option<String>,
-    /// The file of the same day with the same bytes, because of which all rows are repetitions.
+    /// The file of the same day that holds the same, because of which all rows are repetitions.
     pub same_as: Option<String>,
 }

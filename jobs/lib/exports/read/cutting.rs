@@ -1,7 +1,6 @@
 //! Cuts the files, one after the other, into pieces of whole records, and tells which of them were
 //! delivered before.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -9,16 +8,17 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use super::Input;
 use super::pipeline::{Abandoned, Step, Stop, Task, Work};
 use super::preamble::{OpenFile, open_text};
+use super::replays::{Content, Earlier, open_file};
 use super::typing::Typist;
 use crate::errors::{Error, Kind, Result};
 use crate::exports::csv::Dialect;
 use crate::exports::header::Layout;
 use crate::exports::location::ExportFile;
-use crate::exports::open::{self, Meter, RawFile};
+use crate::exports::open::{self, Meter, OpenedFile};
 use crate::exports::parquet_file;
 use crate::exports::source::{Format, Load, Source};
 use crate::exports::split::{JsonSplitter, Scanner, SplitError, Splitter};
-use crate::hash::ContentHash;
+use crate::hash::PlainHashes;
 
 /// Cuts the files, and hands the pieces out.
 pub(super) struct Feeder<'a> {
@@ -29,10 +29,10 @@ pub(super) struct Feeder<'a> {
 
 impl Feeder<'_> {
     pub fn run(&mut self) {
-        let mut hashes: HashMap<usize, ContentHash> = HashMap::new();
+        let (mut earlier, mut read) = (Earlier::default(), Vec::new());
         for index in 0..self.input.files.len() {
-            match self.file(index, &mut hashes) {
-                Ok(()) => {}
+            match self.file(index, &mut earlier, &read) {
+                Ok(hashes) => read.push(hashes),
                 Err(Stop::Abandoned) => return,
                 Err(Stop::Failed(error)) => {
                     // If nobody is left to hear of it, nobody asks either.
@@ -54,66 +54,47 @@ impl Feeder<'_> {
         self.tasks.send(task).map_err(|_| Abandoned)
     }
 
-    fn file(&self, index: usize, hashes: &mut HashMap<usize, ContentHash>) -> Result<(), Stop> {
+    /// Cuts the file of that index; `read` is what those before it hold.
+    fn file(
+        &self,
+        index: usize,
+        earlier: &mut Earlier,
+        read: &[PlainHashes],
+    ) -> Result<PlainHashes, Stop> {
         let input = self.input;
         let file = &input.files[index];
-        let mut own_hash = None;
-        let mut hash_own = || -> Result<ContentHash> {
-            match own_hash {
-                Some(hash) => Ok(hash),
-                None => Ok(*own_hash.insert(open::hash_of(&input.store, file, &input.runtime)?)),
-            }
-        };
-        let mut same_as = None;
+        let opened = open_file(input, file)?;
+        let (meter, opening) = (opened.meter.clone(), opened.opening);
+        let mut own = Content::new(input, file, &opened);
+        // Days without a fact look alike: a header alone repeats nothing.
+        if let Some((of, (content_hash, plain))) = earlier.original(&mut own)?
+            && self.has_rows(file)?
+        {
+            let byte_count = file.byte_count;
+            self.step(Step::Replay { index, byte_count, content_hash, plain, of })?;
+            return Ok(plain);
+        }
         // Changes that come once more after others change things back: only right away they don't.
         let first = match input.source().load {
             Load::Changes => index.saturating_sub(1),
             Load::Events | Load::Snapshot => 0,
         };
-        for earlier in first..index {
-            if input.files[earlier].byte_count == file.byte_count
-                && file.byte_count > 0
-                && hashes.get(&earlier) == Some(&hash_own()?)
-            {
-                same_as = Some(earlier);
+        let mut same_as = None;
+        for (other, plain) in read.iter().enumerate().skip(first) {
+            if own.if_same_as(*plain)?.is_some() {
+                same_as = Some(other);
                 break;
             }
         }
-        for earlier in &input.options.earlier {
-            let other = &earlier.file;
-            if other.byte_count != file.byte_count
-                || other.location == file.location
-                || file.byte_count == 0
-            {
-                continue;
-            }
-            let hash = match earlier.content_hash {
-                Some(hash) => hash,
-                None => open::hash_of(&input.store, other, &input.runtime)?,
-            };
-            if hash == hash_own()? {
-                // Days without a fact look alike: a header alone repeats nothing.
-                if !self.has_rows(file)? {
-                    break;
-                }
-                hashes.insert(index, hash);
-                let byte_count = file.byte_count;
-                let of = other.name.clone();
-                self.step(Step::Replay { index, byte_count, content_hash: hash, of })?;
-                return Ok(());
-            }
-        }
         self.step(Step::Begin { index, same_as })?;
-        let raw = RawFile::open(&input.store, file, &input.runtime)?;
-        let meter = raw.meter();
-        cut(input, &file.name, raw, |work, open_file| {
-            self.task(work, open_file)?;
+        cut(input, &file.name, opened, |work, of| {
+            self.task(work, of)?;
             Ok(ControlFlow::Continue(()))
         })?;
         let (byte_count, content_hash) = (meter.byte_count(), meter.content_hash());
-        hashes.insert(index, content_hash);
-        self.step(Step::End { byte_count, content_hash })?;
-        Ok(())
+        let plain = meter.plain_hashes(opening);
+        self.step(Step::End { byte_count, content_hash, plain })?;
+        Ok(plain)
     }
 
     /// Whether there is any record in `file`. One that cannot be made out may hold some.
@@ -121,8 +102,7 @@ impl Feeder<'_> {
         let input = self.input;
         let typist = Typist::new(input);
         let mut is_found = false;
-        let raw = RawFile::open(&input.store, file, &input.runtime)?;
-        let looked = cut(input, &file.name, raw, |work, open_file| {
+        let looked = cut(input, &file.name, open_file(input, file)?, |work, open_file| {
             let parsed = typist.typed(work, open_file)?;
             is_found |= parsed.row_count > 0 || parsed.broken.is_some();
             Ok(if is_found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
@@ -139,35 +119,35 @@ impl Feeder<'_> {
 fn cut(
     input: &Input,
     name: &str,
-    raw: RawFile,
+    opened: OpenedFile,
     take: impl FnMut(Work, &Arc<OpenFile>) -> Result<ControlFlow<()>, Stop>,
 ) -> Result<(), Stop> {
     match input.source().format {
-        Format::Parquet => cut_parquet(input, name, raw, take),
-        _ => cut_text(input, name, raw, take),
+        Format::Parquet => cut_parquet(input, name, opened, take),
+        _ => cut_text(input, name, opened, take),
     }
 }
 
 fn cut_parquet(
     input: &Input,
     name: &str,
-    raw: RawFile,
+    opened: OpenedFile,
     mut take: impl FnMut(Work, &Arc<OpenFile>) -> Result<ControlFlow<()>, Stop>,
 ) -> Result<(), Stop> {
     let source = input.source();
-    let meter = raw.meter();
-    let mut content = open::decompressed(source, name, raw)?;
+    let OpenedFile { mut content, meter, .. } = opened;
     let spooled = parquet_file::spool(&mut content)
         .map_err(|error| open::read_error(source, name, &meter, error))?;
     let broken = |what: String| source.broken(name, what);
-    let (names, rows) = parquet_file::open(spooled).map_err(broken)?;
-    let layout = Layout::matched(source, name, &names, &input.widened)?;
+    let (unfolding, batches) = parquet_file::open(source, spooled).map_err(broken)?;
+    let layout = Layout::matched(source, name, unfolding.names(), &input.widened)?;
+    let unfolding = Arc::new(unfolding);
     let dialect = Dialect { csv: source.csv.clone(), line_end: b'\n' };
     let file = Arc::new(OpenFile { layout, dialect });
-    for batch in rows {
+    for batch in batches {
         let batch =
             batch.map_err(|error| broken(format!("its Parquet data cannot be read: {error}")))?;
-        if take(Work::Batch(batch), &file)?.is_break() {
+        if take(Work::Batch(batch, Arc::clone(&unfolding)), &file)?.is_break() {
             break;
         }
     }
@@ -177,12 +157,12 @@ fn cut_parquet(
 fn cut_text(
     input: &Input,
     name: &str,
-    raw: RawFile,
+    opened: OpenedFile,
     mut take: impl FnMut(Work, &Arc<OpenFile>) -> Result<ControlFlow<()>, Stop>,
 ) -> Result<(), Stop> {
     let source = input.source();
-    let meter = raw.meter();
-    let opened = open_text(source, name, raw, &input.widened)?;
+    let meter = opened.meter.clone();
+    let opened = open_text(source, name, opened, &input.widened)?;
     let piece_bytes = input.options.piece_bytes;
     let file = Arc::new(opened.file);
     let failed = |error| split_error(source, name, &meter, error);

@@ -128,6 +128,7 @@ impl Sequencer {
                     name,
                     byte_count: 0,
                     content_hash: ContentHash::of(&[]),
+                    plain: None,
                     read: 0,
                     accepted: 0,
                     quarantined: 0,
@@ -143,10 +144,11 @@ impl Sequencer {
                 let parsed = result.recv().map_err(|_| lost())??;
                 self.part(parsed)?;
             }
-            Step::End { byte_count, content_hash } => {
+            Step::End { byte_count, content_hash, plain } => {
                 if let Some(mut at) = self.at.take() {
                     at.read.byte_count = byte_count;
                     at.read.content_hash = content_hash;
+                    at.read.plain = Some(plain);
                     if at.read.read == 0 {
                         // Without rows there is nothing that could count twice.
                         at.read.same_as = None;
@@ -154,11 +156,12 @@ impl Sequencer {
                     self.counts.files.push(at.read);
                 }
             }
-            Step::Replay { index, byte_count, content_hash, of } => {
+            Step::Replay { index, byte_count, content_hash, plain, of } => {
                 self.counts.files.push(FileRead {
                     name: self.input.files[index].name.clone(),
                     byte_count,
                     content_hash,
+                    plain: Some(plain),
                     read: 0,
                     accepted: 0,
                     quarantined: 0,

@@ -14,7 +14,7 @@ use super::typing::make_rows;
 use crate::errors::{Context, Error, Kind, Result};
 use crate::exports::rows::Parsed;
 use crate::exports::split::Piece;
-use crate::hash::ContentHash;
+use crate::hash::{ContentHash, PlainHashes};
 
 /// What is to be typed: a piece of a text file, or rows of a Parquet file.
 pub(super) enum Work {
@@ -31,7 +31,7 @@ pub(super) struct Task {
 
 /// What the sequencer is told, in order.
 pub(super) enum Step {
-    /// A file begins; all its rows are repetitions where another of the day has the same bytes.
+    /// A file begins; all its rows are repetitions where another of the day holds the same.
     Begin {
         index: usize,
         same_as: Option<usize>,
@@ -40,12 +40,14 @@ pub(super) enum Step {
     End {
         byte_count: u64,
         content_hash: ContentHash,
+        plain: PlainHashes,
     },
     /// A file of an earlier day again.
     Replay {
         index: usize,
         byte_count: u64,
         content_hash: ContentHash,
+        plain: PlainHashes,
         of: String,
     },
     Failed(Error),

@@ -7,7 +7,7 @@ use crate::exports::csv::{self, Dialect};
 use crate::exports::faults::Code;
 use crate::exports::grid;
 use crate::exports::header::Layout;
-use crate::exports::open::{self, RawFile};
+use crate::exports::open::{self, OpenedFile};
 use crate::exports::source::{Format, Source};
 use crate::exports::split::{Scanner, line_end};
 
@@ -35,12 +35,11 @@ const MAXIMUM_HEADER_BYTES: usize = 1024 * 1024;
 pub(super) fn open_text(
     source: &Source,
     name: &str,
-    raw: RawFile,
+    opened: OpenedFile,
     widened: &[String],
 ) -> Result<OpenedText> {
-    let meter = raw.meter();
+    let OpenedFile { content, meter, .. } = opened;
     let failed = |error| open::read_error(source, name, &meter, error);
-    let content = open::decompressed(source, name, raw)?;
     let mut content = open::as_utf8(source, name, content, &meter)?;
     let mut start = open::first_bytes(&mut content, 64 * 1024).map_err(failed)?;
     let is_delimited = matches!(source.format, Format::Csv | Format::Tsv);

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::exports::{Source, list, quarantine_schema};
+use crate::hash::ContentHash;
 
 fn source(more: &str) -> Arc<Source> {
     let text = format!(
@@ -96,7 +97,10 @@ async fn a_file_of_an_earlier_day_counts_nothing() {
                 .iter()
                 .map(|file| EarlierFile {
                     file: file.clone(),
-                    content_hash: known.then(|| ContentHash::of(b"a,b\n1,x\n")),
+                    plain: known.then(|| PlainHashes {
+                        opening: ContentHash::of(b"a,b\n1,x\n"),
+                        whole: ContentHash::of(b"a,b\n1,x\n"),
+                    }),
                 })
                 .collect();
         })
@@ -108,13 +112,65 @@ async fn a_file_of_an_earlier_day_counts_nothing() {
     }
 }
 
+fn gzipped(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn content_is_the_same_whatever_it_is_compressed_with() {
+    let rows = |last: &str| {
+        let rows: String = (0..30_000).map(|row| format!("{row},x\n")).collect();
+        format!("a,b\n{rows}{last}").into_bytes()
+    };
+    let text = rows("1,y\n");
+    let zipped = zstd::encode_all(&text[..], 3).unwrap();
+    // The same for more than 64 KiB, and other rows after them.
+    let other = gzipped(&rows("2,y\n"));
+    let damaged = gzipped(&text)[..20_000].to_vec();
+    let store = store(&[
+        ("in/2024-02-27/damaged.csv", damaged),
+        ("in/2024-02-28/a.csv", gzipped(&text)),
+        ("in/2024-02-29/a.csv", text.clone()),
+        ("in/2024-02-29/b.csv", zipped.clone()),
+        ("in/2024-02-29/c.csv", other.clone()),
+        ("in/2024-02-29/d.csv", rows("2,y\n")),
+    ])
+    .await;
+    let source = source("");
+    let mut earlier = files(&store, &source, "2024-02-27").await;
+    earlier.extend(files(&store, &source, "2024-02-28").await);
+    let plain =
+        PlainHashes { opening: ContentHash::of(&text[..64 * 1024]), whole: ContentHash::of(&text) };
+    for known in [None, Some(plain)] {
+        let (_, counts) = all(&store, &source, |options| {
+            let earlier_file = |file: &ExportFile| {
+                let plain = known.filter(|_| file.name.contains("-28/"));
+                EarlierFile { file: file.clone(), plain }
+            };
+            options.earlier = earlier.iter().map(earlier_file).collect();
+        })
+        .await
+        .unwrap();
+        let found: Vec<_> = counts
+            .files
+            .iter()
+            .map(|file| (file.read, file.replay_of.as_deref(), file.same_as.as_deref()))
+            .collect();
+        let replay = (0, Some("in/2024-02-28/a.csv"), None);
+        let again = (30_001, None, Some("in/2024-02-29/c.csv"));
+        assert_eq!(found, [replay, replay, (30_001, None, None), again]);
+        // Known by its bytes it is what it is; known by what it holds, what it was before.
+        assert_eq!(counts.files[1].content_hash, ContentHash::of(&zipped));
+        assert_eq!(counts.files[1].plain, Some(plain));
+        assert_eq!(counts.files[2].content_hash, ContentHash::of(&other));
+        assert_eq!(counts.files[2].plain, counts.files[3].plain);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_without_rows_repeats_nothing() {
-    let gzipped = |text: &[u8]| {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(text).unwrap();
-        encoder.finish().unwrap()
-    };
     let parquet = {
         let schema = Schema::new(vec![Field::new("a", DataType::Int64, true)]);
         let writer = ArrowWriter::try_new(Vec::new(), Arc::new(schema), None).unwrap();
@@ -143,7 +199,7 @@ async fn a_file_without_rows_repeats_nothing() {
         let source = Arc::new(Source::parse("things", &text).unwrap());
         let earlier = files(&store, &source, "2024-02-28").await;
         let (_, counts) = all(&store, &source, |options| {
-            let hashed = |file| EarlierFile { file, content_hash: None };
+            let hashed = |file| EarlierFile { file, plain: None };
             options.earlier = earlier.into_iter().map(hashed).collect();
         })
         .await

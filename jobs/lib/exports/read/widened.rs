@@ -9,7 +9,7 @@ use super::preamble::open_text;
 use crate::errors::Result;
 use crate::exports::header::{Layout, table_name};
 use crate::exports::location::ExportFile;
-use crate::exports::open::{self, RawFile};
+use crate::exports::open::{self, OpenedFile};
 use crate::exports::parquet_file;
 use crate::exports::source::{Format, SOURCE_FILE, SOURCE_ROW, Source};
 
@@ -22,17 +22,15 @@ pub(super) fn widened(
 ) -> Result<Vec<String>> {
     let mut names: Vec<String> = Vec::new();
     for file in files {
-        let raw = RawFile::open(store, file, runtime)?;
-        let meter = raw.meter();
+        let mut opened = OpenedFile::open(source, store, file, runtime)?;
         let layout = if source.format == Format::Parquet {
-            let mut content = open::decompressed(source, &file.name, raw)?;
-            let spooled = parquet_file::spool(&mut content)
-                .map_err(|error| open::read_error(source, &file.name, &meter, error))?;
+            let spooled = parquet_file::spool(&mut opened.content)
+                .map_err(|error| open::read_error(source, &file.name, &opened.meter, error))?;
             let broken = |what: String| source.broken(&file.name, what);
             let (header, _) = parquet_file::open(spooled).map_err(broken)?;
             Layout::matched(source, &file.name, &header, &[])?
         } else {
-            open_text(source, &file.name, raw, &[])?.file.layout
+            open_text(source, &file.name, opened, &[])?.file.layout
         };
         let mut extras = layout.extras;
         extras.sort_by_key(|(_, place)| *place);
