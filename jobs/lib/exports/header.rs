@@ -175,7 +175,7 @@ fn find(
 
 /// A name without what spellings differ in: case, spaces, underscores, hyphens, and whether a
 /// letter and its accent are one character or two, as macOS writes them.
-fn fold(name: &str) -> String {
+pub(super) fn fold(name: &str) -> String {
     name.nfc()
         .filter(|one| !one.is_whitespace() && !matches!(one, '_' | '-'))
         .flat_map(char::to_lowercase)

@@ -7,7 +7,7 @@ use twox_hash::XxHash3_128;
 
 use super::cells::Span;
 use super::faults::Code;
-use super::grid::{Grid, Lines, Row, bad_row, fault_of_bytes};
+use super::grid::{Grid, Lines, Row, bad_row, fault_of_bytes, hash_of_element};
 use super::json_path::{JsonPath, Step};
 use super::source::{Source, UnknownColumns};
 
@@ -231,10 +231,7 @@ impl Cutter<'_> {
             let number = u32::try_from(self.grid.row_count).unwrap_or(u32::MAX);
             let place = Span::new(start, end);
             self.grid.rows.push(Row { number, start: place.start, end: place.end });
-            // Equal elements of one record are as many facts; of two equal records they are not.
-            let element = u128::try_from(element).unwrap_or(0);
-            let salt = element.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-            self.grid.hashes.push(hash ^ salt);
+            self.grid.hashes.push(hash_of_element(hash, element));
             if let Some(extras) = &extras {
                 self.grid.extras.push(extras.clone());
             }

@@ -1,4 +1,4 @@
-//! Paths within a JSON record: keys joined by dots, elements of arrays in brackets.
+//! Paths within a record of JSON or Parquet: keys joined by dots, elements of arrays in brackets.
 
 /// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

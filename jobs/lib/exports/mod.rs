@@ -22,6 +22,7 @@ mod moments;
 mod numbers;
 mod open;
 mod parquet_file;
+mod parquet_nested;
 mod read;
 mod rows;
 mod source;

@@ -9,6 +9,7 @@ use std::io::{self, Read, Seek, Write};
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Float32Type, Float64Type, TimestampMicrosecondType};
+use arrow::error::ArrowError;
 use arrow::json::LineDelimitedWriter;
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -18,14 +19,19 @@ use twox_hash::XxHash3_128;
 use super::cast::Caster;
 use super::cells::{Cells, Span};
 use super::faults::{Code, Fault};
+use super::grid::hash_of_element;
 use super::header::Layout;
 use super::moments;
+use super::parquet_nested::{Origin, Unfolded, Unfolding, json_texts};
 use super::rows::{Parsed, Shape, forgive_deletes, gather, keep_others, marks};
-use super::source::{Column, ColumnType, NumberFormat, UTC, UnknownColumns};
+use super::source::{Column, ColumnType, NumberFormat, Source, UTC, UnknownColumns};
 use crate::errors::{Context, Kind, Result};
 
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 16_384;
+
+/// Records decoded at a time where each may make many rows.
+const BATCH_RECORDS: usize = 1024;
 
 /// The whole of `reader` in a temporary file that nobody else sees.
 pub(super) fn spool(reader: &mut impl Read) -> io::Result<File> {
@@ -42,18 +48,22 @@ pub(super) fn spool(reader: &mut impl Read) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens a Parquet file: its column names, and its rows.
+/// Opens a Parquet file of `source`: how its columns are those of rows, and its records.
 ///
 /// Errors: what is wrong with the file, for people.
-pub(super) fn open(file: File) -> Result<(Vec<String>, ParquetRecordBatchReader), String> {
+pub(super) fn open(
+    source: &Source,
+    file: File,
+) -> Result<(Unfolding, ParquetRecordBatchReader), String> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(file)
         .map_err(|error| format!("it is no whole Parquet file: {error}"))?;
-    let names = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let unfolding = Unfolding::new(source, builder.schema().fields())?;
+    let batch_size = if unfolding.explodes() { BATCH_RECORDS } else { BATCH_ROWS };
     let reader = builder
-        .with_batch_size(BATCH_ROWS)
+        .with_batch_size(batch_size)
         .build()
         .map_err(|error| format!("its Parquet data cannot be read: {error}"))?;
-    Ok((names, reader))
+    Ok((unfolding, reader))
 }
 
 /// Types the rows of `batch`.
@@ -61,30 +71,36 @@ pub(super) fn typed(
     shape: &Shape,
     layout: &Layout,
     caster: &Caster,
+    unfolding: &Unfolding,
     batch: &RecordBatch,
 ) -> Result<Parsed> {
     let source = &shape.source;
     let batch = &with_nulls(batch)?;
-    let row_count = batch.num_rows();
+    let Unfolded { columns: found, origins } =
+        unfolding.unfold(batch).context(Kind::Defect, || "take nested columns apart")?;
+    let row_count = origins.len();
     let mut faults = Vec::new();
     let mut columns = Vec::with_capacity(source.columns.len() + 1);
     for (index, column) in source.columns.iter().enumerate() {
         let place = layout.places.get(index).copied().flatten();
-        let array = place.map(|place| batch.column(place));
+        let array = place.and_then(|place| found.get(place));
         columns.push(cast_column(caster, index, column, array, row_count, &mut faults)?);
     }
     for (column, place) in shape.widened.iter().zip(&layout.widened) {
-        let array = place.map(|place| batch.column(place));
+        let array = place.and_then(|place| found.get(place));
         columns.push(cast_column(caster, usize::MAX, column, array, row_count, &mut faults)?);
     }
     if source.unknown_columns == UnknownColumns::Text {
-        columns.push(extras(batch, layout)?);
+        columns.push(extras(&found, layout, row_count)?);
     }
     let mut numbers: Vec<u32> =
         (0..row_count).map(|row| u32::try_from(row).unwrap_or(u32::MAX)).collect();
-    let mut hashes = hashes(batch, layout)?;
+    let records = hashes(batch, layout, unfolding)?;
+    let of_row = |origin: &Origin| hash_of_element(records[origin.record], origin.element);
+    let mut hashes: Vec<u128> = origins.iter().map(of_row).collect();
     forgive_deletes(&mut faults, source, &columns);
-    let rejected = gather(faults, source, |row| (row as u64, None, record(batch, row)));
+    let rejected =
+        gather(faults, source, |row| (row as u64, None, record(batch, origins[row].record)));
     if !rejected.is_empty() {
         keep_others(&rejected, &mut columns, &mut numbers, &mut hashes)?;
     }
@@ -211,15 +227,17 @@ fn as_it_is(column: &Column, array: &ArrayRef) -> Result<Option<ArrayRef>> {
     Ok(is_whole.then_some(typed))
 }
 
-/// Without dictionaries and with one kind of text; NaN, which is how some programs write "no
+/// Without dictionaries and with one kind of text; nested values as their JSON; NaN, which is how some programs write "no
 /// value", as null.
-fn plain(array: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
+fn plain(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     Ok(match array.data_type() {
         DataType::Dictionary(_, values) => plain(&cast(array, values)?)?,
         DataType::LargeUtf8 | DataType::Utf8View => cast(array, &DataType::Utf8)?,
         DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
             cast(array, &DataType::Binary)?
         }
+        DataType::Null => arrow::array::new_null_array(&DataType::Utf8, array.len()),
+        nested if nested.is_nested() => json_texts(array)?,
         DataType::Float16 => plain(&cast(array, &DataType::Float32)?)?,
         DataType::Float32 | DataType::Float64 => {
             let doubles = cast(array, &DataType::Float64)?;
@@ -234,9 +252,7 @@ fn plain(array: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
     })
 }
 
-fn is_nan_array(
-    doubles: &ArrayRef,
-) -> Result<arrow::array::BooleanArray, arrow::error::ArrowError> {
+fn is_nan_array(doubles: &ArrayRef) -> Result<arrow::array::BooleanArray, ArrowError> {
     let doubles = doubles.as_primitive::<Float64Type>();
     Ok(arrow::array::BooleanArray::from_unary(doubles, f64::is_nan))
 }
@@ -264,7 +280,7 @@ fn texts(
     array: &ArrayRef,
     faults: &mut Vec<Fault>,
     index: usize,
-) -> Result<(Vec<u8>, Vec<Span>), arrow::error::ArrowError> {
+) -> Result<(Vec<u8>, Vec<Span>), ArrowError> {
     let mut text = Vec::new();
     let mut spans = Vec::with_capacity(array.len());
     let options = FormatOptions::new();
@@ -302,18 +318,27 @@ fn texts(
     Ok((text, spans))
 }
 
-fn extras(batch: &RecordBatch, layout: &Layout) -> Result<ArrayRef> {
+fn extras(columns: &[ArrayRef], layout: &Layout, row_count: usize) -> Result<ArrayRef> {
+    let failed = || "read undeclared columns as text";
+    let shown = |(name, place): &(String, usize)| {
+        let array = &columns[*place];
+        let array = match array.data_type().is_nested() {
+            true => plain(array)?,
+            false => std::sync::Arc::clone(array),
+        };
+        Ok((name.clone(), array))
+    };
+    let arrays = layout.extras.iter().map(shown).collect::<Result<Vec<_>, ArrowError>>();
+    let arrays = arrays.context(Kind::Defect, failed)?;
     let options = FormatOptions::new();
-    let formatters = layout
-        .extras
+    let formatters = arrays
         .iter()
-        .map(|(name, place)| {
-            let array = batch.column(*place).as_ref();
+        .map(|(name, array)| {
             ArrayFormatter::try_new(array, &options).map(|formatter| (name, array, formatter))
         })
         .collect::<Result<Vec<_>, _>>()
-        .context(Kind::Defect, || "read undeclared columns as text")?;
-    let texts = (0..batch.num_rows()).map(|row| {
+        .context(Kind::Defect, failed)?;
+    let texts = (0..row_count).map(|row| {
         let mut object = serde_json::Map::new();
         for (name, array, formatter) in &formatters {
             if array.is_valid(row) {
@@ -336,12 +361,10 @@ fn record(batch: &RecordBatch, row: usize) -> String {
     }
 }
 
-fn hashes(batch: &RecordBatch, layout: &Layout) -> Result<Vec<u128>> {
-    let columns: Vec<ArrayRef> = layout
-        .canonical_order()
-        .flatten()
-        .map(|place| std::sync::Arc::clone(batch.column(place)))
-        .collect();
+/// What tells the records of `batch` apart.
+fn hashes(batch: &RecordBatch, layout: &Layout, unfolding: &Unfolding) -> Result<Vec<u128>> {
+    let columns: Vec<ArrayRef> =
+        unfolding.record_columns(batch, layout.canonical_order().flatten()).collect();
     let fields: Vec<SortField> =
         columns.iter().map(|column| SortField::new(column.data_type().clone())).collect();
     if !RowConverter::supports_fields(&fields) {

@@ -81,7 +81,7 @@ fn single_byte<T>(file: &str, place: &Spanned<T>, text: &str, what: &str) -> Res
     }
 }
 
-/// Where the records lie in a JSON file.
+/// Where the records lie in a JSON file, and what of them is exploded.
 pub(super) fn json_layout(
     file: &str,
     format: Format,
@@ -100,15 +100,18 @@ pub(super) fn json_layout(
         })
     };
     match format {
-        Format::Ndjson if json.value.records.is_some() => {
-            let what = "`records` is for `format: json`: in ndjson each line is a record";
+        Format::Ndjson | Format::Parquet if json.value.records.is_some() => {
+            let what = "`records` is for `format: json`: in ndjson each line is a record, in \
+                        Parquet each row";
             Err(mistake(file, json, what))
         }
-        Format::Json | Format::Ndjson => Ok(JsonLayout {
+        Format::Json | Format::Ndjson | Format::Parquet => Ok(JsonLayout {
             records: json.value.records.as_ref().map(keys).transpose()?.unwrap_or_default(),
             explode: json.value.explode.as_ref().map(keys).transpose()?.unwrap_or_default(),
         }),
-        _ => Err(mistake(file, json, "`json` is for `format: json` and `format: ndjson` alone")),
+        Format::Csv | Format::Tsv => {
+            Err(mistake(file, json, "`json` is for `format: json`, `ndjson` and `parquet` alone"))
+        }
     }
 }
 

@@ -12,14 +12,15 @@ use super::cutting::Feeder;
 use super::preamble::OpenFile;
 use super::typing::make_rows;
 use crate::errors::{Context, Error, Kind, Result};
+use crate::exports::parquet_nested::Unfolding;
 use crate::exports::rows::Parsed;
 use crate::exports::split::Piece;
 use crate::hash::{ContentHash, PlainHashes};
 
-/// What is to be typed: a piece of a text file, or rows of a Parquet file.
+/// What is to be typed: a piece of a text file, or records of a Parquet file.
 pub(super) enum Work {
     Text(Piece),
-    Batch(RecordBatch),
+    Batch(RecordBatch, Arc<Unfolding>),
 }
 
 /// A piece to type, and where its rows go.

@@ -46,7 +46,9 @@ impl<'a> Typist<'a> {
         let Typist { input, caster, paths } = self;
         let shape = &input.shape;
         let piece = match work {
-            Work::Batch(batch) => return parquet_file::typed(shape, &file.layout, caster, &batch),
+            Work::Batch(batch, unfolding) => {
+                return parquet_file::typed(shape, &file.layout, caster, &unfolding, &batch);
+            }
             Work::Text(piece) => piece,
         };
         let (first_line, line_end) = (piece.first_line, file.dialect.line_end);

@@ -27,8 +27,8 @@ pub(super) fn widened(
             let spooled = parquet_file::spool(&mut opened.content)
                 .map_err(|error| open::read_error(source, &file.name, &opened.meter, error))?;
             let broken = |what: String| source.broken(&file.name, what);
-            let (header, _) = parquet_file::open(spooled).map_err(broken)?;
-            Layout::matched(source, &file.name, &header, &[])?
+            let (unfolding, _) = parquet_file::open(source, spooled).map_err(broken)?;
+            Layout::matched(source, &file.name, unfolding.names(), &[])?
         } else {
             open_text(source, &file.name, opened, &[])?.file.layout
         };
