@@ -657,6 +657,12 @@ mod tests {
         assert_eq!(date(b"20240209", &formats(&["%Y%m%d"])), Ok(day("2024-02-09")));
         assert_eq!(date(b"9 Feb 2024", &formats(&["%d %b %Y"])), Ok(day("2024-02-09")));
         assert_eq!(date(b"9/2/24", &formats(&["%d/%m/%y"])), Ok(day("2024-02-09")));
+        // What the documentation says of two digits, of epochs and of names.
+        assert_eq!(date(b"1/1/69", &formats(&["%d/%m/%y"])), Ok(day("2069-01-01")));
+        assert_eq!(date(b"1/1/70", &formats(&["%d/%m/%y"])), Ok(day("1970-01-01")));
+        assert_eq!(date(b"1709251199", &formats(&["epoch_seconds"])), Ok(day("2024-02-29")));
+        assert_eq!(date(b"9 FEB 2024", &formats(&["%d %b %Y"])), Ok(day("2024-02-09")));
+        assert_eq!(date(b"31-Dez-24", &formats(&["%d-%b-%y"])), Err(Code::NotADate));
         assert_eq!(date(b"45331", &formats(&["excel_serial"])), Ok(day("2024-02-09")));
         assert_eq!(date(b"2024-02-09", &formats(&["%d/%m/%Y", "%Y-%m-%d"])), Ok(day("2024-02-09")));
         assert_eq!(date(b"31/02/2024", &formats(&["%d/%m/%Y"])), Err(Code::NotADate));
