@@ -120,7 +120,7 @@ events as (
         told_text is not null as has_text,
         language,
         sentiment(told_text, language) as sentiment,
-        case when sentiment(told_text, language) is not null then 'vader-3.3.2/1' end
+        case when sentiment(told_text, language) is not null then sentiment_scorer() end
             as sentiment_scorer,
         order_id,
         case_id,

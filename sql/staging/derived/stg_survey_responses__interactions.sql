@@ -41,7 +41,7 @@ events as (
         comment is not null as has_text,
         language,
         sentiment(comment, language) as sentiment,
-        case when sentiment(comment, language) is not null then 'vader-3.3.2/1' end
+        case when sentiment(comment, language) is not null then sentiment_scorer() end
             as sentiment_scorer,
         order_id,
         case_id,

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Decimal128Array, Float64Array};
+use arrow::array::{ArrayRef, Decimal128Array, Float64Array, StringArray};
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
 
 use super::arguments::Arguments;
 use super::{Declaration, Kind, Parameter};
-use crate::algorithms::sentiment::Scorer;
+use crate::algorithms::sentiment::{SCORER, Scorer};
 use crate::algorithms::statistics::{Interval, Z_95, net_promoter_score, wilson_interval};
 
 pub(super) const DECLARATIONS: &[Declaration] = &[
@@ -31,6 +31,20 @@ pub(super) const DECLARATIONS: &[Declaration] = &[
             neutral. Null for null, empty text and other languages.",
         example: "sentiment('The book was good.', 'en') -> 0.4404",
         evaluate: sentiment,
+    },
+    Declaration {
+        name: "sentiment_scorer",
+        parameters: &[],
+        optional: 0,
+        returns: || DataType::Utf8,
+        is_strict: false,
+        description: "What sentiment() scores with: the algorithm and its version, to stand beside \
+            the scores.",
+        example: "sentiment_scorer() -> 'vader-3.3.2/1'",
+        evaluate: |arguments| {
+            let names = std::iter::repeat_n(SCORER, arguments.rows);
+            Ok(Arc::new(StringArray::from_iter_values(names)))
+        },
     },
     Declaration {
         name: "wilson_lower",
