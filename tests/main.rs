@@ -14,4 +14,5 @@ mod reading_rules;
 mod remote_storage;
 mod staleness;
 mod structure;
+mod undeclared_columns;
 mod web_server;

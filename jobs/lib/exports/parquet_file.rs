@@ -24,7 +24,7 @@ use super::header::Layout;
 use super::moments;
 use super::parquet_nested::{Origin, Unfolded, Unfolding, json_texts};
 use super::rows::{Parsed, Shape, forgive_deletes, gather, keep_others, marks};
-use super::source::{Column, ColumnType, NumberFormat, Source, UTC, UnknownColumns};
+use super::source::{Column, ColumnType, NumberFormat, Source, UTC};
 use crate::errors::{Context, Kind, Result};
 
 /// Rows decoded at a time.
@@ -90,7 +90,7 @@ pub(super) fn typed(
         let array = place.and_then(|place| found.get(place));
         columns.push(cast_column(caster, usize::MAX, column, array, row_count, &mut faults)?);
     }
-    if source.unknown_columns == UnknownColumns::Text {
+    if source.unknown_columns.are_kept_as_text() {
         columns.push(extras(&found, layout, row_count)?);
     }
     let mut numbers: Vec<u32> =

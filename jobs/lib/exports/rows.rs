@@ -14,7 +14,7 @@ use super::duplicates::Mark;
 use super::faults::{BadRow, Code, Fault};
 use super::grid::{Grid, Lines, readable};
 use super::header::Layout;
-use super::source::{Column, ColumnType, Load, NumberFormat, Source, UnknownColumns};
+use super::source::{Column, ColumnType, Load, NumberFormat, Source};
 use crate::errors::{Context, Kind, Result};
 
 /// What a chunk came to. Rows are numbered from 0 at its start.
@@ -96,7 +96,7 @@ pub(super) fn typed(
     for (column, place) in shape.widened.iter().zip(&layout.widened) {
         columns.push(caster.cast(usize::MAX, column, cells(*place), &mut faults)?);
     }
-    if shape.source.unknown_columns == UnknownColumns::Text {
+    if shape.source.unknown_columns.are_kept_as_text() {
         if grid.extras.len() != row_count {
             grid.extras = extras(&grid, layout);
         }

@@ -168,8 +168,16 @@ pub enum UnknownColumns {
     Ignore,
     /// They are kept in `extra_columns`, a JSON object of texts.
     Text,
-    /// They become columns of text after the declared ones.
+    /// They are kept in `extra_columns` and also become columns of text after the declared ones.
     Widen,
+}
+
+impl UnknownColumns {
+    /// Whether the table has a column `extra_columns`: the one place where queries find what the
+    /// declaration lacks, whatever columns a day's files had.
+    pub(super) fn are_kept_as_text(self) -> bool {
+        matches!(self, UnknownColumns::Text | UnknownColumns::Widen)
+    }
 }
 
 /// What becomes of columns that the declaration has and the file lacks.
@@ -342,7 +350,7 @@ impl NumberFormat {
 pub const SOURCE_FILE: &str = "source_file";
 /// See [`SOURCE_FILE`]: the record's number in its file, from 1.
 pub const SOURCE_ROW: &str = "source_row";
-/// See [`SOURCE_FILE`]: with `unknown_columns: text`, what the declaration lacks.
+/// See [`SOURCE_FILE`]: with `unknown_columns: text` or `widen`, what the declaration lacks.
 pub const EXTRA_COLUMNS: &str = "extra_columns";
 
 impl Source {
@@ -374,7 +382,7 @@ impl Source {
             .map(|column| Field::new(&column.name, column.data_type.arrow(), true));
         let widened = widened.iter().map(|name| Field::new(name, DataType::Utf8, true));
         let mut fields: Vec<Field> = declared.chain(widened).collect();
-        if self.unknown_columns == UnknownColumns::Text {
+        if self.unknown_columns.are_kept_as_text() {
             fields.push(Field::new(EXTRA_COLUMNS, DataType::Utf8, true));
         }
         fields.push(Field::new(SOURCE_FILE, DataType::Utf8, false));

@@ -27,6 +27,8 @@ struct Definition<'a> {
     duplicates: Duplicates,
     replay_window_days: u32,
     unknown_columns: UnknownColumns,
+    /// The names of the table's columns, those that are no file's included.
+    table: Vec<String>,
     missing_columns: MissingColumns,
     columns: Vec<ColumnDefinition<'a>>,
 }
@@ -93,6 +95,7 @@ pub(super) fn fingerprint(source: &Source) -> ContentHash {
         duplicates: source.duplicates,
         replay_window_days: source.replay_window_days,
         unknown_columns: source.unknown_columns,
+        table: source.raw_schema().fields().iter().map(|field| field.name().clone()).collect(),
         missing_columns: source.missing_columns,
         columns: columns.collect(),
     })

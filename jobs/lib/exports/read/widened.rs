@@ -11,7 +11,7 @@ use crate::exports::header::{Layout, table_name};
 use crate::exports::location::ExportFile;
 use crate::exports::open::{self, OpenedFile};
 use crate::exports::parquet_file;
-use crate::exports::source::{Format, SOURCE_FILE, SOURCE_ROW, Source};
+use crate::exports::source::{EXTRA_COLUMNS, Format, SOURCE_FILE, SOURCE_ROW, Source};
 
 /// The columns that the headers of `files` add to the declared ones, in order of appearance.
 pub(super) fn widened(
@@ -38,7 +38,7 @@ pub(super) fn widened(
         for (extra, _) in extras {
             let name = table_name(&extra);
             let is_taken = source.columns.iter().any(|column| column.name == name)
-                || [SOURCE_FILE, SOURCE_ROW, "dt"].contains(&name.as_str())
+                || [SOURCE_FILE, SOURCE_ROW, EXTRA_COLUMNS, "dt"].contains(&name.as_str())
                 || own.contains(&name);
             if is_taken {
                 let what = format!("its undeclared columns come to the name `{name}` twice");
