@@ -12,7 +12,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
-use rapport::checks::built::Gate;
+use rapport::checks::gate::Gate;
 use rapport::config::{Parameter, Settings, yaml};
 use rapport::dates::Day;
 use rapport::engine::Engine;

@@ -13,7 +13,9 @@ use object_store::path::Path;
 use tracing::debug;
 
 use crate::build::{Evaluation, Workshop, algorithm};
-use crate::checks::built::{self, Finding, Gate};
+use crate::checks::built;
+use crate::checks::finding::Finding;
+use crate::checks::gate::Gate;
 use crate::config::Parameter;
 use crate::engine::partitions::{PartitionedTable, Reads};
 use crate::engine::sql::{Bound, Query};

@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use crate::build::query::Built;
 use crate::build::{Evaluation, Freshness, Reason, Workshop, ingest, query};
-use crate::checks::built;
+use crate::checks::finding;
 use crate::dates::{Day, DayRange};
 use crate::errors::{Error, Kind, Result};
 use crate::lake::lease::{Holder, Lease};
@@ -387,7 +387,7 @@ async fn make(
     let mut changed = false;
     for (model, object) in &made.objects {
         let partition = Partition { table: model.name.clone(), dt };
-        let warnings = built::verdict(&partition, &object.findings)?;
+        let warnings = finding::verdict(&partition, &object.findings)?;
         for (check, bad_row_count) in &warnings {
             warn!(table = %model.name, %dt, check, bad_row_count, "a check found bad rows");
         }

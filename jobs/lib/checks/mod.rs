@@ -1,4 +1,8 @@
 //! Checks: of a project before it runs, and of rows before they are published.
 
 pub mod built;
+pub mod finding;
+pub mod gate;
 pub mod project;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! The gate: every row that is built passes it on its way to the file. It brings rows into the
+//! published types, and checks what can be checked as they stream by: order and uniqueness of the
+//! grain, nulls, numbers that are none, the number of rows.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray as _, RecordBatch};
+use arrow::compute::{CastOptions, SortOptions, cast_with_options};
+use arrow::datatypes::{DataType, Float64Type, SchemaRef};
+use arrow::row::{RowConverter, SortField};
+
+use crate::checks::finding::Finding;
+use crate::errors::{Context, Error, Kind, Result};
+use crate::models::Model;
+use crate::models::contract::{Column, Contract, Severity, conforms, type_name};
+
+/// Brings rows into the published types, and checks what can be checked as they stream by.
+#[derive(Debug)]
+pub struct Gate {
+    model: String,
+    schema: SchemaRef,
+    grain: Vec<usize>,
+    /// Encodes grains so that they compare as bytes; none before the first row.
+    grain_encoder: Option<RowConverter>,
+    last_grain: Vec<u8>,
+    /// Rows that repeat the grain of the row before.
+    repeated_row_count: u64,
+    /// Rows whose grain is below that of the row before.
+    unordered_row_count: u64,
+    row_count: u64,
+    required: Vec<(usize, Severity)>,
+    null_counts: BTreeMap<usize, u64>,
+    /// The columns of doubles.
+    doubles: Vec<(usize, Severity)>,
+    not_a_number_counts: BTreeMap<usize, u64>,
+}
+
+impl Gate {
+    /// A gate for the rows of `model`.
+    pub fn new(model: &Model) -> Gate {
+        let index = |name: &String| model.schema.index_of(name).ok();
+        let columns = model.contract.iter().flat_map(|contract| &contract.columns);
+        let chosen = |is_chosen: fn(&Column) -> bool| {
+            let columns = columns.clone().enumerate();
+            let chosen = columns.filter(move |(_, column)| is_chosen(column));
+            chosen.map(|(index, column)| (index, column.severity)).collect()
+        };
+        Gate {
+            model: model.name.to_string(),
+            schema: Arc::clone(&model.schema),
+            grain: model.grain.iter().filter_map(index).collect(),
+            grain_encoder: None,
+            last_grain: vec![],
+            repeated_row_count: 0,
+            unordered_row_count: 0,
+            row_count: 0,
+            required: chosen(|column| column.required),
+            null_counts: BTreeMap::new(),
+            doubles: chosen(|column| column.arrow_type() == Ok(DataType::Float64)),
+            not_a_number_counts: BTreeMap::new(),
+        }
+    }
+
+    /// The rows of `batch` as they are published.
+    ///
+    /// Errors: [`Kind::Usage`] where a column has another type than the contract says, or holds a
+    /// value that its published type cannot.
+    pub fn pass(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let mut columns = Vec::with_capacity(self.schema.fields().len());
+        for field in self.schema.fields() {
+            let name = field.name();
+            let found = batch.column_by_name(name).ok_or_else(|| {
+                Error::new(Kind::Usage, format!("build {}: no column `{name}`", self.model))
+            })?;
+            if !conforms(found.data_type(), field.data_type()) {
+                return Err(Error::new(
+                    Kind::Usage,
+                    format!(
+                        "build {}: column `{name}` is {}, the contract says {}",
+                        self.model,
+                        type_name(found.data_type()),
+                        type_name(field.data_type()),
+                    ),
+                ));
+            }
+            // Safe casts turn a value that does not fit into null, and that would go unseen.
+            let strictly = CastOptions { safe: false, ..CastOptions::default() };
+            let column = cast_with_options(found, field.data_type(), &strictly).map_err(|_| {
+                Error::new(
+                    Kind::CheckFailed,
+                    format!(
+                        "build {}: column `{name}` holds a value that {} cannot",
+                        self.model,
+                        type_name(field.data_type()),
+                    ),
+                )
+            })?;
+            columns.push(column);
+        }
+        let passed = RecordBatch::try_new(Arc::clone(&self.schema), columns)
+            .context(Kind::Defect, || format!("build {}", self.model))?;
+        self.count(&passed)?;
+        Ok(passed)
+    }
+
+    fn count(&mut self, batch: &RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        self.row_count += batch.num_rows() as u64;
+        for (index, _) in &self.required {
+            *self.null_counts.entry(*index).or_default() +=
+                batch.column(*index).null_count() as u64;
+        }
+        for (index, _) in &self.doubles {
+            let values = batch.column(*index).as_primitive::<Float64Type>().iter().flatten();
+            *self.not_a_number_counts.entry(*index).or_default() +=
+                values.filter(|value| !value.is_finite()).count() as u64;
+        }
+        self.count_grains(batch)
+    }
+
+    fn count_grains(&mut self, batch: &RecordBatch) -> Result<()> {
+        if self.grain.is_empty() {
+            return Ok(());
+        }
+        let context = || format!("check the grain of {}", self.model);
+        let grain: Vec<ArrayRef> =
+            self.grain.iter().map(|index| Arc::clone(batch.column(*index))).collect();
+        let is_first = self.grain_encoder.is_none();
+        let encoder = match &mut self.grain_encoder {
+            Some(encoder) => encoder,
+            none => {
+                let upwards = SortOptions { descending: false, nulls_first: false };
+                let fields = grain
+                    .iter()
+                    .map(|column| SortField::new_with_options(column.data_type().clone(), upwards));
+                let encoder = RowConverter::new(fields.collect());
+                none.insert(encoder.context(Kind::Defect, context)?)
+            }
+        };
+        let rows = encoder.convert_columns(&grain).context(Kind::Defect, context)?;
+        let mut last: &[u8] = &self.last_grain;
+        for (index, row) in rows.iter().enumerate() {
+            match last.cmp(row.data()) {
+                Ordering::Less => {}
+                _ if is_first && index == 0 => {}
+                Ordering::Equal => self.repeated_row_count += 1,
+                Ordering::Greater => self.unordered_row_count += 1,
+            }
+            last = row.data();
+        }
+        self.last_grain = last.to_vec();
+        Ok(())
+    }
+
+    /// What was found, once all rows have passed.
+    pub fn findings(&self, contract: &Contract) -> Vec<Finding> {
+        let mut findings = vec![];
+        if self.repeated_row_count > 0 {
+            findings.push(Finding {
+                check: format!("unique({})", contract.grain.value.join(", ")),
+                bad_row_count: self.repeated_row_count,
+                severity: Severity::Fail,
+            });
+        }
+        if self.unordered_row_count > 0 {
+            // Repeats of a grain are told by its order: out of order they could hide.
+            findings.push(Finding {
+                check: format!("ordered({})", contract.grain.value.join(", ")),
+                bad_row_count: self.unordered_row_count,
+                severity: Severity::Fail,
+            });
+        }
+        let by_column = [
+            ("required", &self.required, &self.null_counts),
+            ("number", &self.doubles, &self.not_a_number_counts),
+        ];
+        for (rule, columns, counts) in by_column {
+            for (index, severity) in columns {
+                let bad_row_count = counts.get(index).copied().unwrap_or(0);
+                if bad_row_count > 0 {
+                    let check = format!("{rule}({})", self.schema.field(*index).name());
+                    findings.push(Finding { check, bad_row_count, severity: *severity });
+                }
+            }
+        }
+        if let Some(limits) = &contract.rows {
+            let below = limits.min.is_some_and(|min| self.row_count < min);
+            let above = limits.max.is_some_and(|max| self.row_count > max);
+            if below || above {
+                findings.push(Finding {
+                    check: format!(
+                        "rows({}..{})",
+                        limits.min.unwrap_or(0),
+                        limits.max.map(|max| max.to_string()).unwrap_or_default()
+                    ),
+                    bad_row_count: self.row_count,
+                    severity: limits.severity,
+                });
+            }
+        }
+        findings
+    }
+}
