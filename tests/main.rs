@@ -5,6 +5,7 @@
 mod documentation;
 mod end_to_end;
 mod exports_corpus;
+mod failed_checks;
 mod harness;
 mod memory;
 mod model_cases;

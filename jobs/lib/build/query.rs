@@ -13,9 +13,9 @@ use object_store::path::Path;
 use tracing::debug;
 
 use crate::build::{Evaluation, Workshop, algorithm};
-use crate::checks::built;
 use crate::checks::finding::Finding;
 use crate::checks::gate::Gate;
+use crate::checks::{bad_rows, built};
 use crate::config::Parameter;
 use crate::engine::partitions::{PartitionedTable, Reads};
 use crate::engine::sql::{Bound, Query};
@@ -53,12 +53,13 @@ pub(super) async fn build(
     let mut findings = vec![];
     if let Some(contract) = &model.contract {
         findings.extend(gate.findings(contract));
+        let this = this_table(model, &evaluation.partition, &key, &written);
+        let referenced = referenced_tables(workshop, model, evaluation).await;
+        let session = built::session(&workshop.engine, this, referenced)?;
+        findings.extend(built::ask(&session, &workshop.settings, model, contract, dt).await?);
+        let (warehouse, partition) = (&workshop.warehouse, &evaluation.partition);
+        bad_rows::keep(&session, warehouse, partition, contract, &mut findings).await?;
     }
-    let this = this_table(model, &evaluation.partition, &key, &written);
-    let referenced = referenced_tables(workshop, model, evaluation).await;
-    let asked =
-        built::ask(&workshop.engine, &workshop.settings, model, dt, this, referenced).await?;
-    findings.extend(asked);
     Ok(Built { key, written, findings })
 }
 

@@ -19,7 +19,7 @@ use crate::errors::{Error, Kind, Result};
 use crate::lake::lease::{Holder, Lease};
 use crate::lake::ledger::{Accounting, Entry, ExportInput};
 use crate::lake::publish::{self, Part};
-use crate::lake::{Partition, TableName};
+use crate::lake::{Partition, TableName, failed_checks};
 use crate::models::contract::schema_hash;
 use crate::models::{Model, QUARANTINE, Recipe};
 
@@ -155,6 +155,7 @@ pub async fn bring_up_to_date(
     publish::recover_all(&workshop.warehouse, &run.holder).await?;
     workshop.look_up().await?;
     let models = workshop.models_of(zones);
+    let with_bad_rows = failed_checks::partitions(&workshop.warehouse).await?;
     let target_count = models.len() * days.day_count();
     let mut number = 0;
     for dt in days.days() {
@@ -175,7 +176,16 @@ pub async fn bring_up_to_date(
                 Err(failure) => Err(failure),
             };
             match outcome {
-                Ok(outcome) => summary.count(&outcome),
+                Ok(outcome) => {
+                    if let Outcome::Fresh(entry) = &outcome
+                        && with_bad_rows.contains(&partition)
+                    {
+                        // A build failed since, and what it was made of is as it was before.
+                        let warnings = entry.warnings.keys().map(String::as_str);
+                        failed_checks::keep_only(&workshop.warehouse, &partition, warnings).await?;
+                    }
+                    summary.count(&outcome);
+                }
                 Err(failure) => {
                     unbuilt.extend(guarded(&partition));
                     summary.note_failure(model, partition, &failure);
@@ -388,8 +398,15 @@ async fn make(
     for (model, object) in &made.objects {
         let partition = Partition { table: model.name.clone(), dt };
         let warnings = finding::verdict(&partition, &object.findings)?;
-        for (check, bad_row_count) in &warnings {
-            warn!(table = %model.name, %dt, check, bad_row_count, "a check found bad rows");
+        for finding in &object.findings {
+            warn!(
+                table = %model.name,
+                %dt,
+                check = finding.check,
+                bad_row_count = finding.bad_row_count,
+                rows = finding.kept.as_ref().map(|kept| kept.place.as_str()),
+                "a check found bad rows"
+            );
         }
         let entry =
             entry(workshop, run, evaluation, &made, model, object, lease, started, warnings).await;

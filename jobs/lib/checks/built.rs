@@ -10,48 +10,53 @@ use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 
-use crate::checks::finding::Finding;
+use crate::checks::finding::{Finding, rows_where};
 use crate::config::Settings;
 use crate::dates::Day;
 use crate::engine::sql::{Bound, Query};
 use crate::engine::{Engine, query_error};
 use crate::errors::{Context, Error, Kind, Result};
 use crate::lake::TableName;
-use crate::models::Model;
 use crate::models::contract::{Check, Column, Severity, Value};
+use crate::models::{Contract, Model};
 
-/// The checks of `contract` that need a query, asked of `this`: the rows just built.
-///
-/// `referenced` holds the tables of the same day that columns refer to.
-pub async fn ask(
+/// A session that knows `this`, the rows just built, and `referenced`: the tables of the same day
+/// that columns refer to.
+pub fn session(
     engine: &Engine,
-    settings: &Settings,
-    model: &Model,
-    run_date: Day,
     this: Arc<dyn TableProvider>,
     referenced: Vec<(TableName, Arc<dyn TableProvider>)>,
+) -> Result<SessionContext> {
+    let session = engine.session(referenced)?;
+    session.register_table("this", this).map_err(query_error("set a check up"))?;
+    Ok(session)
+}
+
+/// Asks the checks of `contract` that need a query of `this` in `session`.
+pub async fn ask(
+    session: &SessionContext,
+    settings: &Settings,
+    model: &Model,
+    contract: &Contract,
+    run_date: Day,
 ) -> Result<Vec<Finding>> {
-    let Some(contract) = &model.contract else { return Ok(vec![]) };
-    let rules: Vec<Rule> = contract.columns.iter().flat_map(rules_of).collect();
-    let references: Vec<_> =
-        contract.columns.iter().filter_map(|column| Some((column, column.reference()?))).collect();
-    if rules.is_empty() && references.is_empty() && contract.checks.is_empty() {
-        return Ok(vec![]);
-    }
-    let session = session_over_this(engine, this, referenced)?;
     let mut findings = vec![];
+    let rules: Vec<Rule> = contract.columns.iter().flat_map(rules_of).collect();
     if !rules.is_empty() {
-        let text = text_of_rules(&rules);
-        let counts = count_columns(&session, &text, model).await?;
-        for (rule, bad_row_count) in rules.iter().zip(counts) {
+        let counts = count_columns(session, &text_of_rules(&rules), model).await?;
+        for (rule, bad_row_count) in rules.into_iter().zip(counts) {
             findings.push(Finding {
-                check: rule.name.clone(),
+                check: rule.name,
+                meaning: rule.meaning,
                 bad_row_count,
                 severity: rule.severity,
+                query: Some(rows_where(contract, &format!("not ({})", rule.holds))),
+                kept: None,
             });
         }
     }
-    for (column, (table, key)) in references {
+    for column in &contract.columns {
+        let Some((table, key)) = column.reference() else { continue };
         let name = &column.name.value;
         let held = if table == model.name {
             format!("select \"{key}\" from this where \"{key}\" is not null")
@@ -61,24 +66,29 @@ pub async fn ask(
                  and \"{key}\" is not null"
             )
         };
-        let text = format!(
-            "select count(*) from this where \"{name}\" is not null and \"{name}\" not in ({held})"
-        );
-        let counts = count_columns(&session, &text, model).await?;
+        let broken = format!("\"{name}\" is not null and \"{name}\" not in ({held})");
+        let text = format!("select count(*) from this where {broken}");
+        let counts = count_columns(session, &text, model).await?;
         findings.push(Finding {
             check: format!("references({name}, {table}.{key})"),
+            meaning: format!("every `{name}` must be a `{key}` of {table} on the same day"),
             bad_row_count: counts.first().copied().unwrap_or(0),
             severity: column.severity,
+            query: Some(rows_where(contract, &broken)),
+            kept: None,
         });
     }
     for check in &contract.checks {
         let bound = bind_own(settings, model, check, run_date)?;
         let text = format!("select count(*) from ({bound}) as bad_rows");
-        let counts = count_columns(&session, &text, model).await?;
+        let counts = count_columns(session, &text, model).await?;
         findings.push(Finding {
             check: check.name.value.clone(),
+            meaning: check.meaning.clone(),
             bad_row_count: counts.first().copied().unwrap_or(0),
             severity: check.severity,
+            query: Some(bound),
+            kept: None,
         });
     }
     findings.retain(|finding| finding.bad_row_count > 0);
@@ -94,7 +104,7 @@ pub async fn plan_own(
 ) -> Result<()> {
     let empty = MemTable::try_new(Arc::clone(&model.schema), vec![vec![]])
         .context(Kind::Defect, || format!("plan the checks of {}", model.name))?;
-    let session = session_over_this(engine, Arc::new(empty), vec![])?;
+    let session = session(engine, Arc::new(empty), vec![])?;
     let probe = Day::new(chrono::NaiveDate::default());
     let bound = bind_own(settings, model, check, probe)?;
     session
@@ -116,16 +126,6 @@ fn bind_own(settings: &Settings, model: &Model, check: &Check, run_date: Day) ->
     Ok(statement.to_string())
 }
 
-fn session_over_this(
-    engine: &Engine,
-    this: Arc<dyn TableProvider>,
-    referenced: Vec<(TableName, Arc<dyn TableProvider>)>,
-) -> Result<SessionContext> {
-    let session = engine.session(referenced)?;
-    session.register_table("this", this).map_err(query_error("set a check up"))?;
-    Ok(session)
-}
-
 /// The single row of counts that `text` returns.
 async fn count_columns(session: &SessionContext, text: &str, model: &Model) -> Result<Vec<u64>> {
     let what = || format!("check {}", model.name);
@@ -143,6 +143,7 @@ async fn count_columns(session: &SessionContext, text: &str, model: &Model) -> R
 
 struct Rule {
     name: String,
+    meaning: String,
     /// A condition that is true or null for a good row.
     holds: String,
     severity: Severity,
@@ -169,6 +170,7 @@ fn rules_of(column: &Column) -> Vec<Rule> {
         let values: Vec<_> = accepted.iter().map(typed).collect();
         rules.push(Rule {
             name: format!("accepted({name})"),
+            meaning: format!("`{name}` must be an accepted value"),
             holds: format!("\"{name}\" in ({})", values.join(", ")),
             severity: column.severity,
         });
@@ -182,6 +184,7 @@ fn rules_of(column: &Column) -> Vec<Rule> {
     if !conditions.is_empty() {
         rules.push(Rule {
             name: format!("range({name})"),
+            meaning: format!("`{name}` must be within its range"),
             holds: conditions.join(" and "),
             severity: column.severity,
         });

@@ -11,7 +11,7 @@ use arrow::compute::{CastOptions, SortOptions, cast_with_options};
 use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 
-use crate::checks::finding::Finding;
+use crate::checks::finding::{Finding, rows_that_share_a_grain, rows_where};
 use crate::errors::{Context, Error, Kind, Result};
 use crate::models::Model;
 use crate::models::contract::{Column, Contract, Severity, conforms, type_name};
@@ -25,8 +25,10 @@ pub struct Gate {
     /// Encodes grains so that they compare as bytes; none before the first row.
     grain_encoder: Option<RowConverter>,
     last_grain: Vec<u8>,
-    /// Rows that repeat the grain of the row before.
-    repeated_row_count: u64,
+    /// Whether the last row is counted among those that share their grain.
+    is_last_shared: bool,
+    /// Rows that share their grain with another.
+    shared_row_count: u64,
     /// Rows whose grain is below that of the row before.
     unordered_row_count: u64,
     row_count: u64,
@@ -53,7 +55,8 @@ impl Gate {
             grain: model.grain.iter().filter_map(index).collect(),
             grain_encoder: None,
             last_grain: vec![],
-            repeated_row_count: 0,
+            is_last_shared: false,
+            shared_row_count: 0,
             unordered_row_count: 0,
             row_count: 0,
             required: chosen(|column| column.required),
@@ -144,12 +147,16 @@ impl Gate {
         let rows = encoder.convert_columns(&grain).context(Kind::Defect, context)?;
         let mut last: &[u8] = &self.last_grain;
         for (index, row) in rows.iter().enumerate() {
-            match last.cmp(row.data()) {
+            let order = match is_first && index == 0 {
+                true => Ordering::Less,
+                false => last.cmp(row.data()),
+            };
+            match order {
                 Ordering::Less => {}
-                _ if is_first && index == 0 => {}
-                Ordering::Equal => self.repeated_row_count += 1,
+                Ordering::Equal => self.shared_row_count += 2 - u64::from(self.is_last_shared),
                 Ordering::Greater => self.unordered_row_count += 1,
             }
+            self.is_last_shared = order == Ordering::Equal;
             last = row.data();
         }
         self.last_grain = last.to_vec();
@@ -158,47 +165,70 @@ impl Gate {
 
     /// What was found, once all rows have passed.
     pub fn findings(&self, contract: &Contract) -> Vec<Finding> {
+        let grain = contract.grain.value.join(", ");
         let mut findings = vec![];
-        if self.repeated_row_count > 0 {
+        if self.shared_row_count > 0 {
             findings.push(Finding {
-                check: format!("unique({})", contract.grain.value.join(", ")),
-                bad_row_count: self.repeated_row_count,
+                check: format!("unique({grain})"),
+                meaning: "the grain must identify a row".to_string(),
+                bad_row_count: self.shared_row_count,
                 severity: Severity::Fail,
+                query: Some(rows_that_share_a_grain(contract)),
+                kept: None,
             });
         }
         if self.unordered_row_count > 0 {
-            // Repeats of a grain are told by its order: out of order they could hide.
+            // Repeats of a grain are told by its order: out of order they could hide. The rows are
+            // not to blame, their query is.
             findings.push(Finding {
-                check: format!("ordered({})", contract.grain.value.join(", ")),
+                check: format!("ordered({grain})"),
+                meaning: "the output must be ordered by its grain".to_string(),
                 bad_row_count: self.unordered_row_count,
                 severity: Severity::Fail,
+                query: None,
+                kept: None,
             });
         }
-        let by_column = [
-            ("required", &self.required, &self.null_counts),
-            ("number", &self.doubles, &self.not_a_number_counts),
-        ];
-        for (rule, columns, counts) in by_column {
-            for (index, severity) in columns {
-                let bad_row_count = counts.get(index).copied().unwrap_or(0);
-                if bad_row_count > 0 {
-                    let check = format!("{rule}({})", self.schema.field(*index).name());
-                    findings.push(Finding { check, bad_row_count, severity: *severity });
-                }
-            }
+        for (index, severity) in &self.required {
+            let name = self.schema.field(*index).name();
+            findings.push(Finding {
+                check: format!("required({name})"),
+                meaning: format!("`{name}` must not be null"),
+                bad_row_count: self.null_counts.get(index).copied().unwrap_or(0),
+                severity: *severity,
+                query: Some(rows_where(contract, &format!("\"{name}\" is null"))),
+                kept: None,
+            });
         }
+        for (index, severity) in &self.doubles {
+            let name = self.schema.field(*index).name();
+            let infinite = ["Infinity", "-Infinity"].map(|end| format!("cast('{end}' as double)"));
+            let condition = format!("isnan(\"{name}\") or \"{name}\" in ({})", infinite.join(", "));
+            findings.push(Finding {
+                check: format!("number({name})"),
+                meaning: format!("`{name}` must be a finite number"),
+                bad_row_count: self.not_a_number_counts.get(index).copied().unwrap_or(0),
+                severity: *severity,
+                query: Some(rows_where(contract, &condition)),
+                kept: None,
+            });
+        }
+        findings.retain(|finding| finding.bad_row_count > 0);
         if let Some(limits) = &contract.rows {
             let below = limits.min.is_some_and(|min| self.row_count < min);
             let above = limits.max.is_some_and(|max| self.row_count > max);
             if below || above {
+                let (least, most) = (limits.min.unwrap_or(0), limits.max);
                 findings.push(Finding {
                     check: format!(
-                        "rows({}..{})",
-                        limits.min.unwrap_or(0),
-                        limits.max.map(|max| max.to_string()).unwrap_or_default()
+                        "rows({least}..{})",
+                        most.map(|most| most.to_string()).unwrap_or_default()
                     ),
+                    meaning: "a day must have no fewer rows and no more".to_string(),
                     bad_row_count: self.row_count,
                     severity: limits.severity,
+                    query: None,
+                    kept: None,
                 });
             }
         }

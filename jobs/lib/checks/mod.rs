@@ -1,5 +1,6 @@
 //! Checks: of a project before it runs, and of rows before they are published.
 
+pub mod bad_rows;
 pub mod built;
 pub mod finding;
 pub mod gate;

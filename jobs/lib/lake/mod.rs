@@ -11,9 +11,11 @@
 //! <warehouse>/_rapport/leases/…    who is building what
 //! <warehouse>/_rapport/ledger/…    what was published, when, from what, by which run
 //! <warehouse>/_rapport/runs/…      the runs and their results
+//! <warehouse>/_rapport/failed_checks/<zone>/<table>/dt=YYYY-MM-DD/<check>.parquet     bad rows
 //! ```
 
 mod connect;
+pub mod failed_checks;
 pub mod fetch;
 pub mod lease;
 pub mod ledger;

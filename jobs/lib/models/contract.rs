@@ -154,11 +154,7 @@ impl Contract {
     fn check(&self, name: &str) -> Result<()> {
         let mut seen = BTreeSet::new();
         for column in &self.columns {
-            let valid = !column.name.value.is_empty()
-                && column.name.value.chars().all(|letter| {
-                    letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_'
-                });
-            if !valid {
+            if !is_name(&column.name.value) {
                 let what = format!(
                     "`{}` is not a column's name, expected lower case letters, digits and \
                      underscores",
@@ -181,6 +177,21 @@ impl Contract {
             if let Some(reference) = &column.references {
                 parse_reference(&reference.value)
                     .map_err(|what| yaml::mistake(name, reference, what))?;
+            }
+        }
+        let mut checks = BTreeSet::new();
+        for check in &self.checks {
+            if !is_name(&check.name.value) {
+                let what = format!(
+                    "`{}` is not a check's name, expected lower case letters, digits and \
+                     underscores",
+                    check.name.value
+                );
+                return Err(yaml::mistake(name, &check.name, what));
+            }
+            if !checks.insert(check.name.value.as_str()) {
+                let what = format!("check `{}` stands twice", check.name.value);
+                return Err(yaml::mistake(name, &check.name, what));
             }
         }
         if self.columns.is_empty() {
@@ -270,6 +281,13 @@ impl Contract {
             algorithm: self.algorithm.as_ref().map(|algorithm| algorithm.value.as_str()),
         })
     }
+}
+
+/// Lower case letters, digits and underscores.
+fn is_name(text: &str) -> bool {
+    let is_part =
+        |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+    !text.is_empty() && text.chars().all(is_part)
 }
 
 impl Column {

@@ -128,11 +128,13 @@ fn current(source: &Arc<Source>, path: &Path) -> Result<Model> {
     let declared: Vec<_> = columns
         .iter()
         .map(|field| {
+            let column = source.columns.iter().find(|column| column.name == *field.name());
             serde_json::json!({
                 "name": field.name(),
                 "type": type_name(field.data_type()),
                 "meaning": format!("As in raw.{}.", source.name),
                 "required": source.key.contains(field.name()),
+                "personal": column.and_then(|column| column.personal.as_deref()),
             })
         })
         .collect();
