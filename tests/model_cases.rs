@@ -1,6 +1,7 @@
 //! Every model does what its definition says: `given` rows in, `expect` rows out.
 //!
-//! A case lies at `tests/cases/<table>/<case>.yaml` and names only the columns that matter:
+//! A case lies at `tests/cases/<table>/<case>.yaml`, for a project of its own at
+//! `tests/projects/<project>/cases/<table>/<case>.yaml`, and names only the columns that matter:
 //! columns that are not given are null, those that are not expected are not compared. The rows
 //! that are expected are all the rows there are, in the order of the table's grain.
 
@@ -43,20 +44,23 @@ struct Case {
 
 #[test]
 fn every_model_does_what_its_cases_say() {
-    let settings = Settings::read(Path::new("config/local.yaml")).unwrap();
-    let catalogue = Catalogue::read(&settings).unwrap();
-    let engine = Engine::new(&settings).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut failures = vec![];
     let mut count = 0;
-    for path in case_files(Path::new("tests/cases")) {
-        count += 1;
-        let outcome = runtime.block_on(run(&settings, &catalogue, &engine, &path));
-        if let Err(what) = outcome {
-            failures.push(format!("{}: {what}", path.display()));
+    for (config, cases) in projects() {
+        let settings = Settings::read(&config).unwrap();
+        let catalogue = Catalogue::read(&settings).unwrap();
+        let engine = Engine::new(&settings).unwrap();
+        let paths = case_files(&cases);
+        assert!(!paths.is_empty(), "no cases in {}", cases.display());
+        for path in paths {
+            count += 1;
+            let outcome = runtime.block_on(run(&settings, &catalogue, &engine, &path));
+            if let Err(what) = outcome {
+                failures.push(format!("{}: {what}", path.display()));
+            }
         }
     }
-    assert!(count > 0, "no cases were found");
     assert!(failures.is_empty(), "{} of {count} cases:\n{}", failures.len(), failures.join("\n"));
 }
 
@@ -73,6 +77,19 @@ fn every_shipped_model_has_a_case() {
         .map(|model| model.name.to_string())
         .collect();
     assert!(without.is_empty(), "no case for {}", without.join(", "));
+}
+
+/// The settings of every project that has cases, and the folder of those.
+fn projects() -> Vec<(PathBuf, PathBuf)> {
+    let mut projects = vec![(PathBuf::from("config/local.yaml"), PathBuf::from("tests/cases"))];
+    for project in std::fs::read_dir("tests/projects").unwrap().flatten() {
+        let cases = project.path().join("cases");
+        if cases.is_dir() {
+            projects.push((project.path().join("rapport.yaml"), cases));
+        }
+    }
+    projects.sort();
+    projects
 }
 
 fn case_files(folder: &Path) -> Vec<PathBuf> {
