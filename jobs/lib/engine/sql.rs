@@ -87,7 +87,7 @@ impl Query {
         };
         let mut names = Names::default();
         let _ = Visit::visit(statement.as_ref(), &mut names);
-        let tables = names.tables(name, &statement)?;
+        let tables = names.tables(name, text, &statement)?;
         Ok(Query {
             name: name.to_string(),
             text: text.to_string(),
@@ -123,20 +123,24 @@ impl Query {
 
     /// Where `word` first stands as a word of its own; the start of the text where it does not.
     pub fn place_of(&self, word: &str) -> Place {
-        let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
-        for (line, text) in self.text.lines().enumerate() {
-            let code = text.split("--").next().unwrap_or_default();
-            for (start, _) in code.match_indices(word) {
-                let before = code[..start].chars().next_back();
-                let after = code[start + word.len()..].chars().next();
-                if !before.is_some_and(is_part) && !after.is_some_and(is_part) {
-                    let column = code[..start].chars().count() + 1;
-                    return Place { line: line as u64 + 1, column: column as u64 };
-                }
+        place_in(&self.text, word)
+    }
+}
+
+fn place_in(text: &str, word: &str) -> Place {
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
+    for (line, text) in text.lines().enumerate() {
+        let code = text.split("--").next().unwrap_or_default();
+        for (start, _) in code.match_indices(word) {
+            let before = code[..start].chars().next_back();
+            let after = code[start + word.len()..].chars().next();
+            if !before.is_some_and(is_part) && !after.is_some_and(is_part) {
+                let column = code[..start].chars().count() + 1;
+                return Place { line: line as u64 + 1, column: column as u64 };
             }
         }
-        Place::default()
     }
+    Place::default()
 }
 
 /// sqlparser ends its messages with `at Line: 3, Column: 7`.
@@ -191,7 +195,12 @@ impl Visitor for Names {
 
 impl Names {
     /// The tables that are no CTEs.
-    fn tables(&self, name: &str, statement: &ast::Statement) -> Result<BTreeMap<TableName, Place>> {
+    fn tables(
+        &self,
+        name: &str,
+        text: &str,
+        statement: &ast::Statement,
+    ) -> Result<BTreeMap<TableName, Place>> {
         let wrapped = Statement::Statement(Box::new(statement.clone()));
         let (_, common) = datafusion::sql::resolve::resolve_table_references(&wrapped, true)
             .map_err(|error| {
@@ -225,8 +234,11 @@ impl Names {
                         .or_insert(place);
                 }
                 _ => {
-                    let Place { line, column } =
-                        parts.first().map(|p| place(p)).unwrap_or_default();
+                    // The parser keeps no place of a name in single quotes, as a file's would be.
+                    let Place { line, column } = match parts.first() {
+                        Some(ident) if ident.span.start.line > 0 => place(ident),
+                        _ => place_in(text, &relation.to_string()),
+                    };
                     return Err(Error::new(
                         Kind::Usage,
                         format!(
