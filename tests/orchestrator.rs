@@ -74,6 +74,38 @@ fn a_model_with_a_mistake_ends_with_2_before_anything_is_built() {
 }
 
 #[test]
+fn jobs_hold_models_to_the_rules_of_rapport_check() {
+    let cases = [
+        ("order by channel", "order by channel desc", "not ordered by its grain"),
+        (
+            "where dt = $run_date\n\n),\n\ntakings",
+            "where dt = $run_date and random() < 1\n\n),\n\ntakings",
+            "`random()`",
+        ),
+        ("where dt = $run_date\n\n),\n\ntakings", "),\n\ntakings", "read beyond $run_date"),
+        ("count(*) as sale_count", "sum(amount) as sale_count", "column `sale_count` is"),
+    ];
+    for (from, to, expected) in cases {
+        let project = Project::small();
+        project.edit("sql/metrics/takings.sql", from, to);
+        for job in ["daily", "ingest"] {
+            let result = project.run(job, &DAY).expect(2);
+            let message = error_of(&result);
+            assert!(message.contains("takings.sql:"), "{message}");
+            assert!(message.contains(expected), "{expected}: {message}");
+        }
+        assert_eq!(project.run("rapport", &[&["plan"], &DAY[..]].concat()).exit_code, 2);
+        assert!(project.published().is_empty());
+    }
+    // The first is told, and how many there are.
+    let project = Project::small();
+    project.edit("sql/metrics/takings.sql", "order by channel", "order by sale_count");
+    project.edit("sql/marts/customers.sql", "order by customer_email", "order by sale_count");
+    let result = project.run("daily", &DAY).expect(2);
+    assert!(error_of(&result).ends_with("(and 1 more: `rapport check` names all)"), "{result}");
+}
+
+#[test]
 fn a_failed_check_ends_with_10_and_publishes_nothing_of_the_table() {
     let project = Project::small();
     // The same number on two different sales breaks the grain of staging.sales.

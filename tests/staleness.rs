@@ -367,16 +367,3 @@ fn a_day_whose_original_was_never_ingested_is_judged_once() {
     assert_eq!(result["built_count"], 0);
     assert_eq!(result["unchanged_count"], 0);
 }
-
-#[test]
-fn rows_out_of_their_order_are_not_published() {
-    let project = Project::small();
-    project.edit("sql/metrics/takings.sql", "order by channel", "order by channel desc");
-    let finished = project.run("rapport", &["check"]);
-    assert_eq!(finished.exit_code, 2);
-    assert!(finished.stderr.contains("not ordered by its grain"), "{}", finished.stderr);
-    let result = project.run("daily", &["--date", "2024-03-04"]).expect(10);
-    let message = result["error"]["message"].as_str().unwrap();
-    assert!(message.contains("ordered(channel) (1 rows)"), "{message}");
-    assert!(project.published().keys().all(|partition| partition.table.zone != "metrics"));
-}

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::RwLock;
 
+use crate::checks::project;
 use crate::config::Settings;
 use crate::dates::Day;
 use crate::engine::Engine;
@@ -23,7 +24,7 @@ use crate::exports::{ExportFile, Landing};
 use crate::hash::ContentHash;
 use crate::lake::ledger::{Entry, Ledger};
 use crate::lake::{Lake, Partition, TableName};
-use crate::models::reads::{self, ModelReads};
+use crate::models::reads::ModelReads;
 use crate::models::{Catalogue, Model, Recipe, ZONES};
 pub use fingerprint::{Evaluation, Freshness, Reason};
 
@@ -67,17 +68,12 @@ impl std::fmt::Debug for Workshop {
 impl Workshop {
     /// Opens the project of `settings` over its `warehouse`.
     ///
-    /// Errors: [`Kind::Usage`] for a mistake in a source, a model or a contract, with its place.
+    /// Errors: [`Kind::Usage`] for any mistake that `rapport check` would find, with its place.
     pub async fn open(settings: Settings, warehouse: Lake) -> Result<Workshop> {
-        let catalogue = Catalogue::read(&settings)?;
         let engine = Engine::new(&settings)?;
+        let (catalogue, reads) = project::check(&engine, &settings).await.without_mistakes()?;
         let landing = open_landing(&settings)?;
         engine.attach(&warehouse)?;
-        let mut reads = BTreeMap::new();
-        for model in catalogue.models() {
-            let of_model = reads::of_model(&engine, &catalogue, &settings, model).await?;
-            reads.insert(model.name.clone(), of_model);
-        }
         Ok(Workshop {
             settings,
             catalogue,

@@ -1,23 +1,65 @@
 //! Plans every model against its contract: no data, no credentials, every mistake with its place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Settings;
 use crate::config::yaml;
 use crate::dates::Day;
 use crate::engine::Engine;
 use crate::engine::sql::Query;
-use crate::errors::{Error, Kind, did_you_mean};
+use crate::errors::{Error, Kind, Result, did_you_mean};
 use crate::lake::TableName;
 use crate::models::contract::{Contract, conforms, type_name};
-use crate::models::reads::{self, Look};
+use crate::models::reads::{self, Look, ModelReads};
 use crate::models::{Catalogue, Model, QUARANTINE, RAW, Recipe, STAGING};
 
 /// Days ahead and back over which a query must not read what its day cannot know.
 const HORIZON_DAYS: u64 = 800;
 
-/// Every mistake in the project's models.
-pub async fn check(engine: &Engine, catalogue: &Catalogue, settings: &Settings) -> Vec<Error> {
+/// A project that was looked at.
+#[derive(Debug)]
+pub struct Checked {
+    /// Every table, as far as it could be read.
+    pub catalogue: Catalogue,
+    /// What each model reads; of every model where there are no mistakes.
+    pub reads: BTreeMap<TableName, ModelReads>,
+    /// Every mistake, each told once.
+    pub mistakes: Vec<Error>,
+}
+
+/// Reads the project of `settings` and looks for every mistake in it.
+pub async fn check(engine: &Engine, settings: &Settings) -> Checked {
+    let (catalogue, mut mistakes) = Catalogue::read_all(settings);
+    let mut reads = BTreeMap::new();
+    mistakes.extend(mistakes_of(engine, &catalogue, settings, &mut reads).await);
+    let mut told = BTreeSet::new();
+    mistakes.retain(|mistake| told.insert(mistake.chain()));
+    Checked { catalogue, reads, mistakes }
+}
+
+impl Checked {
+    /// The project's catalogue and what its models read.
+    ///
+    /// Errors: [`Kind::Usage`] with the first mistake, where there is one.
+    pub fn without_mistakes(self) -> Result<(Catalogue, BTreeMap<TableName, ModelReads>)> {
+        let more = self.mistakes.len().saturating_sub(1);
+        match self.mistakes.into_iter().next() {
+            None => Ok((self.catalogue, self.reads)),
+            Some(mistake) if more == 0 => Err(mistake),
+            Some(mistake) => Err(Error::new(
+                mistake.kind(),
+                format!("{}\n(and {more} more: `rapport check` names all)", mistake.chain()),
+            )),
+        }
+    }
+}
+
+async fn mistakes_of(
+    engine: &Engine,
+    catalogue: &Catalogue,
+    settings: &Settings,
+    reads: &mut BTreeMap<TableName, ModelReads>,
+) -> Vec<Error> {
     let mut mistakes = vec![];
     for feed in catalogue.feeds() {
         let Some(entity) = catalogue.get(&feed.entity) else { continue };
@@ -44,10 +86,12 @@ pub async fn check(engine: &Engine, catalogue: &Catalogue, settings: &Settings) 
         if fed.contains(&model.name) && !mistakes.is_empty() {
             continue;
         }
+        let of_model = reads.entry(model.name.clone()).or_default();
         for query in model.queries() {
             match reads::look(engine, catalogue, settings, query).await {
                 Err(mistake) => mistakes.push(mistake),
                 Ok(look) => {
+                    of_model.merge(look.reads.clone());
                     mistakes.extend(purity(query, &look));
                     mistakes.extend(causality(query, &look, &model.name));
                     mistakes.extend(zones(query, &model.name));

@@ -19,7 +19,6 @@ use crate::errors::{Error, Kind, Result};
 use crate::jobs::door::{CommonFlags, DayFlags, EXIT_CODES, runtime};
 use crate::jobs::{DAILY, panics};
 use crate::lake::{Lake, publish, runs};
-use crate::models::Catalogue;
 use crate::telemetry;
 
 /// Looks at a Rapport project: its settings, its models, what a run would do, what runs did
@@ -118,15 +117,9 @@ fn run(flags: &Flags) -> Result<String> {
 
 async fn check_project(settings: &Settings, json: bool) -> Result<String> {
     let engine = Engine::new(settings)?;
-    let (catalogue, mut mistakes) = Catalogue::read_all(settings);
-    mistakes.extend(project::check(&engine, &catalogue, settings).await);
-    let mut messages: Vec<String> = vec![];
-    for message in mistakes.iter().map(Error::chain) {
-        if !messages.contains(&message) {
-            messages.push(message);
-        }
-    }
-    let table_count = catalogue.models().count();
+    let checked = project::check(&engine, settings).await;
+    let messages: Vec<String> = checked.mistakes.iter().map(Error::chain).collect();
+    let table_count = checked.catalogue.models().count();
     if messages.is_empty() {
         return Ok(if json {
             line(&json!({ "tables": table_count, "mistakes": messages }))
@@ -146,7 +139,14 @@ async fn check_project(settings: &Settings, json: bool) -> Result<String> {
     }
     Err(Error::new(
         Kind::Usage,
-        format!("check `{}`: {} mistakes", settings.file.display(), messages.len()),
+        format!(
+            "check `{}`: {}",
+            settings.file.display(),
+            match messages.len() {
+                1 => "1 mistake".to_string(),
+                count => format!("{count} mistakes"),
+            }
+        ),
     ))
 }
 

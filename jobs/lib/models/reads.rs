@@ -26,7 +26,7 @@ use crate::engine::sql::{Bound, Place, Query};
 use crate::engine::{Engine, query_error};
 use crate::errors::{Error, Kind, Result, did_you_mean};
 use crate::lake::TableName;
-use crate::models::{Catalogue, Model};
+use crate::models::Catalogue;
 
 /// What a model reads.
 #[derive(Debug, Clone, Default)]
@@ -71,30 +71,17 @@ impl ModelReads {
         Ok(days)
     }
 
-    fn merge(&mut self, other: ModelReads) {
+    /// Takes in what another query of the model reads.
+    pub fn merge(&mut self, other: ModelReads) {
         for (table, scans) in other.scans {
             self.scans.entry(table).or_default().extend(scans);
         }
     }
 }
 
-/// What `model` reads.
-///
-/// Errors: [`Kind::Usage`] where one of its queries does not plan.
-pub async fn of_model(
-    engine: &Engine,
-    catalogue: &Catalogue,
-    settings: &Settings,
-    model: &Model,
-) -> Result<ModelReads> {
-    let mut reads = ModelReads::default();
-    for query in model.queries() {
-        reads.merge(look(engine, catalogue, settings, query).await?.reads);
-    }
-    Ok(reads)
-}
-
 /// Plans `query` with the run date open, over tables without data.
+///
+/// Errors: [`Kind::Usage`] where it does not plan.
 pub async fn look(
     engine: &Engine,
     catalogue: &Catalogue,
