@@ -104,6 +104,21 @@ fn what_changes_rows_rebuilds_them() {
 }
 
 #[test]
+fn an_input_that_will_be_rebuilt_is_stale_and_not_gone() {
+    let project = built();
+    let sales = project.read("landing/sales/2024-03-05.csv");
+    project.write("landing/sales/2024-03-05.csv", sales.replace("S-", "S-9"));
+    let stale = stale(&project);
+    let told = |table: &str| stale.iter().find(|line| line.starts_with(table)).unwrap().as_str();
+    assert_eq!(told("staging.sales 2024-03-05"), "staging.sales 2024-03-05: input_stale");
+    // The customers of the 5th read sales of that day only, and their own yesterday, which is fresh.
+    assert_eq!(told("marts.customers 2024-03-05"), "marts.customers 2024-03-05: input_stale");
+    assert!(stale.iter().all(|line| !line.contains("gone")), "{stale:?}");
+    let text = project.run("rapport", &[&["plan"], &DAYS[..]].concat()).stdout;
+    assert!(!text.contains("is gone"), "{text}");
+}
+
+#[test]
 fn a_parameter_of_a_check_alone_is_checked_anew() {
     let project = Project::small();
     let check = "checks:\n  - name: few\n    meaning: A till has few sales.\n    \
