@@ -85,25 +85,41 @@ pub fn mistake<T>(name: &str, place: &Spanned<T>, what: impl std::fmt::Display) 
 }
 
 fn to_error(name: &str, text: &str, error: &serde_yaml::Error) -> Error {
-    let plain = error.without_snippet();
-    let what = match plain {
+    let location = error.location().filter(|location| location.line() > 0).map(|location| {
+        let line_number = usize::try_from(location.line()).unwrap_or(1);
+        (line_number, usize::try_from(location.column()).unwrap_or(1))
+    });
+    // Where a file has variables the library hides every name, lest it tells a variable's value:
+    // what the file itself says there is no secret.
+    let found = |told: &str| match location.and_then(|(line, column)| word(text, line, column)) {
+        Some(written) if told.starts_with("an interpolated ") => written,
+        _ => told.to_string(),
+    };
+    let what = match error.without_snippet() {
         serde_yaml::Error::SerdeUnknownField { field, expected, .. } => {
-            unknown("key", field, expected)
+            unknown("key", &found(field), expected)
         }
         serde_yaml::Error::SerdeUnknownVariant { variant, expected, .. } => {
-            unknown("value", variant, expected)
+            unknown("value", &found(variant), expected)
         }
         other => first_line_without_place(&other.to_string()),
     };
-    let (place, excerpt) = match error.location() {
-        Some(location) if location.line() > 0 => {
-            let line_number = usize::try_from(location.line()).unwrap_or(1);
-            let column = usize::try_from(location.column()).unwrap_or(1);
+    let (place, excerpt) = match location {
+        Some((line_number, column)) => {
             (format!("{name}:{line_number}:{column}"), excerpt(text, line_number, column))
         }
-        _ => (name.to_string(), String::new()),
+        None => (name.to_string(), String::new()),
     };
     Error::new(Kind::Usage, format!("{place}: {what}{excerpt}"))
+}
+
+/// What is written at a place of `text`, up to what ends a key or a value.
+fn word(text: &str, line_number: usize, column: usize) -> Option<String> {
+    let line = text.lines().nth(line_number.checked_sub(1)?)?;
+    let rest: String = line.chars().skip(column.checked_sub(1)?).collect();
+    let end = rest.find([':', ',', '}', ']', '#']).unwrap_or(rest.len());
+    let written = rest[..end].trim().trim_matches(['"', '\'']);
+    (!written.is_empty()).then(|| written.to_string())
 }
 
 fn unknown(noun: &str, found: &str, expected: &[&'static str]) -> String {
