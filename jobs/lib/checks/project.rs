@@ -92,6 +92,8 @@ async fn mistakes_of(
                 Err(mistake) => mistakes.push(mistake),
                 Ok(look) => {
                     of_model.merge(look.reads.clone());
+                    let misread = reads::misread_parameter(engine, catalogue, settings, query);
+                    mistakes.extend(misread.await);
                     mistakes.extend(purity(query, &look));
                     mistakes.extend(causality(query, &look, &model.name));
                     mistakes.extend(zones(query, &model.name));

@@ -1,13 +1,15 @@
 //! Settings and other YAML that people write: one reader, errors that point at the place.
 
 pub mod identity;
+pub mod parameters;
 pub mod patience;
 pub mod settings;
 pub mod yaml;
 
 pub use identity::IdentityRules;
+pub use parameters::Parameter;
 pub use patience::Patience;
-pub use settings::{Location, Parameter, Settings};
+pub use settings::{Location, Settings};
 
 /// The variables of the environment. Bytes that are no text come as U+FFFD: a variable that is
 /// none of ours must not end a job.

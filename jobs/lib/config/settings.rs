@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Patience;
+use crate::config::parameters::{self, Parameter};
 use crate::config::yaml::{self, Spanned};
 use crate::errors::{Context, Error, Kind, Result, nearest};
 
@@ -64,20 +65,6 @@ pub enum Location {
     Url(url::Url),
 }
 
-/// A value that models may name.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Parameter {
-    /// true or false
-    Boolean(bool),
-    /// A whole number.
-    Integer(i64),
-    /// A number with a fraction.
-    Double(f64),
-    /// Text.
-    Text(String),
-}
-
 /// The YAML as written; every key may be missing.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -89,12 +76,12 @@ struct Written {
     identity: Option<Spanned<String>>,
     time_zone: Option<Spanned<String>>,
     memory_limit: Option<Spanned<String>>,
-    threads: Option<Spanned<usize>>,
+    threads: Option<Spanned<String>>,
     scratch: Option<Spanned<String>>,
-    lease_seconds: Option<Spanned<u64>>,
-    storage_timeout_seconds: Option<Spanned<u64>>,
-    storage_retry_seconds: Option<Spanned<u64>>,
-    parameters: Option<Spanned<BTreeMap<String, Parameter>>>,
+    lease_seconds: Option<Spanned<String>>,
+    storage_timeout_seconds: Option<Spanned<String>>,
+    storage_retry_seconds: Option<Spanned<String>>,
+    parameters: Option<parameters::Written>,
 }
 
 /// Every key that an environment variable `RAPPORT_<KEY>` may override.
@@ -127,8 +114,6 @@ const FLAG_VARIABLES: [&str; 10] = [
     "RAPPORT_SKIP_WHEN_FRESH",
 ];
 
-const PARAMETER_PREFIX: &str = "RAPPORT_PARAMETER_";
-
 impl Settings {
     /// Reads the settings file at `path`, with the overrides that the environment holds.
     ///
@@ -148,68 +133,101 @@ impl Settings {
         let file = std::path::absolute(path)
             .context(Kind::Usage, || format!("resolve `{}`", path.display()))?;
         let name = path.display().to_string();
-        refuse_mistyped_variables(names)?;
+        let names: Vec<String> = names.collect();
+        refuse_mistyped_variables(names.iter().cloned())?;
+        let mut mistakes = vec![];
         let mut reader = Reader { name, folder: parent(&file), variable, effective: vec![] };
 
-        let landing = reader.location("landing", written.landing)?;
-        let warehouse = reader.location("warehouse", written.warehouse)?;
-        let sources = reader.folders("sources", written.sources)?;
-        let models = reader.folders("models", written.models)?;
+        let landing = noted(reader.location("landing", written.landing), &mut mistakes);
+        let warehouse = noted(reader.location("warehouse", written.warehouse), &mut mistakes);
+        let sources = noted(reader.folders("sources", written.sources), &mut mistakes);
+        let models = noted(reader.folders("models", written.models), &mut mistakes);
         let identity = reader.text("identity", written.identity, None);
         let identity = identity.map(|text| reader.resolved(&text));
-        let time_zone = reader.parsed("time_zone", written.time_zone, "UTC", |text| {
-            text.parse::<chrono_tz::Tz>().map_err(|_| {
-                let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
-                match nearest(text, known) {
-                    Some(zone) => format!("unknown time zone `{text}`, did you mean `{zone}`?"),
-                    None => format!(
-                        "unknown time zone `{text}`, expected an IANA name such as Europe/London"
-                    ),
-                }
-            })
-        })?;
+        let time_zone = reader.parsed("time_zone", written.time_zone, "UTC", parse_time_zone);
+        let time_zone = noted(time_zone, &mut mistakes);
         let memory_limit_bytes =
-            reader.parsed("memory_limit", written.memory_limit, "2GiB", parse_bytes)?;
+            reader.parsed("memory_limit", written.memory_limit, "2GiB", parse_bytes);
+        let memory_limit_bytes = noted(memory_limit_bytes, &mut mistakes);
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let threads =
-            reader.parsed("threads", written.threads.map(to_text), &cores.to_string(), |text| {
-                match text.parse::<usize>() {
-                    Ok(threads @ 1..=1024) => Ok(threads),
-                    _ => Err(format!("`{text}` is not a number of threads, expected 1 to 1024")),
-                }
-            })?;
+        let threads = reader.parsed("threads", written.threads, &cores.to_string(), |text| {
+            match text.parse::<usize>() {
+                Ok(threads @ 1..=1024) => Ok(threads),
+                _ => Err(format!("`{text}` is not a number of threads, expected 1 to 1024")),
+            }
+        });
+        let threads = noted(threads, &mut mistakes);
         let default_scratch = std::env::temp_dir().display().to_string();
         let scratch = reader.text("scratch", written.scratch, Some(&default_scratch));
         let scratch = reader.resolved(&scratch.unwrap_or(default_scratch));
-        let lease_seconds =
-            reader.parsed("lease_seconds", written.lease_seconds.map(to_text), "60", |text| {
-                match text.parse::<u64>() {
-                    Ok(seconds @ 5..=86_400) => Ok(seconds),
-                    _ => Err(format!("`{text}` is not a lease's length, expected 5 to 86400 s")),
-                }
-            })?;
-        let patience = reader.patience(
-            written.storage_timeout_seconds.map(to_text),
-            written.storage_retry_seconds.map(to_text),
-        )?;
-        let parameters = reader.parameters(written.parameters)?;
-        Ok(Settings {
-            file,
+        let lease_seconds = reader.parsed("lease_seconds", written.lease_seconds, "60", |text| {
+            match text.parse::<u64>() {
+                Ok(seconds @ 5..=86_400) => Ok(seconds),
+                _ => Err(format!("`{text}` is not a lease's length, expected 5 to 86400 s")),
+            }
+        });
+        let lease_seconds = noted(lease_seconds, &mut mistakes);
+        let patience =
+            reader.patience(written.storage_timeout_seconds, written.storage_retry_seconds);
+        let patience = noted(patience, &mut mistakes);
+        let parameters = parameters::read(
+            &reader.name,
+            written.parameters,
+            reader.variable,
+            &mut reader.effective,
+            &mut mistakes,
+        );
+        for name in &names {
+            mistakes.extend(parameters::unknown_variable(name, parameters.keys()));
+        }
+        match (
             landing,
             warehouse,
             sources,
             models,
-            identity,
             time_zone,
             memory_limit_bytes,
             threads,
-            scratch,
             lease_seconds,
             patience,
-            parameters,
-            effective: reader.effective,
-        })
+        ) {
+            (
+                Some(landing),
+                Some(warehouse),
+                Some(sources),
+                Some(models),
+                Some(time_zone),
+                Some(memory_limit_bytes),
+                Some(threads),
+                Some(lease_seconds),
+                Some(patience),
+            ) if mistakes.is_empty() => Ok(Settings {
+                file,
+                landing,
+                warehouse,
+                sources,
+                models,
+                identity,
+                time_zone,
+                memory_limit_bytes,
+                threads,
+                scratch,
+                lease_seconds,
+                patience,
+                parameters,
+                effective: reader.effective,
+            }),
+            _ => {
+                let told: Vec<String> = mistakes.iter().map(Error::chain).collect();
+                Err(Error::new(Kind::Usage, told.join("\n")))
+            }
+        }
     }
+}
+
+/// The value; or nothing, and the mistake noted, so that all of a file's are told at once.
+fn noted<T>(result: Result<T>, mistakes: &mut Vec<Error>) -> Option<T> {
+    result.map_err(|mistake| mistakes.push(mistake)).ok()
 }
 
 impl std::fmt::Display for Location {
@@ -224,17 +242,6 @@ impl std::fmt::Display for Location {
                 }
                 write!(formatter, "{url}")
             }
-        }
-    }
-}
-
-impl std::fmt::Display for Parameter {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Parameter::Boolean(value) => write!(formatter, "{value}"),
-            Parameter::Integer(value) => write!(formatter, "{value}"),
-            Parameter::Double(value) => write!(formatter, "{value}"),
-            Parameter::Text(value) => write!(formatter, "{value}"),
         }
     }
 }
@@ -394,52 +401,6 @@ impl<V: Fn(&str) -> Option<String>> Reader<V> {
         Ok(folders)
     }
 
-    fn parameters(
-        &mut self,
-        written: Option<Spanned<BTreeMap<String, Parameter>>>,
-    ) -> Result<BTreeMap<String, Parameter>> {
-        let line = written.as_ref().map_or(0, |map| map.referenced.line());
-        let mut parameters = BTreeMap::new();
-        for (name, value) in written.map(|map| map.value).unwrap_or_default() {
-            let reserved = ["run_date", "time_zone"].contains(&name.as_str());
-            let valid = !name.is_empty()
-                && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
-            if reserved || !valid {
-                return Err(Error::new(
-                    Kind::Usage,
-                    format!(
-                        "{}:{line}:1: `{name}` cannot name a parameter, expected letters, digits \
-                         and underscores, and neither `run_date` nor `time_zone`",
-                        self.name
-                    ),
-                ));
-            }
-            let variable_name = format!("{PARAMETER_PREFIX}{}", name.to_uppercase());
-            let (value, origin) = match (self.variable)(&variable_name) {
-                Some(text) => {
-                    let value = same_kind(&value, &text).ok_or_else(|| {
-                        Error::new(
-                            Kind::Usage,
-                            format!(
-                                "environment variable {variable_name}: expected a value of the \
-                                 same kind as `{value}`"
-                            ),
-                        )
-                    })?;
-                    (value, format!("environment variable {variable_name}"))
-                }
-                None => (value, format!("{}:{line}", self.name)),
-            };
-            self.effective.push(Effective {
-                key: format!("parameters.{name}"),
-                value: value.to_string(),
-                origin,
-            });
-            parameters.insert(name, value);
-        }
-        Ok(parameters)
-    }
-
     /// The path that the last key's text means: relative to the settings file, or to where one is
     /// where a variable says it.
     fn resolved(&mut self, text: &str) -> PathBuf {
@@ -484,7 +445,7 @@ fn refuse_mistyped_variables(names: impl Iterator<Item = String>) -> Result<()> 
         KEYS.iter().map(|key| format!("RAPPORT_{}", key.to_uppercase())).collect();
     known.extend(FLAG_VARIABLES.iter().map(ToString::to_string));
     for name in names.filter(|name| name.starts_with("RAPPORT_")) {
-        if known.contains(&name) || name.starts_with(PARAMETER_PREFIX) {
+        if known.contains(&name) || name.starts_with(parameters::PREFIX) {
             continue;
         }
         let close = known.iter().find(|known| strsim::osa_distance(known, &name) <= 2);
@@ -498,21 +459,16 @@ fn refuse_mistyped_variables(names: impl Iterator<Item = String>) -> Result<()> 
     Ok(())
 }
 
-fn same_kind(like: &Parameter, text: &str) -> Option<Parameter> {
-    match like {
-        Parameter::Boolean(_) => text.parse().ok().map(Parameter::Boolean),
-        Parameter::Integer(_) => text.parse().ok().map(Parameter::Integer),
-        Parameter::Double(_) => text.parse().ok().map(Parameter::Double),
-        Parameter::Text(_) => Some(Parameter::Text(text.to_string())),
-    }
-}
-
-fn to_text<T: ToString>(spanned: Spanned<T>) -> Spanned<String> {
-    Spanned {
-        value: spanned.value.to_string(),
-        referenced: spanned.referenced,
-        defined: spanned.defined,
-    }
+fn parse_time_zone(text: &str) -> Result<chrono_tz::Tz, String> {
+    text.parse::<chrono_tz::Tz>().map_err(|_| {
+        let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+        match nearest(text, known) {
+            Some(zone) => format!("unknown time zone `{text}`, did you mean `{zone}`?"),
+            None => {
+                format!("unknown time zone `{text}`, expected an IANA name such as Europe/London")
+            }
+        }
+    })
 }
 
 fn parent(file: &Path) -> PathBuf {
@@ -601,7 +557,19 @@ mod tests {
             ("threads: 0\n", ":5:10: `0` is not a number of threads"),
             ("storage_timeout_seconds: 0\n", ":5:26: `0` is not a wait, expected 1 to 3600 s"),
             ("memory_limit: 1 potato\n", ":5:15: `1 potato` is not a size"),
-            ("parameters: {run_date: 3}\n", "cannot name a parameter"),
+            ("parameters: {run_date: 3}\n", ":5:24: `run_date` cannot name a parameter"),
+            (
+                "parameters: {minimum_sample_size: many}\n",
+                ":5:35: `many` is no `minimum_sample_size`, expected a whole number of 0 or more",
+            ),
+            ("parameters: {minimum_sample_size: -1}\n", "`-1` is no `minimum_sample_size`"),
+            ("parameters: {confidence_z: 0}\n", "expected a number above 0"),
+            ("parameters: {default_region: Germany}\n", "expected a country as ISO 3166-1 alpha-2"),
+            ("parameters: {reporting_currency: eur}\n", "expected a currency as ISO 4217"),
+            (
+                "parameters: {confidense_z: 2}\n",
+                ":5:28: unknown parameter `confidense_z`, did you mean `confidence_z`?",
+            ),
         ];
         for (line, expected) in cases {
             let text = if line.starts_with("lending") {
@@ -632,5 +600,50 @@ mod tests {
     fn a_mistyped_variable_is_refused() {
         let message = read(MINIMAL, &[("RAPPORT_WAREHOSE", "x")]).unwrap_err().chain();
         assert!(message.contains("did you mean `RAPPORT_WAREHOUSE`"), "{message}");
+        let typo = "RAPPORT_PARAMETER_MINIMUM_SAMPEL_SIZE";
+        let message = read(MINIMAL, &[(typo, "3")]).unwrap_err().chain();
+        let expected = format!(
+            "environment variable {typo}: there is no such parameter, did you mean \
+             `RAPPORT_PARAMETER_MINIMUM_SAMPLE_SIZE`?"
+        );
+        assert!(message.starts_with(&expected), "{message}");
+    }
+
+    #[test]
+    fn parameters_of_the_shipped_models_have_defaults_where_no_guess_is_dangerous() {
+        let told = |settings: &Settings, key: &str| {
+            let key = format!("parameters.{key}");
+            let found = settings.effective.iter().find(|effective| effective.key == key)?;
+            Some(format!("{} ({})", found.value, found.origin.rsplit('/').next().unwrap()))
+        };
+        let settings = read(MINIMAL, &[]).unwrap();
+        assert_eq!(settings.parameters["minimum_sample_size"], Parameter::Integer(30));
+        assert_eq!(settings.parameters["confidence_z"], Parameter::Double(1.96));
+        assert_eq!(settings.parameters["maximum_identifiers_per_customer"], Parameter::Integer(10));
+        assert_eq!(told(&settings, "confidence_z").unwrap(), "1.96 (default)");
+        assert_eq!(told(&settings, "default_region"), None);
+        assert_eq!(told(&settings, "reporting_currency"), None);
+
+        let text = format!("{MINIMAL}parameters:\n  own: 3\n  confidence_z: 2\n");
+        let settings = read(&text, &[("RAPPORT_PARAMETER_DEFAULT_REGION", "DE")]).unwrap();
+        assert_eq!(settings.parameters["confidence_z"], Parameter::Double(2.0));
+        assert_eq!(told(&settings, "own").unwrap(), "3 (rapport.yaml:6)");
+        assert_eq!(told(&settings, "confidence_z").unwrap(), "2 (rapport.yaml:7)");
+        let region = "DE (environment variable RAPPORT_PARAMETER_DEFAULT_REGION)";
+        assert_eq!(told(&settings, "default_region").unwrap(), region);
+
+        let message = read(&text, &[("RAPPORT_PARAMETER_OWN", "few")]).unwrap_err().chain();
+        let expected = "environment variable RAPPORT_PARAMETER_OWN: `few` is not of the same kind";
+        assert!(message.starts_with(expected), "{message}");
+    }
+
+    #[test]
+    fn all_mistakes_of_a_file_are_told_at_once() {
+        let text =
+            format!("{}threads: 0\ntime_zone: Mars\n", MINIMAL.replace("landing", "identity"));
+        let message = read(&text, &[]).unwrap_err().chain();
+        for expected in ["`landing` is missing", ":5:10: `0` is not", ":6:12: unknown time zone"] {
+            assert!(message.contains(expected), "{expected}: {message}");
+        }
     }
 }

@@ -19,7 +19,7 @@ use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::prelude::SessionContext;
 
-use crate::config::Settings;
+use crate::config::{Parameter, Settings, parameters};
 use crate::dates::Day;
 use crate::engine::partitions::{self, PartitionedTable, Reads};
 use crate::engine::sql::{Bound, Place, Query};
@@ -92,12 +92,18 @@ pub async fn look(
     let known = || settings.parameters.keys().map(String::as_str).chain(["run_date", "time_zone"]);
     for name in &query.parameters {
         if !known().any(|known| known == name) {
-            let hint = did_you_mean(name, known()).replacen('`', "`$", 1);
+            let hint = match parameters::is_known(name) {
+                true => format!(
+                    ": it has no default, set `parameters.{name}` in the settings or {}",
+                    parameters::variable_of(name)
+                ),
+                false => did_you_mean(name, known()).replacen('`', "`$", 1),
+            };
             let place = query.place_of(&format!("${name}"));
             return Err(query.error(place, format!("unknown parameter `${name}`{hint}")));
         }
     }
-    let zone = crate::config::Parameter::Text(settings.time_zone.name().to_string());
+    let zone = Parameter::Text(settings.time_zone.name().to_string());
     let statement = query.bind(|name| match name {
         "run_date" => Some(Bound::Open),
         "time_zone" => Some(Bound::Value(&zone)),
@@ -123,6 +129,39 @@ pub async fn look(
     let mut reads = ModelReads::default();
     collect_scans(&pushed, &mut reads).map_err(mistake)?;
     Ok(Look { reads, schema, ordered_by, impurities })
+}
+
+/// The mistake of a parameter whose text the query takes for something else, such as a number.
+///
+/// A look leaves constants alone; they are worked out when the query is planned for a day.
+pub async fn misread_parameter(
+    engine: &Engine,
+    catalogue: &Catalogue,
+    settings: &Settings,
+    query: &Query,
+) -> Option<Error> {
+    let texts = query.parameters.iter().filter_map(|name| match settings.parameters.get(name)? {
+        Parameter::Text(text) => Some((name, text)),
+        _ => None,
+    });
+    let texts: Vec<(&String, &String)> = texts.collect();
+    if texts.is_empty() {
+        return None;
+    }
+    let session = session_without_data(engine, catalogue, query).ok()?;
+    let day = Day::new(chrono::NaiveDate::default());
+    let zone = Parameter::Text(settings.time_zone.name().to_string());
+    let statement = query.bind(|name| match name {
+        "run_date" => Some(Bound::Day(day)),
+        "time_zone" => Some(Bound::Value(&zone)),
+        name => settings.parameters.get(name).map(Bound::Value),
+    });
+    let state = session.state();
+    let plan = state.statement_to_plan(statement.ok()?).await.ok()?;
+    let error = state.create_physical_plan(&plan).await.err()?.strip_backtrace();
+    let (name, text) = texts.into_iter().find(|(_, text)| error.contains(&format!("'{text}'")))?;
+    let what = format!("`${name}` is the text `{text}` in the settings, which does not fit here");
+    Some(query.error(query.place_of(&format!("${name}")), what))
 }
 
 fn session_without_data(
