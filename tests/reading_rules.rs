@@ -146,6 +146,31 @@ fn the_projects_here_have_no_mistakes_and_need_no_data_to_say_so() {
 }
 
 #[test]
+fn mistakes_in_the_identity_rules_are_placed() {
+    let phone = "  - kind: phone\n    maximum_customers_per_identifier: 3";
+    for (from, to, expected) in [
+        (
+            "kind: email",
+            "kind: emial",
+            "identity.yaml:18:11: no record has identifiers of the kind `emial`, did you mean `email`?",
+        ),
+        ("kind: phone", "kind: email", "identity.yaml:22:11: kind `email` stands twice"),
+        (
+            phone,
+            "  - kind: phone\n    maximum_customers_per_identifier: 0",
+            "identity.yaml:23:39: a limit of 0 lets the kind link nobody",
+        ),
+        (phone, "  - kind: phone\n    maximum_customers: 3", "identity.yaml:23:5: unknown key"),
+    ] {
+        let project = Project::sample();
+        project.edit("config/identity.yaml", from, to);
+        let finished = project.run("rapport", &["check"]);
+        assert_eq!(finished.exit_code, 2, "{to}");
+        assert!(finished.stderr.contains(expected), "{expected}: {}", finished.stderr);
+    }
+}
+
+#[test]
 fn every_effective_setting_is_told_with_its_origin() {
     let project = Project::small();
     let mut command = project.command("rapport", &["config"]);

@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::Settings;
-use crate::config::yaml;
+use crate::config::{IdentityRules, Settings, yaml};
 use crate::dates::Day;
 use crate::engine::Engine;
 use crate::engine::sql::Query;
 use crate::errors::{Error, Kind, Result, did_you_mean};
 use crate::lake::TableName;
-use crate::models::contract::{Contract, conforms, type_name};
+use crate::models::contract::{Contract, Value, conforms, type_name};
 use crate::models::reads::{self, Look, ModelReads};
 use crate::models::{Catalogue, Model, QUARANTINE, RAW, Recipe, STAGING};
 
@@ -80,6 +79,7 @@ async fn mistakes_of(
     for model in catalogue.in_order() {
         if let Some(contract) = &model.contract {
             mistakes.extend(references(catalogue, model, contract));
+            mistakes.extend(identifier_kinds(catalogue, settings, model));
             mistakes.extend(own_checks(engine, settings, model, contract).await);
         }
         // An entity's own query is made of its feeds', which were looked at above.
@@ -260,6 +260,36 @@ fn ordered_by_grain(query: &Query, look: &Look, contract: &Contract) -> Vec<Erro
         contract.grain.value.join(", ")
     );
     vec![query.error(crate::engine::sql::Place { line: end, column: 1 }, what)]
+}
+
+/// A kind of identifier that no record can have links nobody: it is a slip of the pen.
+///
+/// The kinds that there are stand in the contract of the table that the algorithm reads: the
+/// accepted values of its column `kind`.
+fn identifier_kinds(catalogue: &Catalogue, settings: &Settings, model: &Model) -> Vec<Error> {
+    let (Recipe::Algorithm(_), Some(file)) = (&model.recipe, &settings.identity) else {
+        return vec![];
+    };
+    // Rules that cannot be read were told with the model.
+    let Ok(rules) = IdentityRules::read(Some(file)) else { return vec![] };
+    let read = model.queries().into_iter().flat_map(|query| query.tables.keys());
+    let contracts = read.filter_map(|table| catalogue.get(table)?.contract.as_ref());
+    let accepted = contracts.filter_map(|contract| contract.column("kind")?.accepted.as_ref());
+    let kinds = accepted.flatten().filter_map(|kind| match kind {
+        Value::Text(text) => Some(text.as_str()),
+        Value::Boolean(_) | Value::Integer(_) | Value::Number(_) => None,
+    });
+    let kinds: Vec<&str> = kinds.collect();
+    let mut mistakes = vec![];
+    for kind in &rules.places {
+        let name = kind.value.as_str();
+        if !kinds.is_empty() && !kinds.contains(&name) {
+            let hint = did_you_mean(name, kinds.iter().copied());
+            let what = format!("no record has identifiers of the kind `{name}`{hint}");
+            mistakes.push(yaml::mistake(&file.display().to_string(), kind, what));
+        }
+    }
+    mistakes
 }
 
 /// Every reference must name a column that is there.
