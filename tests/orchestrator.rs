@@ -505,6 +505,27 @@ fn the_result_line_is_also_written_to_a_file_when_asked() {
 }
 
 #[test]
+fn a_result_file_that_cannot_be_written_is_told_before_the_work() {
+    let project = Project::small();
+    project.write("afile", "a file");
+    for file in ["nowhere/result.json", "afile/result.json", "landing"] {
+        let result = project.run("daily", &[&DAY[..], &["--result-file", file]].concat()).expect(2);
+        let message = error_of(&result);
+        assert!(message.starts_with(&format!("write the result file `{file}`: ")), "{message}");
+        assert!(project.published().is_empty());
+    }
+    // Looking whether it can be written leaves no file that says nothing.
+    let running = ["--result-file", "result.json", "--config", "nowhere.yaml"];
+    project.run("daily", &[&DAY[..], &running].concat()).expect(2);
+    assert!(project.read("result.json").contains("nowhere.yaml"));
+    // A disk that fills up meanwhile: the line says what the process says.
+    let full = [&DAY[..], &["--result-file", "/dev/full"]].concat();
+    let result = project.run("daily", &full).expect(20);
+    assert_eq!((&result["status"], &result["built_count"]), (&"failed".into(), &4.into()));
+    assert!(error_of(&result).starts_with("write the result file `/dev/full`"), "{result}");
+}
+
+#[test]
 fn every_flag_has_a_variable() {
     let stable = |mut result: Value| {
         for volatile in ["duration_ms", "warehouse"] {

@@ -66,7 +66,7 @@ impl Kind {
             Kind::Storage => 3,
             Kind::ExportBroken => 4,
             Kind::CheckFailed => 5,
-            Kind::Usage => 6,
+            Kind::Usage | Kind::OutOfMemory => 6,
             Kind::Defect => 7,
             Kind::Interrupted | Kind::Terminated => 8,
         }

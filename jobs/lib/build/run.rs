@@ -210,7 +210,11 @@ pub async fn bring_up_to_date(
 /// Whether a failure of this kind says nothing of the other targets.
 fn is_of_one_target(kind: Kind) -> bool {
     match kind {
-        Kind::Usage | Kind::CheckFailed | Kind::ExportBroken | Kind::NotThereYet => true,
+        Kind::Usage
+        | Kind::OutOfMemory
+        | Kind::CheckFailed
+        | Kind::ExportBroken
+        | Kind::NotThereYet => true,
         // Another run is at work on the same days; storage is down; we are broken.
         Kind::LeaseHeld
         | Kind::Storage

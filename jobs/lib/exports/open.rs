@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::location::ExportFile;
 use super::source::{Compression, Source};
-use crate::errors::{Error, Kind, Result};
+use crate::errors::{Error, Result};
 use crate::hash::{ContentHash, Hasher, PlainHashes};
 use crate::lake;
 use crate::lake::fetch::{Content, fetch};

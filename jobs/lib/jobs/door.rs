@@ -21,7 +21,7 @@ use crate::build::run::{self, Run, Summary};
 use crate::config::Settings;
 use crate::dates::{Day, DayRange};
 use crate::errors::{Context as _, Error, Kind, Result};
-use crate::jobs::{Job, panics};
+use crate::jobs::{Job, panics, result_file};
 use crate::lake::lease::Holder;
 use crate::lake::runs;
 use crate::telemetry::{self, LogFormat};
@@ -138,6 +138,14 @@ impl Failure {
     }
 }
 
+impl Report {
+    fn fail(&mut self, failure: Failure) {
+        self.status = "failed";
+        self.exit_code = failure.kind.exit_code();
+        self.error = Some(failure);
+    }
+}
+
 /// Runs `job` with the process's arguments: the whole of a job binary's `main`.
 pub fn main(job: &Job) -> ExitCode {
     panics::log_places();
@@ -162,7 +170,7 @@ fn attend(
                 return 0;
             }
             let report = usage_report(job, &error.to_string());
-            return say(&report, result_file_asked_for(arguments.into_iter()), stdout);
+            return say(report, result_file::asked_for(arguments.into_iter()), stdout);
         }
     };
     telemetry::start(flags.common.log_format, &flags.common.log_filter);
@@ -198,14 +206,10 @@ fn attend(
                 report.exit_code = Kind::NothingToDo.exit_code();
             }
         }
-        Some(failure) => {
-            report.status = "failed";
-            report.exit_code = failure.kind.exit_code();
-            report.error = Some(failure);
-        }
+        Some(failure) => report.fail(failure),
     }
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    say(&report, flags.result_file, stdout)
+    say(report, flags.result_file, stdout)
 }
 
 fn parse(job: &Job, arguments: &[OsString]) -> Result<JobFlags, clap::Error> {
@@ -222,22 +226,6 @@ Exit codes: 0 done; 2 usage or settings; 10 a data check failed; 11 an export br
 12 an export or input is not there yet; 13 another run holds the lease; 20 storage or network
 trouble, try again; 30 a defect of ours; 99 nothing to do (only with --skip-when-fresh);
 130, 143 stopped by a signal.";
-
-/// The result file among arguments that could not be understood: an orchestrator reads it then too.
-fn result_file_asked_for(arguments: impl Iterator<Item = OsString>) -> Option<PathBuf> {
-    const FLAG: &str = "--result-file";
-    let mut arguments = arguments.skip(1);
-    while let Some(argument) = arguments.next() {
-        if argument == FLAG {
-            return arguments.next().map(PathBuf::from);
-        }
-        let text = argument.to_string_lossy();
-        if let Some(path) = text.strip_prefix(FLAG).and_then(|rest| rest.strip_prefix('=')) {
-            return Some(PathBuf::from(path));
-        }
-    }
-    std::env::var_os("RAPPORT_RESULT_FILE").map(PathBuf::from)
-}
 
 fn usage_report(job: &Job, message: &str) -> Report {
     // What follows the first empty line is the usage, which stands on stderr.
@@ -262,28 +250,30 @@ fn usage_report(job: &Job, message: &str) -> Report {
 }
 
 /// The result: last on stdout, after the logs are flushed. Gives the exit code.
-fn say(report: &Report, result_file: Option<PathBuf>, stdout: &mut impl Write) -> u8 {
-    let line = serde_json::to_string(report).unwrap_or_else(|_| "{}".to_string());
-    let mut exit_code = report.exit_code;
+fn say(mut report: Report, result_file: Option<PathBuf>, stdout: &mut impl Write) -> u8 {
+    let line_of = |report: &Report| serde_json::to_string(report).unwrap_or_else(|_| "{}".into());
+    let mut line = line_of(&report);
     if let Some(path) = result_file
-        && let Err(cause) = std::fs::write(&path, format!("{line}\n"))
+        && let Err(failure) = result_file::write(&path, &line)
     {
-        warn!(path = %path.display(), "failed to write the result file: {cause}");
-        if exit_code == 0 {
-            exit_code = Kind::Storage.exit_code();
+        warn!("{}", failure.chain());
+        if report.error.is_none() {
+            report.fail(Failure { kind: failure.kind(), message: failure.chain() });
+            line = line_of(&report);
         }
     }
     let _ = std::io::stderr().flush();
     // A reader that has gone away does not change what the job did.
     let _ = stdout.write_all(format!("{line}\n").as_bytes());
     let _ = stdout.flush();
-    exit_code
+    report.exit_code
 }
 
 fn enter(job: &Job, flags: &JobFlags, report: &mut Report) -> Result<()> {
     let days = flags.days.range()?;
     report.from = Some(days.from);
     report.to = Some(days.to);
+    flags.result_file.as_deref().map_or(Ok(()), result_file::ensure_writable)?;
     let settings = Settings::read(&flags.common.config)?;
     report.warehouse = Some(settings.warehouse.to_string());
     info!(job = job.name, run_id = report.run_id, %days, "started");
