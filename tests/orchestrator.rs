@@ -563,6 +563,40 @@ fn every_flag_has_a_variable() {
 }
 
 #[test]
+fn an_empty_variable_counts_as_unset() {
+    let project = Project::small();
+    let names = [
+        "RAPPORT_DATE",
+        "RAPPORT_RUN_ID",
+        "RAPPORT_ATTEMPT",
+        "RAPPORT_RESULT_FILE",
+        "RAPPORT_SKIP_WHEN_FRESH",
+        "RAPPORT_LOG",
+        "RAPPORT_LOG_FORMAT",
+        "RAPPORT_LANDING",
+        "RAPPORT_IDENTITY",
+        "RAPPORT_THREADS",
+        "RAPPORT_PARAMETER_MINIMUM_SALE_COUNT",
+        "RAPPORT_PARAMETER_NOBODYS",
+    ];
+    let with_empty = |binary: &str, arguments: &[&str]| {
+        let mut command = project.command(binary, arguments);
+        names.iter().for_each(|name| {
+            command.env(name, "");
+        });
+        finish(start(command))
+    };
+    let result = with_empty("daily", &DAYS).expect(0);
+    assert_eq!((&result["from"], &result["attempt"]), (&"2024-03-04".into(), &1.into()));
+    assert_eq!(result["built_count"], 12);
+    let plan = with_empty("rapport", &[&["plan"], &DAYS[..]].concat());
+    assert_eq!(plan.exit_code, 0, "{}", plan.stderr);
+    assert!(plan.stdout.ends_with("0 to build, 0 waiting, 12 fresh\n"), "{}", plan.stdout);
+    // An empty flag is no variable: somebody has written it.
+    project.run("daily", &["--date", ""]).expect(2);
+}
+
+#[test]
 fn the_runs_are_listed_with_what_the_orchestrator_said() {
     let project = Project::small();
     let mut command = project.command("daily", &DAY);

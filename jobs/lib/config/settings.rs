@@ -115,7 +115,8 @@ const FLAG_VARIABLES: [&str; 10] = [
 ];
 
 impl Settings {
-    /// Reads the settings file at `path`, with the overrides that the environment holds.
+    /// Reads the settings file at `path`, with the overrides that the environment holds. A variable
+    /// that is empty counts as unset.
     ///
     /// Errors: [`Kind::Usage`] naming file, line, column, what was expected and the nearest key.
     pub fn read(path: &Path) -> Result<Settings> {
@@ -133,7 +134,8 @@ impl Settings {
         let file = std::path::absolute(path)
             .context(Kind::Usage, || format!("resolve `{}`", path.display()))?;
         let name = path.display().to_string();
-        let names: Vec<String> = names.collect();
+        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let names: Vec<String> = names.filter(|name| variable(name).is_some()).collect();
         refuse_mistyped_variables(names.iter().cloned())?;
         let mut mistakes = vec![];
         let mut reader = Reader { name, folder: parent(&file), variable, effective: vec![] };
@@ -600,6 +602,7 @@ mod tests {
     fn a_mistyped_variable_is_refused() {
         let message = read(MINIMAL, &[("RAPPORT_WAREHOSE", "x")]).unwrap_err().chain();
         assert!(message.contains("did you mean `RAPPORT_WAREHOUSE`"), "{message}");
+        assert!(read(MINIMAL, &[("RAPPORT_WAREHOSE", ""), ("RAPPORT_LANDING", "")]).is_ok());
         let typo = "RAPPORT_PARAMETER_MINIMUM_SAMPEL_SIZE";
         let message = read(MINIMAL, &[(typo, "3")]).unwrap_err().chain();
         let expected = format!(

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::builder::BoolishValueParser;
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser};
+use clap::builder::{BoolishValueParser, Resettable};
+use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
@@ -218,7 +218,17 @@ fn parse(job: &Job, arguments: &[OsString]) -> Result<JobFlags, clap::Error> {
         .about(job.about)
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(EXIT_CODES);
-    JobFlags::from_arg_matches(&command.try_get_matches_from(arguments)?)
+    JobFlags::from_arg_matches(&without_empty_variables(command).try_get_matches_from(arguments)?)
+}
+
+/// The command with its flags' variables that are empty taken for unset: what is not set in a
+/// Compose file or a pod's template comes as an empty text.
+pub(super) fn without_empty_variables(command: Command) -> Command {
+    let told = command.mut_args(|arg| match arg.get_env().and_then(std::env::var_os) {
+        Some(value) if value.is_empty() => arg.env(Resettable::Reset),
+        _ => arg,
+    });
+    told.mut_subcommands(without_empty_variables)
 }
 
 pub(super) const EXIT_CODES: &str = "\

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use serde_json::json;
 use tracing::error;
 
@@ -16,7 +16,7 @@ use crate::checks::project;
 use crate::config::Settings;
 use crate::engine::Engine;
 use crate::errors::{Error, Kind, Result};
-use crate::jobs::door::{CommonFlags, DayFlags, EXIT_CODES, runtime};
+use crate::jobs::door::{CommonFlags, DayFlags, EXIT_CODES, runtime, without_empty_variables};
 use crate::jobs::{DAILY, panics};
 use crate::lake::{Lake, publish, runs};
 use crate::telemetry;
@@ -67,7 +67,9 @@ enum Command {
 /// The whole of the binary's `main`.
 pub fn main() -> ExitCode {
     panics::log_places();
-    let flags = match Flags::try_parse() {
+    let command = without_empty_variables(Flags::command());
+    let flags = command.try_get_matches().and_then(|matches| Flags::from_arg_matches(&matches));
+    let flags = match flags {
         Ok(flags) => flags,
         Err(error) => {
             let _ = error.print();
