@@ -181,6 +181,35 @@ fn an_export_that_broke_its_contract_ends_with_11_and_publishes_nothing() {
 }
 
 #[test]
+fn rows_in_quarantine_and_repeated_files_are_warnings_of_the_result() {
+    let project = Project::small();
+    assert_eq!(project.must_run("daily", &DAYS)["warning_count"], 0);
+
+    let project = Project::small();
+    let sales = project.read("landing/sales/2024-03-04.csv");
+    // One bad row of six.
+    let more = "S-91,2024-03-04T09:15:00Z,,web,1.00\nS-92,2024-03-04T09:15:00Z,,web,1.00\n\
+                S-93,2024-03-04T09:15:00Z,,web,lots\n";
+    project.write("landing/sales/2024-03-04.csv", format!("{sales}{more}"));
+    // The second day has a file of the day before, and one of its own twice.
+    project.write("landing/sales/2024-03-05-a.csv", format!("{sales}{more}"));
+    let own = project.read("landing/sales/2024-03-05.csv");
+    project.write("landing/sales/2024-03-05-b.csv", own);
+    let finished = project.run("daily", &DAYS);
+    assert_eq!(finished.expect(0)["warning_count"], 2);
+    let warnings: Vec<_> = project
+        .history()
+        .into_iter()
+        .filter(|entry| entry.partition.table.to_string() == "raw.sales")
+        .map(|entry| entry.warnings.into_iter().collect::<Vec<_>>())
+        .collect();
+    let one = |name: &str, count| vec![(name.to_string(), count)];
+    assert_eq!(warnings, [one("quarantined_rows", 1), one("repeated_files", 2), vec![]]);
+    // They are of what was built; what is fresh was told when it was.
+    assert_eq!(project.must_run("daily", &DAYS)["warning_count"], 0);
+}
+
+#[test]
 fn a_truncated_export_ends_with_11_and_is_named() {
     let project = Project::small();
     let whole = zstd::encode_all(project.read("landing/sales/2024-03-04.csv").as_bytes(), 3);

@@ -26,6 +26,10 @@ use crate::models::{Model, QUARANTINE, RAW};
 /// Version of how exports are read. Raise it when the same file would give other rows on purpose.
 const READER_VERSION: u32 = 3;
 
+/// The warnings of a day of raw.
+const QUARANTINED_ROWS: &str = "quarantined_rows";
+const REPEATED_FILES: &str = "repeated_files";
+
 /// Judges a day of raw: by the source's declaration and the files that lie in the landing zone.
 ///
 /// Errors: [`Kind::NotThereYet`] where a required source has no file for the day.
@@ -242,7 +246,8 @@ pub(super) async fn build(
             Built { key: raw_key, written: accepted.finish().await?, findings: vec![] },
         ),
     ];
-    Ok(Made { parts, exports, accounting: Some(accounting(&counts)), objects })
+    let warnings = warnings(&counts);
+    Ok(Made { parts, exports, accounting: Some(accounting(&counts)), warnings, objects })
 }
 
 /// Fails the day where too large a share of its rows is bad.
@@ -300,6 +305,16 @@ fn judge(source: &Source, partition: &Partition, counts: &Counts) -> Result<()> 
         }
     }
     Ok(())
+}
+
+/// What of the day was let through and should be looked at.
+fn warnings(counts: &Counts) -> BTreeMap<String, u64> {
+    let is_repeated =
+        |file: &&exports::FileRead| file.replay_of.is_some() || file.same_as.is_some();
+    let repeated_files = counts.files.iter().filter(is_repeated).count() as u64;
+    let all = [(QUARANTINED_ROWS, counts.quarantined), (REPEATED_FILES, repeated_files)];
+    let found = all.into_iter().filter(|(_, count)| *count > 0);
+    found.map(|(name, count)| (name.to_string(), count)).collect()
 }
 
 fn accounting(counts: &Counts) -> Accounting {

@@ -51,7 +51,8 @@ pub struct Summary {
     pub row_counts: BTreeMap<TableName, u64>,
     /// Where the rows of the exports went, by source: of the run's days, fresh ones included.
     pub accounting: BTreeMap<String, Accounting>,
-    /// Checks that found something but only warn.
+    /// Warnings of what was built: checks that found something but only warn, partitions with rows
+    /// in quarantine, and those with files that repeat others.
     pub warning_count: u64,
     /// Targets that failed, in the order they were tried.
     pub failures: Vec<FailedTarget>,
@@ -116,7 +117,10 @@ impl Summary {
     fn count(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Fresh(_) => self.fresh_count += 1,
-            Outcome::Unchanged(_) => self.unchanged_count += 1,
+            Outcome::Unchanged(entry) => {
+                self.unchanged_count += 1;
+                self.warning_count += entry.warnings.len() as u64;
+            }
             Outcome::Published(entry) => {
                 self.built_count += 1;
                 *self.row_counts.entry(entry.partition.table.clone()).or_default() +=
@@ -387,6 +391,7 @@ async fn make(
                 parts: evaluation.parts.clone(),
                 exports: vec![],
                 accounting: None,
+                warnings: BTreeMap::new(),
                 objects: vec![(Arc::clone(model), built)],
             }
         }
@@ -401,7 +406,7 @@ async fn make(
     let mut changed = false;
     for (model, object) in &made.objects {
         let partition = Partition { table: model.name.clone(), dt };
-        let warnings = finding::verdict(&partition, &object.findings)?;
+        let mut warnings = finding::verdict(&partition, &object.findings)?;
         for finding in &object.findings {
             warn!(
                 table = %model.name,
@@ -411,6 +416,9 @@ async fn make(
                 rows = finding.kept.as_ref().map(|kept| kept.place.as_str()),
                 "a check found bad rows"
             );
+        }
+        if model.name.zone != QUARANTINE {
+            warnings.extend(made.warnings.clone());
         }
         let entry =
             entry(workshop, run, evaluation, &made, model, object, lease, started, warnings).await;
@@ -432,6 +440,7 @@ pub(super) struct Made {
     pub parts: BTreeMap<String, crate::hash::ContentHash>,
     pub exports: Vec<ExportInput>,
     pub accounting: Option<Accounting>,
+    pub warnings: BTreeMap<String, u64>,
     pub objects: Vec<(Arc<Model>, Built)>,
 }
 

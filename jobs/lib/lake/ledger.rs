@@ -53,7 +53,8 @@ pub struct Entry {
     /// Where the rows of the exports went (raw only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accounting: Option<Accounting>,
-    /// Checks that found something but only warn: name and number of bad rows.
+    /// What was let through and should be looked at: checks that only warn, with the number of bad
+    /// rows; of raw `quarantined_rows` and `repeated_files`, with how many there are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub warnings: BTreeMap<String, u64>,
     /// Why it was built.
