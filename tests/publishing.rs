@@ -242,3 +242,86 @@ fn a_second_version_is_recorded_beside_the_first() {
     assert_eq!(versions("marts.customers dt=2024-03-05").len(), 1);
     assert_eq!(versions("raw.sales dt=2024-03-05").len(), 1);
 }
+
+/// The object that the message of a failed run names, below the warehouse.
+fn named(message: &str) -> String {
+    let (_, rest) = message.split_once("read `").expect(message);
+    rest.split_once('`').expect(message).0.to_string()
+}
+
+#[test]
+fn what_strangers_leave_in_our_area_is_left_alone() {
+    let project = Project::small();
+    project.must_run("daily", &DAYS);
+    let published = project.published();
+    let entry = project.own_files("ledger/entries").remove(0);
+    for area in ["ledger/entries", "ledger/segments", "intents", "leases", "runs"] {
+        for (name, text) in [("README.txt", "hello"), ("notes.json", "{}"), ("x.zst", "")] {
+            project.write(&format!("warehouse/_rapport/{area}/{name}"), text);
+        }
+    }
+    let result = project.must_run("daily", &DAYS);
+    assert_eq!(result["fresh_count"], 12);
+    assert_eq!(project.run("rapport", &["runs"]).stdout.lines().count(), 2);
+    // Nor does it stop a build, whose lease is taken and whose intent is carried out beside it.
+    std::fs::remove_file(entry).unwrap();
+    project.must_run("daily", &DAYS);
+    assert_eq!(project.published(), published);
+    assert!(project.path("warehouse/_rapport/leases/README.txt").exists());
+}
+
+#[test]
+fn a_damaged_object_of_ours_is_named_with_what_to_do() {
+    let undisturbed = Project::small();
+    undisturbed.must_run("daily", &DAYS);
+    for (area, file, advice) in [
+        ("ledger/entries", "0190aaaa-0000-7000-8000-000000000000.json", "restore it from a copy"),
+        ("ledger/segments", "00ff.ndjson.zst", "restore it from a copy"),
+        ("intents/raw.sales/dt=2024-03-05", "0000000009.00ff.json", "delete it: the partition"),
+        ("leases/raw.sales/dt=2024-03-05", "0000000009.json", "delete it when no job is running"),
+    ] {
+        let project = undisturbed.copy();
+        let sales = project.read("landing/sales/2024-03-05.csv");
+        project.write("landing/sales/2024-03-05.csv", sales.replace("99.99", "98.99"));
+        project.write(&format!("warehouse/_rapport/{area}/{file}"), "{\"id\": garb");
+        let result = project.run("daily", &DAYS).expect(20);
+        let message = result["error"]["message"].as_str().unwrap();
+        assert_eq!(named(message), format!("_rapport/{area}/{file}"), "{message}");
+        assert!(message.contains(&format!("it is damaged; {advice}")), "{message}");
+        // Doing what it says helps.
+        std::fs::remove_file(project.path(&format!("warehouse/_rapport/{area}/{file}"))).unwrap();
+        project.must_run("daily", &DAYS);
+        project.assert_nothing_left_behind();
+    }
+    // A lease in the way of nobody only warns.
+    let project = undisturbed.copy();
+    project.write("warehouse/_rapport/leases/raw.sales/dt=2024-03-05/0000000009.json", "");
+    let finished = project.run("daily", &DAYS);
+    finished.expect(0);
+    assert!(finished.stderr.contains("delete it when no job is running"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_damaged_file_of_one_run_hides_no_other_run() {
+    let project = Project::small();
+    project.must_run("daily", &["--date", "2024-03-04", "--run-id", "first"]);
+    project.must_run("daily", &["--date", "2024-03-05", "--run-id", "second"]);
+    project.must_run("daily", &["--date", "2024-03-06", "--run-id", "third"]);
+    let files = project.own_files("runs");
+    let [first_end, _, _, second_start, _, _] = files.as_slice() else { panic!("{files:?}") };
+    std::fs::write(first_end, "{").unwrap();
+    std::fs::write(second_start, "garbage").unwrap();
+    let finished = project.run("rapport", &["runs"]);
+    assert_eq!(finished.exit_code, 0, "{}", finished.stderr);
+    let [third, first] = finished.stdout.lines().collect::<Vec<_>>()[..] else {
+        panic!("{}", finished.stdout)
+    };
+    assert!(third.ends_with("third") && third.contains("done"), "{third}");
+    assert!(first.ends_with("first") && first.contains("not ended"), "{first}");
+    assert_eq!(
+        finished.stderr.matches("delete it: it only says").count(),
+        2,
+        "{}",
+        finished.stderr
+    );
+}

@@ -14,13 +14,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use object_store::ObjectMeta;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::errors::{Error, Kind, Result};
-use crate::lake::{Lake, OWN, Partition};
+use crate::lake::{Lake, OWN, Partition, damage};
 
 /// Who takes leases, and for how long.
 #[derive(Debug, Clone)]
@@ -318,9 +319,17 @@ async fn renew(
 /// number to be exceeded: its holder may be asleep and must find that it was overtaken.
 pub async fn sweep_dead(lake: &Lake) -> Result<()> {
     for object in lake.list(&lake.key(OWN).join("leases")).await? {
-        let written = lake.get_json::<Written>(&object.location).await?;
-        if written.is_some_and(|written| written.process.is_certainly_dead()) {
-            lake.delete(&object.location).await?;
+        if fence_of(&object).is_none() {
+            continue;
+        }
+        match lake.get_json::<Written>(&object.location).await {
+            Ok(Some(written)) if written.process.is_certainly_dead() => {
+                lake.delete(&object.location).await?;
+            }
+            Ok(_) => {}
+            // It is in the way only of whoever builds its partition.
+            Err(error) if damage::is_damage(&error) => warn!("{}", error.chain()),
+            Err(error) => return Err(error),
         }
     }
     Ok(())
@@ -338,13 +347,15 @@ fn held(partition: &Partition, written: &Written) -> Error {
     )
 }
 
+/// The fencing number of a lease's object; none of a stranger's.
+fn fence_of(object: &ObjectMeta) -> Option<u64> {
+    object.location.filename()?.strip_suffix(".json")?.parse().ok()
+}
+
 /// The fencing numbers that stand, lowest first.
 async fn fences(lake: &Lake, partition: &Partition) -> Result<Vec<u64>> {
     let objects = lake.list(&lake.own_key("leases", partition)).await?;
-    let mut fences: Vec<u64> = objects
-        .iter()
-        .filter_map(|object| object.location.filename()?.strip_suffix(".json")?.parse().ok())
-        .collect();
+    let mut fences: Vec<u64> = objects.iter().filter_map(fence_of).collect();
     fences.sort_unstable();
     Ok(fences)
 }

@@ -12,14 +12,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, TryStreamExt as _};
-use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStoreExt as _};
 use serde::{Deserialize, Serialize};
 
 use crate::dates::Day;
 use crate::errors::{Error, Kind, Result};
 use crate::hash::{ContentHash, PlainHashes};
-use crate::lake::{Lake, OWN, Partition, TableName};
+use crate::lake::{Lake, OWN, Partition, TableName, damage};
 
 /// One published version of a partition.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -144,6 +144,9 @@ pub struct Ledger {
 const LOOSE: &str = "entries";
 const SEGMENTS: &str = "segments";
 
+const LOOSE_ENDING: &str = ".json";
+const SEGMENT_ENDING: &str = ".ndjson.zst";
+
 /// Loose entries that are worth folding into a segment.
 const LOOSE_ENTRIES_TO_FOLD: usize = 64;
 
@@ -260,7 +263,7 @@ pub async fn history(lake: &Lake) -> Result<Vec<Entry>> {
 
 /// Appends an entry. Appending the same entry again changes nothing.
 pub(crate) async fn append(lake: &Lake, entry: &Entry) -> Result<()> {
-    let key = loose_folder(lake).join(format!("{}.json", entry.id));
+    let key = loose_folder(lake).join(format!("{}{LOOSE_ENDING}", entry.id));
     lake.create(&key, entry).await.map(|_| ())
 }
 
@@ -292,7 +295,7 @@ async fn compact(lake: &Lake) -> Result<Option<(Path, Vec<Entry>)>> {
     let bytes = zstd::encode_all(lines.as_slice(), 3)
         .map_err(|error| Error::new(Kind::Defect, "compress a ledger segment").because(error))?;
     // Named by its content: two runs that fold the same entries write the same object.
-    let name = format!("{}.ndjson.zst", ContentHash::of(&lines));
+    let name = format!("{}{SEGMENT_ENDING}", ContentHash::of(&lines));
     let key = folder(lake).join(SEGMENTS).join(name);
     let put = lake.store.put(&key, bytes.into()).await;
     put.map_err(|error| lake.trouble("write", &key, error))?;
@@ -305,9 +308,13 @@ async fn compact(lake: &Lake) -> Result<Option<(Path, Vec<Entry>)>> {
 /// The ledger's objects. Loose entries are listed first: one that a compaction deletes before it
 /// is listed stands in a segment that was written before that, and is listed after it.
 async fn list(lake: &Lake) -> Result<Vec<Path>> {
-    let mut objects = lake.list(&loose_folder(lake)).await?;
-    objects.extend(lake.list(&folder(lake).join(SEGMENTS)).await?);
-    Ok(objects.into_iter().map(|object| object.location).collect())
+    let loose = lake.list(&loose_folder(lake)).await?;
+    let segments = lake.list(&folder(lake).join(SEGMENTS)).await?;
+    let own = |objects: Vec<ObjectMeta>, ending: &'static str| {
+        objects.into_iter().filter(move |object| damage::own_name(object, ending).is_some())
+    };
+    let objects = own(loose, LOOSE_ENDING).chain(own(segments, SEGMENT_ENDING));
+    Ok(objects.map(|object| object.location).collect())
 }
 
 fn folder(lake: &Lake) -> Path {
@@ -320,15 +327,11 @@ fn loose_folder(lake: &Lake) -> Path {
 
 async fn read_object(lake: &Lake, key: &Path) -> Result<Option<Vec<Entry>>> {
     let Some(bytes) = lake.get(key).await? else { return Ok(None) };
-    let broken = |error: Box<dyn std::error::Error + Send + Sync>| {
-        Error::new(Kind::Storage, format!("read the ledger's `{key}` of `{}`", lake.name))
-            .because(error)
-    };
-    let text = if key.as_ref().ends_with(".zst") {
+    let text = if key.as_ref().ends_with(SEGMENT_ENDING) {
         let mut text = Vec::new();
         zstd::Decoder::new(bytes.as_ref())
             .and_then(|mut decoder| decoder.read_to_end(&mut text))
-            .map_err(|error| broken(error.into()))?;
+            .map_err(|error| damage::damaged(lake, key, error))?;
         text
     } else {
         bytes.to_vec()
@@ -337,5 +340,5 @@ async fn read_object(lake: &Lake, key: &Path) -> Result<Option<Vec<Entry>>> {
         .into_iter::<Entry>()
         .collect::<Result<Vec<_>, _>>()
         .map(Some)
-        .map_err(|error| broken(error.into()))
+        .map_err(|error| damage::damaged(lake, key, error))
 }

@@ -15,6 +15,7 @@
 //! ```
 
 mod connect;
+mod damage;
 pub mod failed_checks;
 pub mod fetch;
 pub mod lease;
@@ -257,9 +258,8 @@ impl Lake {
 
     async fn get_json<T: for<'de> Deserialize<'de>>(&self, key: &Path) -> Result<Option<T>> {
         let Some(bytes) = self.get(key).await? else { return Ok(None) };
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
-            Error::new(Kind::Storage, format!("read `{key}` of `{}`", self.name)).because(error)
-        })
+        let read = serde_json::from_slice(&bytes);
+        read.map(Some).map_err(|error| damage::damaged(self, key, error))
     }
 
     /// Writes the object unless one is there already; tells whether it was written.

@@ -12,8 +12,8 @@
 
 use std::collections::BTreeMap;
 
-use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStoreExt as _};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
@@ -21,7 +21,7 @@ use crate::errors::{Error, Kind, Result};
 use crate::hash::ContentHash;
 use crate::lake::lease::{self, Holder, Lease};
 use crate::lake::ledger::{self, Entry, Ledger};
-use crate::lake::{Lake, OWN, Partition, fetch};
+use crate::lake::{Lake, OWN, Partition, damage, fetch};
 
 /// A built object in the work area, and what the ledger will say of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ pub async fn publish(lake: &Lake, lease: &Lease, parts: Vec<Part>) -> Result<()>
 /// they built and did not publish. Call it once the lease is taken, before anything is read.
 pub async fn recover(lake: &Lake, lease: &Lease) -> Result<()> {
     // In the order of their fencing numbers, with which their names begin.
-    for object in lake.list(&intents(lake, lease.partition())).await? {
+    for object in own_intents(lake, &intents(lake, lease.partition())).await? {
         if let Some(intent) = lake.get_json::<Intent>(&object.location).await? {
             info!(partition = %lease.partition(), "rolling a publish forward that was cut short");
             carry_out(lake, &object.location, &intent).await?;
@@ -140,9 +140,16 @@ pub async fn pending(lake: &Lake) -> Result<Vec<Partition>> {
     Ok(all_intents(lake).await?.into_iter().map(|intent| intent.guard).collect())
 }
 
+/// The intents below `folder`, without what strangers left there.
+async fn own_intents(lake: &Lake, folder: &Path) -> Result<Vec<ObjectMeta>> {
+    let mut objects = lake.list(folder).await?;
+    objects.retain(|object| damage::own_name(object, ".json").is_some());
+    Ok(objects)
+}
+
 async fn all_intents(lake: &Lake) -> Result<Vec<Intent>> {
     let mut intents = vec![];
-    for object in lake.list(&lake.key(OWN).join("intents")).await? {
+    for object in own_intents(lake, &lake.key(OWN).join("intents")).await? {
         intents.extend(lake.get_json::<Intent>(&object.location).await?);
     }
     Ok(intents)

@@ -5,9 +5,13 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 use crate::errors::Result;
-use crate::lake::{Lake, OWN};
+use crate::lake::{Lake, OWN, damage};
+
+const START: &str = ".start.json";
+const END: &str = ".end.json";
 
 /// What is known of a run when it starts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -50,7 +54,7 @@ pub async fn start(lake: &Lake, start: &Start) -> Result<Open> {
     // Named by time first, so that a listing is in order; the random tail keeps two runs apart
     // that an orchestrator gave the same name.
     let name = uuid::Uuid::now_v7().to_string();
-    let key = lake.key(OWN).join("runs").join(format!("{name}.start.json"));
+    let key = lake.key(OWN).join("runs").join(format!("{name}{START}"));
     lake.create(&key, start).await?;
     Ok(Open { name })
 }
@@ -58,7 +62,7 @@ pub async fn start(lake: &Lake, start: &Start) -> Result<Open> {
 impl Open {
     /// Records how the run ended.
     pub async fn end(self, lake: &Lake, result: &impl Serialize) -> Result<()> {
-        let key = lake.key(OWN).join("runs").join(format!("{}.end.json", self.name));
+        let key = lake.key(OWN).join("runs").join(format!("{}{END}", self.name));
         lake.create(&key, result).await.map(|_| ())
     }
 }
@@ -67,14 +71,23 @@ impl Open {
 pub async fn list(lake: &Lake, limit: usize) -> Result<Vec<Run>> {
     let objects = lake.list(&lake.key(OWN).join("runs")).await?;
     let mut runs = vec![];
-    let starts = objects.iter().rev().filter_map(|object| {
-        object.location.filename()?.strip_suffix(".start.json").map(ToString::to_string)
-    });
+    let starts = objects.iter().rev().filter_map(|object| damage::own_name(object, START));
     for name in starts.take(limit) {
         let folder = lake.key(OWN).join("runs");
-        let start = lake.get_json(&folder.clone().join(format!("{name}.start.json"))).await?;
-        let result = lake.get_json(&folder.join(format!("{name}.end.json"))).await?;
+        let start = readable(lake.get_json(&folder.clone().join(format!("{name}{START}"))).await)?;
+        let result = readable(lake.get_json(&folder.join(format!("{name}{END}"))).await)?;
         runs.extend(start.map(|start| Run { start, result }));
     }
     Ok(runs)
+}
+
+/// One run's damaged file must not hide all others: it is told, and left out.
+fn readable<T>(read: Result<Option<T>>) -> Result<Option<T>> {
+    match read {
+        Err(error) if damage::is_damage(&error) => {
+            warn!("{}", error.chain());
+            Ok(None)
+        }
+        read => read,
+    }
 }
