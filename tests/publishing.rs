@@ -325,3 +325,28 @@ fn a_damaged_file_of_one_run_hides_no_other_run() {
         finished.stderr
     );
 }
+
+#[test]
+fn a_damaged_table_is_named_when_it_is_read_and_is_built_anew_once_deleted() {
+    let undisturbed = Project::small();
+    undisturbed.must_run("daily", &DAYS);
+    let object = "staging/sales/dt=2024-03-05/data.parquet";
+    let sound = std::fs::read(undisturbed.path(&format!("warehouse/{object}"))).unwrap();
+    // Of equal size: in the pages, in the footer's metadata, in the mark at the end.
+    for damage in [4..40, sound.len() - 60..sound.len() - 8, sound.len() - 4..sound.len()] {
+        let project = undisturbed.copy();
+        let mut bytes = sound.clone();
+        bytes[damage.clone()].fill(0xff);
+        project.write(&format!("warehouse/{object}"), &bytes);
+        project.edit("sql/metrics/takings.sql", "sum(amount)", "sum(amount + 0)");
+        let result = project.run("daily", &DAYS).expect(20);
+        let message = result["error"]["message"].as_str().unwrap();
+        assert_eq!(named(message), object, "{damage:?}: {message}");
+        assert!(message.contains("delete it, and run its day again"), "{message}");
+        // Doing what it says helps.
+        std::fs::remove_file(project.path(&format!("warehouse/{object}"))).unwrap();
+        project.must_run("daily", &DAYS);
+        assert_eq!(std::fs::read(project.path(&format!("warehouse/{object}"))).unwrap(), sound);
+        project.assert_nothing_left_behind();
+    }
+}

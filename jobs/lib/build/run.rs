@@ -384,6 +384,7 @@ async fn make(
                     // An input that was replaced while it was read can fail in any way.
                     workshop.refresh_one(lease.partition()).await?;
                     ensure_same_inputs(workshop, evaluation).await?;
+                    ensure_sound_inputs(workshop, evaluation).await?;
                     return Err(error);
                 }
             };
@@ -496,6 +497,16 @@ async fn ensure_same_inputs(workshop: &Workshop, evaluation: &Evaluation) -> Res
                 ),
             ));
         }
+    }
+    Ok(())
+}
+
+/// Damage to a published object that keeps its size is seen only by who reads it, and then as any
+/// kind of failure: it must be told from a mistake in the query.
+async fn ensure_sound_inputs(workshop: &Workshop, evaluation: &Evaluation) -> Result<()> {
+    for input in &evaluation.inputs {
+        let Some(entry) = workshop.entry(&input.partition).await else { continue };
+        publish::ensure_sound(&workshop.warehouse, &entry).await?;
     }
     Ok(())
 }

@@ -188,6 +188,23 @@ async fn show(lake: &Lake, part: &Part) -> Result<bool> {
     Ok(hash == Some(part.entry.content_hash))
 }
 
+/// Errors with [`Kind::Storage`] where the object of `entry` does not hold the bytes that were
+/// published.
+pub async fn ensure_sound(lake: &Lake, entry: &Entry) -> Result<()> {
+    let key = lake.partition_key(&entry.partition);
+    if hash_of(lake, &key, entry.byte_count).await? == Some(entry.content_hash) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Storage,
+        format!(
+            "read `{key}` of `{}`: it is damaged, its bytes are not those that were published; \
+             delete it, and run its day again: it is built anew",
+            lake.name
+        ),
+    ))
+}
+
 /// The hash of the bytes of an object of about `size` bytes; none where there is no such object.
 async fn hash_of(lake: &Lake, key: &Path, size: u64) -> Result<Option<ContentHash>> {
     match fetch::hash_of(&lake.store, key, size).await {
