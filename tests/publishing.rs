@@ -332,8 +332,12 @@ fn a_damaged_table_is_named_when_it_is_read_and_is_built_anew_once_deleted() {
     undisturbed.must_run("daily", &DAYS);
     let object = "staging/sales/dt=2024-03-05/data.parquet";
     let sound = std::fs::read(undisturbed.path(&format!("warehouse/{object}"))).unwrap();
-    // Of equal size: in the pages, in the footer's metadata, in the mark at the end.
-    for damage in [4..40, sound.len() - 60..sound.len() - 8, sound.len() - 4..sound.len()] {
+    // The footer ends with its length and a mark, of four bytes each.
+    let end = sound.len() - 8;
+    let footer_length = u32::from_le_bytes(sound[end..end + 4].try_into().unwrap());
+    let footer = end - usize::try_from(footer_length).unwrap();
+    // Of equal size: all pages, the footer, the mark.
+    for damage in [4..footer, footer..end, end + 4..end + 8] {
         let project = undisturbed.copy();
         let mut bytes = sound.clone();
         bytes[damage.clone()].fill(0xff);

@@ -10,7 +10,7 @@ use crate::errors::{Error, Kind, Result, did_you_mean};
 use crate::lake::TableName;
 use crate::models::contract::{Contract, Value, conforms, type_name};
 use crate::models::reads::{self, Look, ModelReads};
-use crate::models::{Catalogue, Model, QUARANTINE, RAW, Recipe, STAGING};
+use crate::models::{Catalogue, METRICS, Model, QUARANTINE, RAW, Recipe, STAGING, ZONES};
 
 /// Days ahead and back over which a query must not read what its day cannot know.
 const HORIZON_DAYS: u64 = 800;
@@ -69,6 +69,7 @@ async fn mistakes_of(
                 mistakes.extend(against_contract(&feed.query, &look, contract, &feed.path));
                 mistakes.extend(purity(&feed.query, &look));
                 mistakes.extend(causality(&feed.query, &look, &feed.entity));
+                mistakes.extend(zones(&feed.query, &look, &feed.entity));
                 if let Some(demands) = &entity.contract {
                     mistakes.extend(feed_against_entity(feed, demands));
                 }
@@ -96,7 +97,7 @@ async fn mistakes_of(
                     mistakes.extend(misread.await);
                     mistakes.extend(purity(query, &look));
                     mistakes.extend(causality(query, &look, &model.name));
-                    mistakes.extend(zones(query, &model.name));
+                    mistakes.extend(zones(query, &look, &model.name));
                     let (Recipe::Query(_), Some(contract)) = (&model.recipe, &model.contract)
                     else {
                         continue;
@@ -233,21 +234,40 @@ fn causality(query: &Query, look: &Look, own: &TableName) -> Vec<Error> {
     mistakes
 }
 
-/// Only staging reads exports: everything above it stands on the canonical entities.
-fn zones(query: &Query, own: &TableName) -> Vec<Error> {
-    let raw =
-        query.tables.iter().filter(|(table, _)| [RAW, QUARANTINE].contains(&table.zone.as_str()));
-    raw.filter(|_| own.zone != STAGING)
-        .map(|(table, place)| {
-            query.error(
-                *place,
-                format!(
-                    "`{table}` is read by `{own}`, only staging reads exports; map it into an \
-                         entity first"
-                ),
+/// Data flows one way, through the zones in their order: only staging reads exports, no zone reads
+/// a later one, and metrics read staging of their own day alone.
+fn zones(query: &Query, look: &Look, own: &TableName) -> Vec<Error> {
+    let rank = |zone: &str| ZONES.iter().position(|known| *known == zone);
+    let mut mistakes = vec![];
+    for (table, place) in &query.tables {
+        let zone = table.zone.as_str();
+        let what = if [RAW, QUARANTINE].contains(&zone) && own.zone != STAGING {
+            format!(
+                "`{table}` is read by `{own}`, only staging reads exports; map it into an entity \
+                 first"
             )
-        })
-        .collect()
+        } else if rank(zone) > rank(&own.zone) {
+            format!(
+                "`{table}` is read by `{own}`, but data flows from staging over identity and marts \
+                 to metrics"
+            )
+        } else if own.zone == METRICS && zone == STAGING && reads_other_days(look, table) {
+            format!(
+                "`{table}` is read by `{own}` for days before its own: a day of staging holds what \
+                 arrived on it; read marts, or only `where dt = $run_date`"
+            )
+        } else {
+            continue;
+        };
+        mistakes.push(query.error(*place, what));
+    }
+    mistakes
+}
+
+fn reads_other_days(look: &Look, table: &TableName) -> bool {
+    let run_date = Day::new(chrono::NaiveDate::default());
+    let before: Vec<Day> = (1..=HORIZON_DAYS).map(|days| run_date.minus(days)).collect();
+    look.reads.days(table, run_date, &before).is_ok_and(|days| !days.is_empty())
 }
 
 fn ordered_by_grain(query: &Query, look: &Look, contract: &Contract) -> Vec<Error> {

@@ -27,6 +27,9 @@ pub const MODEL_ZONES: [&str; 4] = ["staging", "identity", "marts", "metrics"];
 /// The zone of the canonical entities.
 pub const STAGING: &str = "staging";
 
+/// The zone of figures by day.
+pub const METRICS: &str = "metrics";
+
 /// The zone of tables that hold exports as they were delivered.
 pub const RAW: &str = "raw";
 

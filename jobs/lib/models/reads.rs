@@ -13,7 +13,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
 use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError};
-use datafusion::logical_expr::{Expr, ExprSchemable as _, LogicalPlan, Volatility};
+use datafusion::logical_expr::{Distinct, Expr, ExprSchemable as _, LogicalPlan, Volatility};
 use datafusion::optimizer::eliminate_outer_join::EliminateOuterJoin;
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::optimizer::push_down_filter::PushDownFilter;
@@ -234,6 +234,15 @@ const SUMS: [&str; 9] =
 
 fn collect_impurities(plan: &LogicalPlan, found: &mut Vec<String>) -> Result<(), DataFusionError> {
     plan.apply_with_subqueries(|node| {
+        match node {
+            LogicalPlan::Limit(limit) if !is_sorted(&limit.input) => {
+                found.push("`limit` without an `order by` keeps any rows".to_string());
+            }
+            LogicalPlan::Distinct(Distinct::On(distinct)) if distinct.sort_expr.is_none() => {
+                found.push("`distinct on` keeps any row, give it an `order by`".to_string());
+            }
+            _ => {}
+        }
         let schemas: Vec<_> =
             node.inputs().iter().map(|input| Arc::clone(input.schema())).collect();
         node.apply_expressions(|expr| {
@@ -244,6 +253,17 @@ fn collect_impurities(plan: &LogicalPlan, found: &mut Vec<String>) -> Result<(),
         })
     })
     .map(|_| ())
+}
+
+/// Whether the rows of `plan` come in an order that was asked for.
+fn is_sorted(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Sort(_) => true,
+        LogicalPlan::Projection(projection) => is_sorted(&projection.input),
+        LogicalPlan::SubqueryAlias(alias) => is_sorted(&alias.input),
+        LogicalPlan::Filter(filter) => is_sorted(&filter.input),
+        _ => false,
+    }
 }
 
 /// What would make the value of `expr` alone depend on more than its inputs.
