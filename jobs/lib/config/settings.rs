@@ -354,7 +354,10 @@ impl<V: Fn(&str) -> Option<String>> Reader<V> {
         };
         if !SCHEMES.contains(&scheme) {
             let hint = crate::errors::did_you_mean(scheme, SCHEMES);
-            return Err(format!("unknown scheme `{scheme}://`{hint}"));
+            return Err(format!(
+                "unknown scheme `{scheme}://`{hint} (expected a folder, or one of: {})",
+                SCHEMES.map(|known| format!("{known}://")).join(", ")
+            ));
         }
         let url = url::Url::parse(text).map_err(|error| format!("`{text}`: {error}"))?;
         match scheme {
@@ -397,7 +400,8 @@ impl<V: Fn(&str) -> Option<String>> Reader<V> {
         let shown: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
         self.show(shown.join(", "));
         if folders.is_empty() {
-            let what = format!("`{key}` is missing, expected a list of folders");
+            let lacks = if place.is_some() { "is empty" } else { "is missing" };
+            let what = format!("`{key}` {lacks}, expected a list of folders");
             return Err(self.mistake(key, place.as_ref(), &what));
         }
         Ok(folders)

@@ -102,7 +102,16 @@ fn to_error(name: &str, text: &str, error: &serde_yaml::Error) -> Error {
         serde_yaml::Error::SerdeUnknownVariant { variant, expected, .. } => {
             unknown("value", &found(variant), expected)
         }
-        other => first_line_without_place(&other.to_string()),
+        other => in_words(other),
+    };
+    // The scanner stumbles over a tab only where it leads to trouble, some lines further down.
+    let tab = match error.without_snippet() {
+        serde_yaml::Error::ExternalMessage { .. } => indented_by_tab(text),
+        _ => None,
+    };
+    let (location, what) = match tab {
+        Some(line) => (Some((line, 1)), "a tab indents this line, expected spaces".to_string()),
+        None => (location, what),
     };
     let (place, excerpt) = match location {
         Some((line_number, column)) => {
@@ -128,6 +137,78 @@ fn unknown(noun: &str, found: &str, expected: &[&'static str]) -> String {
         None => String::new(),
     };
     format!("unknown {noun} `{found}`{hint} (expected one of: {})", expected.join(", "))
+}
+
+/// The library's mistake in the words of people who write settings.
+fn in_words(error: &serde_yaml::Error) -> String {
+    use serde_yaml::Error as Mistake;
+    match error {
+        Mistake::InvalidScalar { ty, .. } => format!("expected {}", scalar_in_words(ty)),
+        Mistake::InvalidBooleanStrict { .. } => "expected true or false".to_string(),
+        Mistake::Unexpected { expected, .. } => format!("expected {}", shape_in_words(expected)),
+        Mistake::NullIntoString { .. } => "found nothing, expected a text".to_string(),
+        Mistake::SerdeInvalidType { unexpected, expected, .. }
+        | Mistake::SerdeInvalidValue { unexpected, expected, .. } => {
+            let found = unexpected.replace("unit value", "nothing").replace("sequence", "a list");
+            let found = found.replace("map", "keys with values").replace("string \"", "text \"");
+            format!("found {found}, expected {}", shape_in_words(expected))
+        }
+        Mistake::SerdeMissingField { field, .. } => format!("key `{field}` is missing"),
+        Mistake::DuplicateMappingKey { key: Some(key), .. } => format!("key `{key}` stands twice"),
+        Mistake::DuplicateMappingKey { key: None, .. } => "a key stands twice".to_string(),
+        Mistake::Eof { .. } => "the file ends where a value was expected".to_string(),
+        Mistake::MultipleDocuments { .. } => {
+            "a second document begins here (`---`), expected one".to_string()
+        }
+        Mistake::UnresolvedProperty { name, .. } => {
+            format!("environment variable `{name}` is not set")
+        }
+        Mistake::InvalidPropertyName { name, .. } => format!(
+            "`{name}` names no variable, expected ${{NAME}} or ${{NAME:-default}}; `$$` stands for \
+             a `$`"
+        ),
+        other => match first_line_without_place(&other.to_string()) {
+            hidden if hidden.starts_with("invalid interpolated") => {
+                "the value of the variable does not fit here".to_string()
+            }
+            told => told,
+        },
+    }
+}
+
+fn scalar_in_words(library: &str) -> &str {
+    match library.as_bytes().first() {
+        Some(b'u') => "a whole number of 0 or more",
+        Some(b'i') => "a whole number",
+        Some(b'f') => "a number",
+        Some(b'b') => "true or false",
+        _ => library,
+    }
+}
+
+fn shape_in_words(library: &str) -> String {
+    match library {
+        "sequence start" | "a sequence" | "seq" => "a list",
+        "mapping start" | "a map" | "map" => "keys with values",
+        "string scalar" | "scalar" | "string" | "a string" => "a text",
+        "u16" | "u32" | "u64" | "usize" => "a whole number of 0 or more",
+        "i32" | "i64" => "a whole number",
+        "f64" => "a number",
+        "a boolean" => "true or false",
+        library if library.starts_with("struct ") => "keys with values",
+        library if library.starts_with("a tuple of size 2") => "a pair",
+        library => library,
+    }
+    .to_string()
+}
+
+/// The first line of `text` that a tab indents.
+fn indented_by_tab(text: &str) -> Option<usize> {
+    let is_indented = |line: &str| {
+        let rest = line.trim_start_matches(' ');
+        rest.starts_with('\t') && !rest.trim().is_empty()
+    };
+    text.lines().position(is_indented).map(|index| index + 1)
 }
 
 /// The library ends its messages with the place, which stands at the front of ours.
