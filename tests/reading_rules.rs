@@ -94,6 +94,25 @@ fn every_mistake_in_a_model_is_found_and_placed() {
 }
 
 #[test]
+fn one_mistake_is_told_once_and_not_by_all_who_read_what_it_spoils() {
+    for (file, from, to) in [
+        ("config/sources/shop_orders.yaml", "description:", "descripton:"),
+        ("config/sources/crm_contacts.yaml", "description:", "descripton:"),
+        ("sql/entities/orders.yml", "description:", "descripton:"),
+        ("sql/marts/customers.yml", "description:", "descripton:"),
+        ("sql/marts/customers.sql", "select", "selectt"),
+        ("sql/identity/record_identifiers.sql", "from staging.contacts", "from staging.kontacts"),
+        ("config/identity.yaml", "identifiers:", "identifers:"),
+    ] {
+        let project = Project::sample();
+        project.edit(file, from, to);
+        let finished = project.run("rapport", &["check"]);
+        assert_eq!(finished.exit_code, 2, "{file}");
+        assert!(finished.stderr.contains("config/local.yaml`: 1 mistake"), "{}", finished.stderr);
+    }
+}
+
+#[test]
 fn every_mistake_in_the_settings_is_found_and_placed() {
     let mut failures = vec![];
     let cases = corpus("settings");

@@ -144,8 +144,7 @@ impl Settings {
         let warehouse = noted(reader.location("warehouse", written.warehouse), &mut mistakes);
         let sources = noted(reader.folders("sources", written.sources), &mut mistakes);
         let models = noted(reader.folders("models", written.models), &mut mistakes);
-        let identity = reader.text("identity", written.identity, None);
-        let identity = identity.map(|text| reader.resolved(&text));
+        let identity = noted(reader.file("identity", written.identity), &mut mistakes).flatten();
         let time_zone = reader.parsed("time_zone", written.time_zone, "UTC", parse_time_zone);
         let time_zone = noted(time_zone, &mut mistakes);
         let memory_limit_bytes =
@@ -367,6 +366,18 @@ impl<V: Fn(&str) -> Option<String>> Reader<V> {
                 .map_err(|()| format!("`{text}` does not name a folder of this machine")),
             _ => Ok(Location::Url(url)),
         }
+    }
+
+    /// The file that `key` names; none where nothing names one.
+    fn file(&mut self, key: &str, written: Option<Spanned<String>>) -> Result<Option<PathBuf>> {
+        let place = written.clone();
+        let Some(text) = self.text(key, written, None) else { return Ok(None) };
+        let path = self.resolved(&text);
+        if !path.is_file() {
+            let what = format!("`{text}` is not a file (looked for `{}`)", path.display());
+            return Err(self.mistake(key, place.as_ref(), &what));
+        }
+        Ok(Some(path))
     }
 
     fn folders(

@@ -23,6 +23,8 @@ pub struct Catalogue {
     /// The staging queries that feed an entity, for `check`: they are not published themselves.
     feeds: Vec<Feed>,
     sources: BTreeMap<String, Arc<Source>>,
+    /// Tables that there would be, were there no mistake in what makes them.
+    broken: BTreeSet<TableName>,
 }
 
 /// A staging query that feeds a canonical entity.
@@ -87,6 +89,12 @@ impl Catalogue {
         &self.sources
     }
 
+    /// Whether there would be the table, were there no mistake in what makes it: what reads it cannot
+    /// be judged.
+    pub fn is_broken(&self, name: &TableName) -> bool {
+        !self.models.contains_key(name) && self.broken.contains(name)
+    }
+
     /// `, did you mean …` for a table's name that nobody makes.
     pub fn hint(&self, name: &TableName) -> String {
         let names: Vec<String> = self.models.keys().map(ToString::to_string).collect();
@@ -136,7 +144,16 @@ impl Reader<'_> {
                 if !matches!(extension(&path), "yaml" | "yml") {
                     continue;
                 }
-                let Some(source) = self.note(Source::read(&path)) else { continue };
+                let Some(source) = self.note(Source::read(&path)) else {
+                    let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+                    let tables = [
+                        TableName::new(RAW, name),
+                        TableName::new(QUARANTINE, name),
+                        generated::current_name(name),
+                    ];
+                    self.catalogue.broken.extend(tables);
+                    continue;
+                };
                 // Between folders the first wins; within one there is no telling which is meant.
                 if let Some(other) = here.insert(source.name.clone(), path.clone()) {
                     self.mistakes.push(Error::new(
@@ -174,6 +191,9 @@ impl Reader<'_> {
                 });
                 if let Some(current) = generated::current_table(&source, &path) {
                     let model = self.note(current);
+                    if model.is_none() {
+                        self.catalogue.broken.insert(generated::current_name(&source.name));
+                    }
                     self.catalogue.models.extend(model.map(|m| (m.name.clone(), Arc::new(m))));
                 }
             }
@@ -221,8 +241,13 @@ impl Reader<'_> {
                 ));
             }
             let Some(path) = &written.contract else { continue };
-            if let Some(contract) = self.note(Contract::read(path)) {
-                contracts.insert(name.table.clone(), (Arc::new(contract), path.clone()));
+            match self.note(Contract::read(path)) {
+                Some(contract) => {
+                    contracts.insert(name.table.clone(), (Arc::new(contract), path.clone()));
+                }
+                None => {
+                    self.catalogue.broken.insert(TableName::new(STAGING, &name.table));
+                }
             }
         }
         let mut feeds: BTreeMap<&str, Vec<Feed>> = BTreeMap::new();
@@ -231,6 +256,9 @@ impl Reader<'_> {
             let Some(contract) = self.note(Contract::read(yml)) else { continue };
             let Some(entity) = contract.entity.clone() else { continue };
             let Some(key) = contracts.keys().find(|known| **known == entity.value) else {
+                if self.catalogue.is_broken(&TableName::new(STAGING, &entity.value)) {
+                    continue;
+                }
                 let known = contracts.keys().map(String::as_str);
                 self.mistakes.push(contract::unknown_entity(yml, &entity, known));
                 continue;
@@ -246,8 +274,11 @@ impl Reader<'_> {
         for (entity, (contract, path)) in &contracts {
             let feeds = feeds.remove(entity.as_str()).unwrap_or_default();
             let model = generated::entity_table(entity, contract, path, &feeds);
-            if let Some(model) = self.note(model) {
-                self.catalogue.add(model);
+            match self.note(model) {
+                Some(model) => self.catalogue.add(model),
+                None => {
+                    self.catalogue.broken.insert(TableName::new(STAGING, entity));
+                }
             }
             self.catalogue.feeds.extend(feeds);
         }
@@ -266,27 +297,32 @@ impl Reader<'_> {
                 )),
                 (sql, Some(yml)) => match Contract::read(yml) {
                     // Noted with the entities.
-                    Err(_) if name.zone == STAGING && sql.is_some() => continue,
+                    Err(_) if name.zone == STAGING && sql.is_some() => {
+                        self.catalogue.broken.insert(name.clone());
+                        continue;
+                    }
                     Err(mistake) => Err(mistake),
                     Ok(contract) if contract.entity.is_some() && sql.is_some() => continue,
                     Ok(contract) => self.table(name, sql.as_deref(), yml, contract),
                 },
                 (None, None) => continue,
             };
-            if let Some(model) = self.note(model) {
-                if let Some(other) = self.catalogue.models.get(name) {
-                    self.mistakes.push(Error::new(
-                        Kind::Usage,
-                        format!(
-                            "{}:1:1: table {name} is made by `{}` already",
-                            model.path.display(),
-                            other.path.display()
-                        ),
-                    ));
-                    continue;
-                }
-                self.catalogue.add(model);
+            let Some(model) = self.note(model) else {
+                self.catalogue.broken.insert(name.clone());
+                continue;
+            };
+            if let Some(other) = self.catalogue.models.get(name) {
+                self.mistakes.push(Error::new(
+                    Kind::Usage,
+                    format!(
+                        "{}:1:1: table {name} is made by `{}` already",
+                        model.path.display(),
+                        other.path.display()
+                    ),
+                ));
+                continue;
             }
+            self.catalogue.add(model);
         }
     }
 
@@ -365,7 +401,7 @@ impl Reader<'_> {
         let queries = catalogue.models.values().filter(|model| !is_entity(model));
         for query in queries.flat_map(|model| model.queries()).chain(readers) {
             for (table, place) in &query.tables {
-                if !catalogue.models.contains_key(table) {
+                if !catalogue.models.contains_key(table) && !catalogue.is_broken(table) {
                     let hint = catalogue.hint(table);
                     mistakes.push(query.error(*place, format!("unknown table `{table}`{hint}")));
                 }

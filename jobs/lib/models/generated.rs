@@ -60,6 +60,11 @@ pub(super) fn entity_table(
     })
 }
 
+/// The table of the state of the source `source` at the end of a day.
+pub(super) fn current_name(source: &str) -> TableName {
+    TableName::new(STAGING, format!("current_{source}"))
+}
+
 /// The state of a source at the end of a day: `staging.current_<source>`. None for events, which
 /// have no state.
 ///
@@ -73,7 +78,7 @@ pub(super) fn current_table(source: &Arc<Source>, path: &Path) -> Option<Result<
 }
 
 fn current(source: &Arc<Source>, path: &Path) -> Result<Model> {
-    let name = format!("current_{}", source.name);
+    let name = current_name(&source.name);
     let operation = source.operation.as_ref();
     let schema = source.raw_schema();
     let columns: Vec<_> = schema
@@ -95,7 +100,7 @@ fn current(source: &Arc<Source>, path: &Path) -> Result<Model> {
         "with today as (select * from (select *, row_number() over (partition by {key_list} \
          order by source_file desc, source_row desc) as rapport_rank from raw.{source} \
          where dt = $run_date) where rapport_rank = 1), \
-         yesterday as (select * from staging.{name} where dt = $run_date - interval '1 day') ",
+         yesterday as (select * from {name} where dt = $run_date - interval '1 day') ",
         source = source.name,
     );
     let (kept_today, kept_yesterday) = match operation {
@@ -146,7 +151,7 @@ fn current(source: &Arc<Source>, path: &Path) -> Result<Model> {
     // JSON is YAML.
     let contract: Contract = yaml::parse(&path.display().to_string(), &contract.to_string())?;
     Ok(Model {
-        name: TableName::new(STAGING, name),
+        name,
         path: path.to_path_buf(),
         schema: contract.schema(),
         grain: source.key.clone(),
