@@ -256,6 +256,33 @@ fn a_ledger_without_marks_of_exports_reads_them_once_more() {
     assert_eq!(project.history().iter().filter(|entry| marked(entry)).count(), 6);
 }
 
+#[test]
+fn a_stale_day_before_the_first_of_a_run_is_told() {
+    let project = Project::small();
+    assert_eq!(project.must_run("daily", &DAYS)["stale_earlier_days"], serde_json::json!([]));
+    // A late file: the customers of the 6th go on from those of the 4th without it.
+    project.write(
+        "landing/sales/2024-03-04-late.csv",
+        "sale_id,sold_at,customer_email,channel,amount\nS-7,2024-03-04T19:00:00Z,,web,1.00\n",
+    );
+    let sixth = ["--date", "2024-03-06"];
+    let finished = project.run("daily", &sixth);
+    let result = finished.expect(0);
+    assert_eq!((&result["fresh_count"], &result["built_count"]), (&4.into(), &0.into()));
+    // The 5th is only as stale as what it continues.
+    assert_eq!(result["stale_earlier_days"], serde_json::json!(["2024-03-04", "2024-03-05"]));
+    let said =
+        "earlier days are stale, and what was built continues them: run again from 2024-03-04";
+    assert!(finished.stderr.contains(said), "{}", finished.stderr);
+    // Days of which nothing is published are none that somebody forgot.
+    let only = Project::small();
+    let result = only.must_run("daily", &sixth);
+    assert_eq!(result["stale_earlier_days"], serde_json::json!([]));
+
+    project.must_run("daily", &["--from", "2024-03-04", "--to", "2024-03-07"]);
+    assert_eq!(project.must_run("daily", &sixth)["stale_earlier_days"], serde_json::json!([]));
+}
+
 /// Rows of raw by day.
 fn raw_rows(project: &Project) -> Vec<u64> {
     rows_of(project, "raw.sales")

@@ -4,6 +4,7 @@
 //! Knows fingerprints and the order of work; nothing of customers.
 
 mod algorithm;
+pub mod earlier;
 mod fingerprint;
 pub mod ingest;
 pub mod plan;

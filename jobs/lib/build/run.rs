@@ -54,6 +54,8 @@ pub struct Summary {
     /// Warnings of what was built: checks that found something but only warn, partitions with rows
     /// in quarantine, and those with files that repeat others.
     pub warning_count: u64,
+    /// Days of the week before the run's first that are published and stale.
+    pub stale_earlier_days: Vec<Day>,
     /// Targets that failed, in the order they were tried.
     pub failures: Vec<FailedTarget>,
     /// Targets that were not built because they read one that failed, or one held back.

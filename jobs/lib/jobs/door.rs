@@ -16,8 +16,8 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
-use crate::build::Workshop;
 use crate::build::run::{self, Run, Summary};
+use crate::build::{Workshop, earlier};
 use crate::config::Settings;
 use crate::dates::{Day, DayRange};
 use crate::errors::{Context as _, Error, Kind, Result};
@@ -332,7 +332,9 @@ async fn work(job: &Job, settings: Settings, days: DayRange, report: &mut Report
         let on_target = |number, count, partition: &crate::lake::Partition| {
             telemetry::progress(number, count, &partition.to_string());
         };
-        run::bring_up_to_date(&workshop, &run, job.zones, days, on_target, &mut summary).await
+        run::bring_up_to_date(&workshop, &run, job.zones, days, on_target, &mut summary).await?;
+        summary.stale_earlier_days = earlier::stale_days(&workshop, job.zones, days.from).await?;
+        Ok(())
     })
     .await;
     report.summary = summary;
