@@ -54,6 +54,7 @@ fn a_killed_run_leaves_whole_partitions_and_the_next_run_finishes_the_rest() {
     for round in 0..12 {
         let mut started = project.start("daily", &MANY_DAYS);
         std::thread::sleep(Duration::from_millis(60 + 90 * round));
+        // One that was seen to end is gone, and cannot be killed.
         if started.is_running() {
             killed_count += 1;
             started.signal("KILL");
