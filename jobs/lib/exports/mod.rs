@@ -14,6 +14,7 @@ mod declaration;
 mod duplicates;
 mod faults;
 mod grid;
+mod gzip;
 mod header;
 mod json;
 mod json_path;

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::location::ExportFile;
 use super::source::{Compression, Source};
 use crate::errors::{Error, Result};
+use crate::exports::gzip::Gzip;
 use crate::hash::{ContentHash, Hasher, PlainHashes};
 use crate::lake;
 use crate::lake::fetch::{Content, fetch};
@@ -221,7 +222,7 @@ fn decompressed(source: &Source, name: &str, raw: RawFile) -> Result<Box<dyn Rea
     let raw = Cursor::new(first).chain(raw);
     let content: Box<dyn Read + Send> = match compression {
         Compression::Auto | Compression::None => return Ok(Box::new(raw)),
-        Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(raw)),
+        Compression::Gzip => Box::new(Gzip::new(raw)),
         Compression::Zstd => {
             let decoder = zstd::stream::read::Decoder::new(raw)
                 .map_err(|error| read_error(source, name, &meter, error))?;
