@@ -355,3 +355,18 @@ fn a_damaged_table_is_named_when_it_is_read_and_is_built_anew_once_deleted() {
         project.assert_nothing_left_behind();
     }
 }
+
+#[test]
+fn an_undisturbed_run_leaves_no_empty_folders() {
+    let project = Project::small();
+    project.must_run("daily", &DAYS);
+    project.edit("sql/metrics/takings.sql", "sum(amount)", "sum(amount + 1)");
+    project.must_run("daily", &DAYS);
+    for area in ["work", "intents", "leases"] {
+        for table in std::fs::read_dir(project.path("warehouse/_rapport").join(area)).unwrap() {
+            let table = table.unwrap().path();
+            let days = std::fs::read_dir(&table).unwrap().count();
+            assert_eq!(days, 0, "{}", table.display());
+        }
+    }
+}

@@ -292,7 +292,13 @@ impl Lake {
     /// Deletes the object; one that is gone already is fine.
     async fn delete(&self, key: &Path) -> Result<()> {
         match self.store.delete(key).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => {
+                let folder = key.as_ref().rsplit_once('/').map(|(folder, _)| Path::parse(folder));
+                if let Some(Ok(folder)) = folder {
+                    self.remove_if_empty(&folder);
+                }
+                Ok(())
+            }
             Err(error) => Err(self.trouble("delete", key, error)),
         }
     }
@@ -315,6 +321,18 @@ impl Lake {
             }
         }
         Ok(())
+    }
+
+    /// Removes the local folder of a partition in our area where it is empty: what lies there comes
+    /// and goes, and folders would pile up. Whoever writes there next makes it again; those above
+    /// stay, for a folder cannot be made below one that is removed in this moment.
+    fn remove_if_empty(&self, prefix: &Path) {
+        let is_partitions = prefix.filename().is_some_and(|name| name.starts_with("dt="));
+        if let Some(folder) = self.folder.as_ref().filter(|_| is_partitions)
+            && prefix.prefix_matches(&self.key(OWN))
+        {
+            let _ = std::fs::remove_dir(folder.join(prefix.as_ref()));
+        }
     }
 
     fn trouble(&self, verb: &str, key: &Path, error: object_store::Error) -> Error {

@@ -107,7 +107,9 @@ async fn sweep_where(lake: &Lake, lease: &Lease, is_swept: impl Fn(&str) -> bool
             lake.delete(&object.location).await?;
         }
     }
-    lake.delete_torn(&folder, is_swept)
+    lake.delete_torn(&folder, is_swept)?;
+    lake.remove_if_empty(&folder);
+    Ok(())
 }
 
 /// Rolls forward every publish that a killed run left halfway, whatever its partition.
