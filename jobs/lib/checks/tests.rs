@@ -143,7 +143,7 @@ columns:
     );
     let folder = tempfile::tempdir().unwrap();
     let yaml = folder.path().join("rapport.yaml");
-    std::fs::write(&yaml, "landing: .\nwarehouse: .\nsources: [.]\nmodels: [.]\n").unwrap();
+    std::fs::write(&yaml, "landing: .\nwarehouse: out\nsources: [.]\nmodels: [.]\n").unwrap();
     let settings = Settings::read(&yaml).unwrap();
     let engine = Engine::with(1, 64 << 20, folder.path()).unwrap();
     for (parent, bad_row_count) in [(Some("a"), 0), (None, 0), (Some("c"), 1)] {

@@ -141,7 +141,12 @@ impl Settings {
         let mut reader = Reader { name, folder: parent(&file), variable, effective: vec![] };
 
         let landing = noted(reader.location("landing", written.landing), &mut mistakes);
+        let warehouse_place = written.warehouse.clone();
         let warehouse = noted(reader.location("warehouse", written.warehouse), &mut mistakes);
+        if landing.is_some() && landing == warehouse {
+            let what = "the warehouse is the landing zone, expected a place of its own";
+            mistakes.push(reader.mistake("warehouse", warehouse_place.as_ref(), what));
+        }
         let sources = noted(reader.folders("sources", written.sources), &mut mistakes);
         let models = noted(reader.folders("models", written.models), &mut mistakes);
         let identity = noted(reader.file("identity", written.identity), &mut mistakes).flatten();
@@ -342,6 +347,9 @@ impl<V: Fn(&str) -> Option<String>> Reader<V> {
         ];
         if text.trim().is_empty() {
             return Err("an empty location, expected a folder or a URL".to_string());
+        }
+        if text == "~" || text.starts_with("~/") {
+            return Err(format!("`{text}`: `~` means nothing here, write the whole path"));
         }
         let Some((scheme, _)) = text.split_once("://") else {
             // A relative path in a file is relative to that file, in a variable to where one is.

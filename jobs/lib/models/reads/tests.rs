@@ -36,7 +36,7 @@ async fn world() -> World {
     };
     write(
         "rapport.yaml",
-        "landing: .\nwarehouse: .\nsources: [entities]\nmodels: [entities]\ntime_zone: UTC\n\
+        "landing: .\nwarehouse: out\nsources: [entities]\nmodels: [entities]\ntime_zone: UTC\n\
          parameters: {window_days: 7}\n",
     );
     write("entities/a.yml", CONTRACT);
