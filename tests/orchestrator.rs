@@ -40,8 +40,10 @@ fn a_run_that_did_its_work_ends_with_0() {
 #[test]
 fn usage_and_settings_mistakes_end_with_2() {
     let project = Project::small();
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 9] = [
         (&[], "which days?"),
+        (&["--date", "2024-03-04", "--attempt", "0"], "0 is not in 1.."),
+        (&["--date", "2024-03-04", "--log", "rapport=loud"], "expected such as `warn`"),
         (&["--date", "2024-03-32"], "2024-03-32"),
         (&["--from", "2024-03-04"], "--to"),
         (&["--date", "2024-03-04", "--from", "2024-03-04", "--to", "2024-03-05"], "--date"),
@@ -54,6 +56,15 @@ fn usage_and_settings_mistakes_end_with_2() {
         assert_eq!(result["status"], "failed");
         assert_eq!(result["error"]["kind"], "usage");
         assert!(error_of(&result).contains(expected), "{arguments:?}: {result}");
+    }
+    // As log lines where logs are JSON, with the usage for people.
+    for binary in ["daily", "rapport"] {
+        let finished = project.run(binary, &["plan", "--day", "x", "--log-format", "json"]);
+        assert_eq!(finished.exit_code, 2);
+        let [line] = logs(&finished).try_into().unwrap();
+        assert_eq!((&line["level"], &line["kind"]), (&"ERROR".into(), &"usage".into()));
+        let finished = project.run(binary, &["plan", "--day", "x", "--log-format=text"]);
+        assert!(finished.stderr.contains("Usage: "), "{}", finished.stderr);
     }
     project.edit("rapport.yaml", "landing: landing", "lending: landing");
     let result = project.run("daily", &DAY).expect(2);
@@ -394,6 +405,31 @@ fn variables_of_others_may_hold_any_bytes() {
     let mut command = project.command("daily", &DAY);
     command.env("SOMEBODY_ELSES", std::ffi::OsStr::from_bytes(b"\xff\xfe"));
     finish(start(command)).expect(0);
+}
+
+#[test]
+fn a_day_that_has_not_begun_ends_with_12_and_publishes_nothing() {
+    let project = Project::small();
+    project.edit("sources/sales.yaml", "load: events", "load: events\nrequired: false");
+    let far = ["--from", "2024-03-04", "--to", "9999-01-01"];
+    let result = project.run("daily", &far).expect(12);
+    assert!(error_of(&result).contains("build 9998-12-31: that day has not begun"), "{result}");
+    assert!(project.published().is_empty());
+}
+
+#[test]
+fn a_result_that_nobody_can_read_is_no_success() {
+    let project = Project::small();
+    let ends_with = |stdout: std::process::Stdio, code: i32| {
+        let mut command = project.command("daily", &DAY);
+        let output = command.stdout(stdout).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    ends_with(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap().into(), 20);
+    // A reader that has gone away did not want it.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    ends_with(writer.into(), 0);
 }
 
 #[test]

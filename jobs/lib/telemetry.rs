@@ -20,17 +20,30 @@ pub enum LogFormat {
     Text,
 }
 
+impl LogFormat {
+    /// Whether logs are JSON lines, where this process's stderr leads.
+    pub fn is_json(self) -> bool {
+        match self {
+            LogFormat::Auto => !io::stderr().is_terminal(),
+            LogFormat::Json => true,
+            LogFormat::Text => false,
+        }
+    }
+}
+
+/// The filter of logs, where it is one.
+pub fn parse_filter(text: &str) -> Result<String, String> {
+    let filter = EnvFilter::try_new(text).map(|_| text.to_string());
+    filter.map_err(|error| format!("{error}, expected such as `warn` or `rapport=debug`"))
+}
+
 static PROGRESS: OnceLock<ProgressBar> = OnceLock::new();
 
-/// Sets logging up, once a process. `filter` is as in `RAPPORT_LOG`: `info`, `rapport=debug` …
+/// Sets logging up, once a process. `filter` is one that [`parse_filter`] takes.
 pub fn start(format: LogFormat, filter: &str) {
     let terminal = io::stderr().is_terminal();
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let json = match format {
-        LogFormat::Auto => !terminal,
-        LogFormat::Json => true,
-        LogFormat::Text => false,
-    };
+    let json = format.is_json();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(AboveProgress);
     // A second start (tests run several jobs in one process) keeps the first.
     let _ = if json {

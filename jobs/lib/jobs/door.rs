@@ -5,13 +5,13 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::future::Future;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::builder::{BoolishValueParser, Resettable};
-use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser};
+use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum as _};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
@@ -40,7 +40,8 @@ struct JobFlags {
     #[arg(long, env = "RAPPORT_RUN_ID")]
     run_id: Option<String>,
     /// The run's attempt, from 1
-    #[arg(long, env = "RAPPORT_ATTEMPT", default_value_t = 1)]
+    #[arg(long, env = "RAPPORT_ATTEMPT", default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..))]
     attempt: u32,
     /// Also write the result line to this file
     #[arg(long, env = "RAPPORT_RESULT_FILE")]
@@ -74,7 +75,8 @@ pub(super) struct CommonFlags {
     #[arg(long, env = "RAPPORT_LOG_FORMAT", value_enum, default_value = "auto", global = true)]
     pub log_format: LogFormat,
     /// Log filter, such as `warn` or `rapport=debug`
-    #[arg(long = "log", env = "RAPPORT_LOG", default_value = "info", global = true)]
+    #[arg(long = "log", env = "RAPPORT_LOG", default_value = "info", global = true,
+        value_parser = telemetry::parse_filter)]
     pub log_filter: String,
 }
 
@@ -165,11 +167,11 @@ fn attend(
         Ok(flags) => flags,
         Err(error) => {
             // Help and version are what was asked for: they go to stdout, and are a success.
-            let _ = error.print();
+            tell_usage(&error);
             if !error.use_stderr() {
                 return 0;
             }
-            let report = usage_report(job, &error.to_string());
+            let report = usage_report(job, usage_message(&error));
             return say(report, result_file::asked_for(arguments.into_iter()), stdout);
         }
     };
@@ -237,10 +239,41 @@ Exit codes: 0 done; 2 usage or settings; 10 a data check failed; 11 an export br
 trouble, try again; 30 a defect of ours; 99 nothing to do (only with --skip-when-fresh);
 130, 143 stopped by a signal.";
 
-fn usage_report(job: &Job, message: &str) -> Report {
-    // What follows the first empty line is the usage, which stands on stderr.
-    let lines = message.lines().map(str::trim).take_while(|line| !line.is_empty());
-    let message = lines.collect::<Vec<_>>().join(" ");
+/// Tells what is wrong with the flags as every other failure: as a log line where logs are JSON,
+/// with the usage where people read. Help and version are told as they are.
+pub(super) fn tell_usage(mistake: &clap::Error) {
+    let format = log_format_asked_for(std::env::args());
+    if !mistake.use_stderr() || !format.is_json() {
+        let _ = mistake.print();
+        return;
+    }
+    telemetry::start(format, "info");
+    let (kind, exit_code) = (Kind::Usage.name(), Kind::Usage.exit_code());
+    error!(kind, exit_code, "{}", usage_message(mistake));
+}
+
+/// The log format among arguments that could not be understood.
+fn log_format_asked_for(arguments: impl Iterator<Item = String>) -> LogFormat {
+    const FLAG: &str = "--log-format";
+    let arguments: Vec<String> = arguments.collect();
+    let written = arguments.iter().enumerate().find_map(|(index, argument)| {
+        let joined = argument.strip_prefix(FLAG)?.strip_prefix('=').map(ToString::to_string);
+        joined.or_else(|| arguments.get(index + 1).cloned())
+    });
+    let asked_for = written.or_else(|| std::env::var("RAPPORT_LOG_FORMAT").ok());
+    let format = asked_for.and_then(|text| LogFormat::from_str(&text, true).ok());
+    format.unwrap_or(LogFormat::Auto)
+}
+
+/// What is wrong with the flags, on one line.
+fn usage_message(mistake: &clap::Error) -> String {
+    let text = mistake.to_string();
+    // What follows the first empty line is the usage.
+    let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_string()
+}
+
+fn usage_report(job: &Job, message: String) -> Report {
     Report {
         job: job.name,
         status: "failed",
@@ -252,10 +285,7 @@ fn usage_report(job: &Job, message: &str) -> Report {
         summary: Summary::default(),
         warehouse: None,
         duration_ms: 0,
-        error: Some(Failure {
-            kind: Kind::Usage,
-            message: message.trim_start_matches("error: ").to_string(),
-        }),
+        error: Some(Failure { kind: Kind::Usage, message }),
     }
 }
 
@@ -273,16 +303,23 @@ fn say(mut report: Report, result_file: Option<PathBuf>, stdout: &mut impl Write
         }
     }
     let _ = std::io::stderr().flush();
-    // A reader that has gone away does not change what the job did.
-    let _ = stdout.write_all(format!("{line}\n").as_bytes());
-    let _ = stdout.flush();
-    report.exit_code
+    let said = stdout.write_all(format!("{line}\n").as_bytes()).and_then(|()| stdout.flush());
+    match said {
+        // A reader that has gone away does not change what the job did; a disk that is full takes
+        // the result from one who still waits for it.
+        Err(cause) if cause.kind() != ErrorKind::BrokenPipe && report.exit_code == 0 => {
+            error!("failed to write the result to stdout: {cause}");
+            Kind::Storage.exit_code()
+        }
+        _ => report.exit_code,
+    }
 }
 
 fn enter(job: &Job, flags: &JobFlags, report: &mut Report) -> Result<()> {
     let days = flags.days.range()?;
     report.from = Some(days.from);
     report.to = Some(days.to);
+    refuse_future(days, chrono::Utc::now())?;
     flags.result_file.as_deref().map_or(Ok(()), result_file::ensure_writable)?;
     let settings = Settings::read(&flags.common.config)?;
     report.warehouse = Some(settings.warehouse.to_string());
@@ -296,6 +333,19 @@ fn enter(job: &Job, flags: &JobFlags, report: &mut Report) -> Result<()> {
         tell_where(report);
     }
     outcome
+}
+
+/// A day that has begun nowhere has no exports yet; without this a mistyped year would publish
+/// empty days of the sources that may be absent.
+fn refuse_future(days: DayRange, now: chrono::DateTime<chrono::Utc>) -> Result<()> {
+    // In the Pacific it is tomorrow already.
+    let begun = Day::new(now.date_naive()).plus(1);
+    let last = days.to.minus(1);
+    if last <= begun {
+        return Ok(());
+    }
+    let what = format!("build {last}: that day has not begun, today is {} (UTC)", begun.minus(1));
+    Err(Error::new(Kind::NotThereYet, what))
 }
 
 /// The runtime of a job.

@@ -16,7 +16,9 @@ use crate::checks::project;
 use crate::config::Settings;
 use crate::engine::Engine;
 use crate::errors::{Error, Kind, Result};
-use crate::jobs::door::{CommonFlags, DayFlags, EXIT_CODES, runtime, without_empty_variables};
+use crate::jobs::door::{
+    CommonFlags, DayFlags, EXIT_CODES, runtime, tell_usage, without_empty_variables,
+};
 use crate::jobs::{DAILY, panics};
 use crate::lake::{Lake, publish, runs};
 use crate::telemetry;
@@ -72,7 +74,7 @@ pub fn main() -> ExitCode {
     let flags = match flags {
         Ok(flags) => flags,
         Err(error) => {
-            let _ = error.print();
+            tell_usage(&error);
             let code = if error.use_stderr() { Kind::Usage.exit_code() } else { 0 };
             return ExitCode::from(code);
         }
