@@ -103,7 +103,7 @@ fn memory_that_is_too_little_is_named_as_the_setting_to_change() {
         "sql/marts/receipts.sql",
         "max(sale_id) as last_sale_id",
         "max(sale_id) as last_sale_id,
-        (select cast(octet_length(string_agg(repeat(customer_email, 40), '')) as bigint) from sales)
+        (select cast(octet_length(string_agg(repeat(customer_email, 40), '' order by sale_id)) as bigint) from sales)
             as letter_count",
     );
     project.edit(

@@ -151,7 +151,8 @@ fn an_input_that_will_be_rebuilt_is_told_as_stale_and_not_as_gone() {
             "raw.sales 2024-03-06: export_changed",
             "staging.sales 2024-03-06: input_stale",
             "marts.customers 2024-03-06: input_stale",
-            "metrics.takings 2024-03-06: input_stale",
+            // It reads both the sales and the customers.
+            "metrics.takings 2024-03-06: input_stale, input_stale",
         ]
     );
 }

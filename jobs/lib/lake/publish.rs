@@ -91,6 +91,7 @@ pub async fn recover(lake: &Lake, lease: &Lease) -> Result<()> {
         let fence = name.split('.').next().and_then(|fence| fence.parse::<u64>().ok());
         fence.is_none_or(|fence| fence <= lease.fence())
     };
+    lake.delete_torn(&intents(lake, lease.partition()), is_earlier)?;
     sweep_where(lake, lease, is_earlier).await
 }
 
