@@ -157,7 +157,11 @@ impl Project {
     /// Panics where an ended run left something behind.
     pub fn assert_nothing_left_behind(&self) {
         for area in ["work", "intents", "leases"] {
-            assert_eq!(self.own_files(area), Vec::<PathBuf>::new(), "left behind in {area}");
+            let mut left = self.own_files(area);
+            // A lease whose writer was killed as it was created leaves a torn file of a few bytes
+            // (`<name>#<number>`): it cannot be told from one that a living run is creating now.
+            left.retain(|path| area != "leases" || !path.to_string_lossy().contains('#'));
+            assert_eq!(left, Vec::<PathBuf>::new(), "left behind in {area}");
         }
     }
 }
