@@ -28,14 +28,25 @@ class Warehouse:
 
     def objects(self, below=""):
         """Every object below a folder, as (key below the root, size in bytes), in order."""
+        return sorted(
+            (info.path.removeprefix(f"{self.root}/"), info.size)
+            for info in self._listed(below)
+            if info.type == fs.FileType.File
+        )
+
+    def _listed(self, below):
+        """What a folder holds, at any depth, also while a run writes there.
+
+        A run removes its folders of work; a listing that meets one as it goes begins anew.
+        """
         selector = fs.FileSelector(
             f"{self.root}/{below}".rstrip("/"), allow_not_found=True, recursive=True
         )
-        return sorted(
-            (info.path.removeprefix(f"{self.root}/"), info.size)
-            for info in self.filesystem.get_file_info(selector)
-            if info.type == fs.FileType.File
-        )
+        while True:
+            try:
+                return self.filesystem.get_file_info(selector)
+            except FileNotFoundError:
+                continue
 
     def strangers(self):
         """Objects that readers can see and that are no partition: there must be none."""
