@@ -119,8 +119,16 @@ fn current(source: &Arc<Source>, path: &Path) -> Result<Model> {
                 format!("where not exists (select 1 from today where {same_key})"),
             )
         }
-        // A day on which no row came says nothing of anybody: the state before stands.
-        None => (String::new(), "where not exists (select 1 from today)".to_string()),
+        // A day on which no row came says nothing of anybody: the state before stands. Counted
+        // once, and not looked up for every row of it.
+        None => (
+            String::new(),
+            format!(
+                "cross join (select count(*) as row_count from raw.{} where dt = $run_date) \
+                 as arrived where arrived.row_count = 0",
+                source.name
+            ),
+        ),
     };
     let _ = write!(
         text,
