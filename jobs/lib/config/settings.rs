@@ -101,7 +101,7 @@ const KEYS: [&str; 12] = [
 ];
 
 /// Variables that belong to flags, not to settings.
-const FLAG_VARIABLES: [&str; 10] = [
+const FLAG_VARIABLES: [&str; 17] = [
     "RAPPORT_CONFIG",
     "RAPPORT_DATE",
     "RAPPORT_FROM",
@@ -112,6 +112,13 @@ const FLAG_VARIABLES: [&str; 10] = [
     "RAPPORT_LOG",
     "RAPPORT_LOG_FORMAT",
     "RAPPORT_SKIP_WHEN_FRESH",
+    "RAPPORT_OUT",
+    "RAPPORT_TRUTH",
+    "RAPPORT_CUSTOMERS",
+    "RAPPORT_SEED",
+    "RAPPORT_DIRT",
+    "RAPPORT_FORMAT_MIX",
+    "RAPPORT_OVERWRITE",
 ];
 
 impl Settings {
@@ -231,6 +238,49 @@ impl Settings {
     }
 }
 
+impl Location {
+    /// Reads a folder's path, relative to where the process is, or a URL.
+    ///
+    /// Errors: what is wrong with it, for people.
+    pub fn parse(text: &str) -> Result<Location, String> {
+        Location::parse_with(text, |path| std::path::absolute(path).map_err(|e| e.to_string()))
+    }
+
+    fn parse_with(
+        text: &str,
+        absolute: impl Fn(&str) -> Result<PathBuf, String>,
+    ) -> Result<Location, String> {
+        const SCHEMES: [&str; 13] = [
+            "s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl", "http", "https", "memory",
+            "file", "gcs",
+        ];
+        if text.trim().is_empty() {
+            return Err("an empty location, expected a folder or a URL".to_string());
+        }
+        if text == "~" || text.starts_with("~/") {
+            return Err(format!("`{text}`: `~` means nothing here, write the whole path"));
+        }
+        let Some((scheme, _)) = text.split_once("://") else {
+            return absolute(text).map(Location::Folder);
+        };
+        if !SCHEMES.contains(&scheme) {
+            let hint = crate::errors::did_you_mean(scheme, SCHEMES);
+            return Err(format!(
+                "unknown scheme `{scheme}://`{hint} (expected a folder, or one of: {})",
+                SCHEMES.map(|known| format!("{known}://")).join(", ")
+            ));
+        }
+        let url = url::Url::parse(text).map_err(|error| format!("`{text}`: {error}"))?;
+        match scheme {
+            "file" => url
+                .to_file_path()
+                .map(Location::Folder)
+                .map_err(|()| format!("`{text}` does not name a folder of this machine")),
+            _ => Ok(Location::Url(url)),
+        }
+    }
+}
+
 /// The value; or nothing, and the mistake noted, so that all of a file's are told at once.
 fn noted<T>(result: Result<T>, mistakes: &mut Vec<Error>) -> Option<T> {
     result.map_err(|mistake| mistakes.push(mistake)).ok()
@@ -341,38 +391,10 @@ impl<V: Fn(&str) -> Option<String>> Reader<V> {
     }
 
     fn parse_location(&self, text: &str, from_environment: bool) -> Result<Location, String> {
-        const SCHEMES: [&str; 13] = [
-            "s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl", "http", "https", "memory",
-            "file", "gcs",
-        ];
-        if text.trim().is_empty() {
-            return Err("an empty location, expected a folder or a URL".to_string());
-        }
-        if text == "~" || text.starts_with("~/") {
-            return Err(format!("`{text}`: `~` means nothing here, write the whole path"));
-        }
-        let Some((scheme, _)) = text.split_once("://") else {
-            // A relative path in a file is relative to that file, in a variable to where one is.
-            return Ok(Location::Folder(if from_environment {
-                std::path::absolute(text).map_err(|error| error.to_string())?
-            } else {
-                self.path(text)
-            }));
-        };
-        if !SCHEMES.contains(&scheme) {
-            let hint = crate::errors::did_you_mean(scheme, SCHEMES);
-            return Err(format!(
-                "unknown scheme `{scheme}://`{hint} (expected a folder, or one of: {})",
-                SCHEMES.map(|known| format!("{known}://")).join(", ")
-            ));
-        }
-        let url = url::Url::parse(text).map_err(|error| format!("`{text}`: {error}"))?;
-        match scheme {
-            "file" => url
-                .to_file_path()
-                .map(Location::Folder)
-                .map_err(|()| format!("`{text}` does not name a folder of this machine")),
-            _ => Ok(Location::Url(url)),
+        // A relative path in a file is relative to that file, in a variable to where one is.
+        match from_environment {
+            true => Location::parse(text),
+            false => Location::parse_with(text, |path| Ok(self.path(path))),
         }
     }
 

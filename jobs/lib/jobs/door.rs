@@ -118,12 +118,35 @@ struct Report {
 
 /// What a run failed on.
 #[derive(Debug, Serialize)]
-struct Failure {
-    kind: Kind,
-    message: String,
+pub(super) struct Failure {
+    pub kind: Kind,
+    pub message: String,
+}
+
+/// A result line, which may still fail on its way out.
+pub(super) trait ResultLine: Serialize {
+    /// Notes a failure, and the exit code that tells it.
+    fn fail(&mut self, failure: Failure);
+
+    /// The failure that was noted.
+    fn failure(&self) -> Option<&Failure>;
+
+    /// The process's exit code.
+    fn exit_code(&self) -> u8;
+}
+
+impl From<&Error> for Failure {
+    fn from(failure: &Error) -> Failure {
+        Failure { kind: failure.kind(), message: failure.chain() }
+    }
 }
 
 impl Failure {
+    /// Arguments that could not be understood.
+    pub(super) fn of_usage(mistake: &clap::Error) -> Failure {
+        Failure { kind: Kind::Usage, message: usage_message(mistake) }
+    }
+
     /// The most serious of a run's failures, the first of its kind, and how many more there are;
     /// none where all went well.
     fn of(outcome: &Result<()>, summary: &Summary) -> Option<Failure> {
@@ -140,11 +163,19 @@ impl Failure {
     }
 }
 
-impl Report {
+impl ResultLine for Report {
     fn fail(&mut self, failure: Failure) {
         self.status = "failed";
         self.exit_code = failure.kind.exit_code();
         self.error = Some(failure);
+    }
+
+    fn failure(&self) -> Option<&Failure> {
+        self.error.as_ref()
+    }
+
+    fn exit_code(&self) -> u8 {
+        self.exit_code
     }
 }
 
@@ -171,7 +202,7 @@ fn attend(
             if !error.use_stderr() {
                 return 0;
             }
-            let report = usage_report(job, usage_message(&error));
+            let report = usage_report(job, Failure::of_usage(&error));
             return say(report, result_file::asked_for(arguments.into_iter()), stdout);
         }
     };
@@ -197,8 +228,7 @@ fn attend(
     telemetry::end_progress();
     if let Err(failure) = &outcome {
         // What failed of single targets was logged when it did.
-        let kind = failure.kind();
-        error!(kind = kind.name(), exit_code = kind.exit_code(), "{}", failure.chain());
+        log_failure(failure);
     }
     match Failure::of(&outcome, &report.summary) {
         None => {
@@ -210,8 +240,19 @@ fn attend(
         }
         Some(failure) => report.fail(failure),
     }
-    report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    report.duration_ms = milliseconds_since(started);
     say(report, flags.result_file, stdout)
+}
+
+/// Logs what ended a job, once.
+pub(super) fn log_failure(failure: &Error) {
+    let kind = failure.kind();
+    error!(kind = kind.name(), exit_code = kind.exit_code(), "{}", failure.chain());
+}
+
+/// Milliseconds since `started`.
+pub(super) fn milliseconds_since(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn parse(job: &Job, arguments: &[OsString]) -> Result<JobFlags, clap::Error> {
@@ -273,7 +314,7 @@ fn usage_message(mistake: &clap::Error) -> String {
     lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_string()
 }
 
-fn usage_report(job: &Job, message: String) -> Report {
+fn usage_report(job: &Job, failure: Failure) -> Report {
     Report {
         job: job.name,
         status: "failed",
@@ -285,20 +326,24 @@ fn usage_report(job: &Job, message: String) -> Report {
         summary: Summary::default(),
         warehouse: None,
         duration_ms: 0,
-        error: Some(Failure { kind: Kind::Usage, message }),
+        error: Some(failure),
     }
 }
 
 /// The result: last on stdout, after the logs are flushed. Gives the exit code.
-fn say(mut report: Report, result_file: Option<PathBuf>, stdout: &mut impl Write) -> u8 {
-    let line_of = |report: &Report| serde_json::to_string(report).unwrap_or_else(|_| "{}".into());
+pub(super) fn say<R: ResultLine>(
+    mut report: R,
+    result_file: Option<PathBuf>,
+    stdout: &mut impl Write,
+) -> u8 {
+    let line_of = |report: &R| serde_json::to_string(report).unwrap_or_else(|_| "{}".into());
     let mut line = line_of(&report);
     if let Some(path) = result_file
         && let Err(failure) = result_file::write(&path, &line)
     {
         warn!("{}", failure.chain());
-        if report.error.is_none() {
-            report.fail(Failure { kind: failure.kind(), message: failure.chain() });
+        if report.failure().is_none() {
+            report.fail(Failure::from(&failure));
             line = line_of(&report);
         }
     }
@@ -307,11 +352,11 @@ fn say(mut report: Report, result_file: Option<PathBuf>, stdout: &mut impl Write
     match said {
         // A reader that has gone away does not change what the job did; a disk that is full takes
         // the result from one who still waits for it.
-        Err(cause) if cause.kind() != ErrorKind::BrokenPipe && report.exit_code == 0 => {
+        Err(cause) if cause.kind() != ErrorKind::BrokenPipe && report.exit_code() == 0 => {
             error!("failed to write the result to stdout: {cause}");
             Kind::Storage.exit_code()
         }
-        _ => report.exit_code,
+        _ => report.exit_code(),
     }
 }
 
@@ -413,7 +458,7 @@ async fn work(job: &Job, settings: Settings, days: DayRange, report: &mut Report
 }
 
 /// Runs `work` until it is done, panics, or a signal stops it.
-async fn until_stopped<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) async fn until_stopped<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let mut interrupted =
         signal(SignalKind::interrupt()).context(Kind::Defect, || "listen for SIGINT")?;
     let mut terminated =

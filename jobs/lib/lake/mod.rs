@@ -20,6 +20,7 @@ pub mod failed_checks;
 pub mod fetch;
 pub mod lease;
 pub mod ledger;
+mod objects;
 pub mod parquet_sink;
 pub mod publish;
 pub mod runs;
