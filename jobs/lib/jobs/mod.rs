@@ -4,6 +4,7 @@ pub mod door;
 pub mod operator;
 mod panics;
 mod result_file;
+pub mod sample_exports;
 
 /// A job: its name, what it is for, and the zones it brings up to date.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,347 @@
+//! The metrics' true daily values: what the metric tables must say of clean exports whose records
+//! are all linked to the right persons.
+//!
+//! Every fact counts on its own business day, which is `dt`, the day it is exported, as nothing is
+//! late in clean exports. Definitions, columns and types are those of the metric tables of the
+//! same name, as far as they are counts and sums; scores follow from them. Rows with `all` are
+//! totals over the others.
+//!
+//! | table | one row a `dt` and … |
+//! | --- | --- |
+//! | `revenue` | order day, currency, channel (customer type: `all`) |
+//! | `nps`, `csat`, `ces` | response day, survey, channel; ratings of cases are answers to `csat` |
+//! | `service` | day of opening in the 28 days up to `dt`, channel: as known at its end |
+//! | `service_backlog` | channel with open cases: at the end of the day |
+//! | `service_events` | channel: opened, first answered, solved, reopened, rated on the day |
+//! | `complaints` | topic: opened, and solved for the first time, on the day |
+//! | `mentions` | platform, with the true sentiment |
+//! | `reviews` | — |
+//! | `community` | topic |
+//! | `web` | channel |
+//! | `campaigns` | campaign |
+//! | `loyalty` | — |
+//! | `retention` | month of the first known purchase: at the end of the day |
+//!
+//! It does not know people's records: retention and revenue hold for perfect resolution.
+
+mod frames;
+mod service;
+mod sums;
+
+use std::ops::Range;
+
+use chrono::Datelike;
+
+use self::service::CaseChanges;
+use self::sums::Sums;
+use crate::dates::{Day, DayRange};
+use crate::sample::facts::{
+    CampaignIndex, Facts, Instant, KnownBy, Order, PersonIndex, Shop, Survey, SurveyResponse, Text,
+};
+use crate::sample::people::{Dirt, Person, System, records_of};
+use crate::sample::world::World;
+use crate::sample::world::calendar::{day_of, london_day, london_midnight};
+
+/// Sums by day that any parts of the facts can be added to, in any order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricTruth {
+    days: DayRange,
+    /// By channel: orders, refunds, units, returned units, gross, discount, refunded (pence).
+    revenue: Sums<&'static str, 7>,
+    /// By survey and channel: asked, then the answers by score from 0.
+    surveys: Sums<(Survey, &'static str), 12>,
+    cases: CaseChanges,
+    /// By the day they are told, the day of the rating and channel: the ratings of cases, as
+    /// `surveys` has answers.
+    ratings: Sums<(Day, &'static str), 12>,
+    /// By channel: opened, first replies, solved, reopened, ratings, sum of ratings.
+    service_events: Sums<&'static str, 6>,
+    /// By topic: opened, first solved, of them within 3 days, within 8 weeks, upheld.
+    complaints: Sums<&'static str, 5>,
+    /// By platform: posts, replies among them, sum of sentiment in hundredths, positive, negative,
+    /// views.
+    mentions: Sums<&'static str, 6>,
+    /// Reviews by stars from 1, and sum of sentiment in hundredths.
+    reviews: Sums<(), 6>,
+    /// By topic: questions, answers, accepted answers, ideas, votes.
+    community: Sums<&'static str, 5>,
+    /// By channel: sessions, events, events logged in, then events by kind.
+    web: Sums<&'static str, 10>,
+    /// By campaign: treated, control, the events by kind, purchases brought.
+    campaigns: Sums<CampaignIndex, 9>,
+    /// Earned, redeemed, expired, adjusted, each as the change of the balance.
+    loyalty: Sums<(), 4>,
+    /// Members: those who joined on the day, less those who left.
+    members: Sums<(), 1>,
+    /// By month of the first known purchase: first, second purchases.
+    cohorts: Sums<Day, 2>,
+    /// By month of the first known purchase: those whose first purchase of a month is on the day.
+    active: Sums<Day, 1>,
+}
+
+/// The kinds of web events, as the table's columns have them.
+const WEB_KINDS: [&str; 7] =
+    ["page_view", "search", "product_view", "add_to_cart", "checkout", "purchase", "video_view"];
+
+/// The kinds of campaign events, as the table's columns have them.
+const CAMPAIGN_KINDS: [&str; 6] =
+    ["sent", "bounced", "opened", "clicked", "responded", "unsubscribed"];
+
+impl MetricTruth {
+    /// Nothing has happened yet in the exported days.
+    pub fn new(days: DayRange) -> MetricTruth {
+        MetricTruth {
+            days,
+            revenue: Sums::default(),
+            surveys: Sums::default(),
+            cases: CaseChanges::default(),
+            ratings: Sums::default(),
+            service_events: Sums::default(),
+            complaints: Sums::default(),
+            mentions: Sums::default(),
+            reviews: Sums::default(),
+            community: Sums::default(),
+            web: Sums::default(),
+            campaigns: Sums::default(),
+            loyalty: Sums::default(),
+            members: Sums::default(),
+            cohorts: Sums::default(),
+            active: Sums::default(),
+        }
+    }
+
+    /// Counts the facts of a window.
+    ///
+    /// `facts` are those of [`crate::sample::life::facts`] for some persons and the window; what
+    /// else they hold is passed over. Each person's window must be added once.
+    pub fn add(&mut self, facts: &Facts, window: DayRange) {
+        let (from, to) = (london_midnight(window.from), london_midnight(window.to));
+        let is_in = |at: Instant| from <= at && at < to;
+        self.add_revenue(facts, &is_in);
+        for response in &facts.survey_responses {
+            if is_in(response.answered_at.unwrap_or(response.invited_at)) {
+                self.add_response(response);
+            }
+        }
+        for case in &facts.cases {
+            self.cases.add(case, self.days, &is_in);
+            self.add_case_events(case, &is_in);
+        }
+        self.add_public(facts, &is_in);
+        self.add_web(facts, &is_in);
+        self.add_campaigns(facts, &is_in);
+        for entry in facts.loyalty_entries.iter().filter(|entry| is_in(entry.at)) {
+            let kinds = ["earned", "redeemed", "expired", "adjusted"];
+            let mut sums = [0; 4];
+            for (sum, kind) in sums.iter_mut().zip(kinds) {
+                *sum = if entry.kind == kind { entry.points } else { 0 };
+            }
+            self.loyalty.add(london_day(entry.at), (), sums);
+        }
+    }
+
+    /// Counts the members among some persons, while their cards are valid: each person must be
+    /// added once.
+    pub fn add_members(&mut self, world: &World, persons: Range<PersonIndex>) {
+        for index in persons {
+            let person = Person::of(world, index);
+            if !person.is_in(System::Loyalty) {
+                continue;
+            }
+            // A second card does not make a second member.
+            for card in records_of(world, &person, Dirt::None) {
+                let is_card = card.system == System::Loyalty;
+                if is_card && card.until.is_none_or(|until| until > self.days.from) {
+                    // Who joined before is there from the first day on.
+                    self.members.add(card.since.max(self.days.from), (), [1]);
+                    if let Some(until) = card.until {
+                        self.members.add(until, (), [-1]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds what another one counted: of other persons, or in other windows.
+    pub fn merge(&mut self, other: MetricTruth) {
+        self.revenue.merge(other.revenue);
+        self.surveys.merge(other.surveys);
+        self.cases.merge(other.cases);
+        self.ratings.merge(other.ratings);
+        self.service_events.merge(other.service_events);
+        self.complaints.merge(other.complaints);
+        self.mentions.merge(other.mentions);
+        self.reviews.merge(other.reviews);
+        self.community.merge(other.community);
+        self.web.merge(other.web);
+        self.campaigns.merge(other.campaigns);
+        self.loyalty.merge(other.loyalty);
+        self.members.merge(other.members);
+        self.cohorts.merge(other.cohorts);
+        self.active.merge(other.active);
+    }
+
+    fn add_revenue(&mut self, facts: &Facts, is_in: &impl Fn(Instant) -> bool) {
+        for order in facts.orders.iter().filter(|order| is_in(order.placed_at)) {
+            let units: i64 = order.lines.iter().map(|line| i64::from(line.quantity)).sum();
+            let (gross, net) = (order.gross(), order.net());
+            let day = london_day(order.placed_at);
+            let sums = [1, 0, units, 0, gross, gross - net, 0];
+            self.revenue.add(day, channel_of(order.shop), sums);
+            self.add_retention(order, day);
+        }
+        for refund in facts.refunds.iter().filter(|refund| is_in(refund.refunded_at)) {
+            let sums = [0, 1, 0, refund.quantity.into(), 0, 0, refund.amount];
+            self.revenue.add(london_day(refund.refunded_at), channel_of(refund.shop), sums);
+        }
+    }
+
+    fn add_retention(&mut self, order: &Order, day: Day) {
+        if order.known_by == KnownBy::Nothing {
+            return;
+        }
+        let (count, first_on, last_on) = match order.earlier {
+            None => (0, day, None),
+            Some(earlier) => {
+                (earlier.count, london_day(earlier.first_at), Some(london_day(earlier.last_at)))
+            }
+        };
+        let cohort = month_of(first_on);
+        self.cohorts.add(day, cohort, [i64::from(count == 0), i64::from(count == 1)]);
+        if last_on.is_none_or(|last_on| month_of(last_on) < month_of(day)) {
+            self.active.add(day, cohort, [1]);
+        }
+    }
+
+    fn add_response(&mut self, response: &SurveyResponse) {
+        let day = london_day(response.answered_at.unwrap_or(response.invited_at));
+        self.surveys.add(day, (response.survey, response.channel), answer(response.score));
+    }
+
+    fn add_case_events(
+        &mut self,
+        case: &crate::sample::facts::Case,
+        is_in: &impl Fn(Instant) -> bool,
+    ) {
+        for rating in service::told_ratings(case, self.days.from) {
+            if is_in(london_midnight(rating.told_on)) {
+                let key = (rating.rated_on, case.channel);
+                self.ratings.add(rating.told_on, key, answer(Some(rating.stars)));
+            }
+        }
+        for (at, sums) in service::events(case) {
+            if is_in(at) {
+                self.service_events.add(london_day(at), case.channel, sums);
+            }
+        }
+        for (at, sums) in service::complaint_events(case) {
+            if is_in(at) {
+                self.complaints.add(london_day(at), case.topic, sums);
+            }
+        }
+    }
+
+    fn add_public(&mut self, facts: &Facts, is_in: &impl Fn(Instant) -> bool) {
+        for mention in facts.mentions.iter().filter(|mention| is_in(mention.posted_at)) {
+            let hundredths = hundredths(&mention.text);
+            let sums = [
+                1,
+                i64::from(mention.in_reply_to.is_some()),
+                hundredths,
+                i64::from(hundredths >= 5),
+                i64::from(hundredths <= -5),
+                i64::from(mention.view_count),
+            ];
+            self.mentions.add(london_day(mention.posted_at), mention.platform, sums);
+        }
+        for review in facts.reviews.iter().filter(|review| is_in(review.posted_at)) {
+            let mut sums = [0; 6];
+            sums[usize::from(review.stars.clamp(1, 5)) - 1] = 1;
+            sums[5] = hundredths(&review.text);
+            self.reviews.add(london_day(review.posted_at), (), sums);
+        }
+        for post in facts.community_posts.iter().filter(|post| is_in(post.posted_at)) {
+            let is = |kind: &str| i64::from(post.kind == kind);
+            let sums =
+                [is("question"), is("answer"), i64::from(post.is_accepted), is("idea"), is("vote")];
+            self.community.add(london_day(post.posted_at), post.topic, sums);
+        }
+    }
+
+    fn add_web(&mut self, facts: &Facts, is_in: &impl Fn(Instant) -> bool) {
+        // Sessions of the day; the same session counts again after midnight.
+        let mut sessions: Vec<(Day, u64, &'static str)> = vec![];
+        for event in facts.web_events.iter().filter(|event| is_in(event.at)) {
+            let day = london_day(event.at);
+            let mut sums = [0; 10];
+            sums[1] = 1;
+            sums[2] = i64::from(event.is_logged_in);
+            if let Some(kind) = WEB_KINDS.iter().position(|kind| *kind == event.kind) {
+                sums[3 + kind] = 1;
+            }
+            self.web.add(day, event.channel, sums);
+            sessions.push((day, event.session, event.channel));
+        }
+        sessions.sort_unstable();
+        sessions.dedup();
+        for (day, _, channel) in sessions {
+            let mut sums = [0; 10];
+            sums[0] = 1;
+            self.web.add(day, channel, sums);
+        }
+    }
+
+    fn add_campaigns(&mut self, facts: &Facts, is_in: &impl Fn(Instant) -> bool) {
+        for contact in facts.campaign_contacts.iter().filter(|contact| is_in(contact.at)) {
+            let mut sums = [0; 9];
+            sums[usize::from(!contact.is_treated)] = 1;
+            self.campaigns.add(london_day(contact.at), contact.campaign, sums);
+        }
+        for event in facts.campaign_events.iter().filter(|event| is_in(event.at)) {
+            let mut sums = [0; 9];
+            if let Some(kind) = CAMPAIGN_KINDS.iter().position(|kind| *kind == event.kind) {
+                sums[2 + kind] = 1;
+            }
+            self.campaigns.add(london_day(event.at), event.campaign, sums);
+        }
+        for order in facts.orders.iter().filter(|order| is_in(order.placed_at)) {
+            if let Some(campaign) = order.campaign {
+                let mut sums = [0; 9];
+                sums[8] = 1;
+                self.campaigns.add(london_day(order.placed_at), campaign, sums);
+            }
+        }
+    }
+}
+
+/// The channel of a shop, as orders have it.
+fn channel_of(shop: Shop) -> &'static str {
+    match shop {
+        Shop::Web => "web",
+        Shop::App => "app",
+        Shop::Till(_) => "store",
+    }
+}
+
+/// One answer, as `surveys` counts it.
+fn answer(score: Option<u8>) -> [i64; 12] {
+    let mut sums = [0; 12];
+    sums[0] = 1;
+    if let Some(sum) = score.and_then(|score| sums.get_mut(usize::from(score) + 1)) {
+        *sum = 1;
+    }
+    sums
+}
+
+/// The first day of a day's month.
+fn month_of(day: Day) -> Day {
+    day_of(day.date().year(), day.date().month(), 1)
+}
+
+/// A text's true sentiment in hundredths.
+fn hundredths(text: &Text) -> i64 {
+    (f64::from(text.sentiment) * 100.0).round() as i64
+}
+
+#[cfg(test)]
+mod tests;

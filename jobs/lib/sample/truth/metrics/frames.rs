@@ -1,0 +1,428 @@
+//! The sums as tables.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, Date32Array, Decimal128Array, Int64Array, ListBuilder, PrimitiveBuilder, RecordBatch,
+    StringArray,
+};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+
+use super::service::{self, BINS};
+use super::{CAMPAIGN_KINDS, MetricTruth, Sums, WEB_KINDS, month_of};
+use crate::dates::Day;
+use crate::errors::{Context as _, Kind, Result};
+use crate::sample::facts::Survey;
+use crate::sample::world::World;
+
+/// A column: its name and values.
+type Column = (&'static str, ArrayRef);
+
+impl MetricTruth {
+    /// The tables in order of their names, each with its rows in order of `dt` and its other
+    /// dimensions. Errors: `Defect` where a table cannot be made of its columns.
+    pub fn into_tables(self, world: &World) -> Result<Vec<(&'static str, RecordBatch)>> {
+        let tables = [
+            ("campaigns", campaigns(&self, world)),
+            ("ces", ces(&self)),
+            ("community", community(&self)),
+            ("complaints", complaints(&self)),
+            ("csat", csat(&self)),
+            ("loyalty", loyalty(&self)),
+            ("mentions", mentions(&self)),
+            ("nps", nps(&self)),
+            ("retention", retention(&self)),
+            ("revenue", revenue(&self)),
+            ("reviews", reviews(&self)),
+            ("service", service(&self)),
+            ("service_backlog", service_backlog(&self)),
+            ("service_events", service_events(&self)),
+            ("web", web(&self)),
+        ];
+        tables
+            .into_iter()
+            .map(|(name, columns)| {
+                let columns = columns?;
+                // Only the day of the oldest open case may be missing.
+                let field = |(column, array): &Column| {
+                    let is_nullable = array.null_count() > 0 || *column == "oldest_case_date";
+                    Field::new(*column, array.data_type().clone(), is_nullable)
+                };
+                let schema = Schema::new(columns.iter().map(field).collect::<Vec<_>>());
+                let arrays = columns.into_iter().map(|(_, array)| array).collect();
+                let batch = RecordBatch::try_new(Arc::new(schema), arrays)
+                    .context(Kind::Defect, || format!("make the true table `{name}`"))?;
+                Ok((name, batch))
+            })
+            .collect()
+    }
+}
+
+fn days<T>(rows: &[T], day: impl Fn(&T) -> Day) -> ArrayRef {
+    Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| day(row).to_epoch())))
+}
+
+fn texts<'a, T>(rows: &'a [T], text: impl Fn(&'a T) -> &'a str) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(rows.iter().map(text)))
+}
+
+fn counts<T>(rows: &[T], count: impl Fn(&T) -> i64) -> ArrayRef {
+    Arc::new(Int64Array::from_iter_values(rows.iter().map(count)))
+}
+
+/// A decimal of 18 digits; `value` is in units of its last one.
+fn decimals<T>(rows: &[T], scale: i8, value: impl Fn(&T) -> i64) -> Result<ArrayRef> {
+    let values = rows.iter().map(|row| i128::from(value(row)));
+    let array = Decimal128Array::from_iter_values(values)
+        .with_precision_and_scale(18, scale)
+        .context(Kind::Defect, || "make a true amount".to_owned())?;
+    Ok(Arc::new(array))
+}
+
+/// Pence as `decimal(18,4)` pounds.
+fn pounds<T>(rows: &[T], pence: impl Fn(&T) -> i64) -> Result<ArrayRef> {
+    decimals(rows, 4, |row| pence(row) * 100)
+}
+
+fn lists<T>(rows: &[T], list: impl Fn(&T) -> Vec<i64>) -> ArrayRef {
+    let item = Field::new("item", DataType::Int64, true);
+    let mut builder =
+        ListBuilder::new(PrimitiveBuilder::<Int64Type>::new()).with_field(Arc::new(item));
+    for row in rows {
+        builder.values().append_slice(&list(row));
+        builder.append(true);
+    }
+    Arc::new(builder.finish())
+}
+
+type Row<K, const N: usize> = (Day, K, [i64; N]);
+
+fn revenue(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let rows: Vec<Row<&str, 7>> = truth.revenue.regrouped(|channel| [channel, "all"]).rows();
+    let rows = &rows;
+    let zero = || counts(rows, |_| 0);
+    Ok(vec![
+        ("dt", days(rows, |row| row.0)),
+        ("order_date", days(rows, |row| row.0)),
+        ("currency", texts(rows, |_| "GBP")),
+        ("channel", texts(rows, |row| row.1)),
+        ("customer_type", texts(rows, |_| "all")),
+        ("order_count", counts(rows, |row| row.2[0])),
+        ("cancellation_count", zero()),
+        ("refund_count", counts(rows, |row| row.2[1])),
+        ("adjustment_count", zero()),
+        ("unit_count", decimals(rows, 3, |row| row.2[2] * 1_000)?),
+        ("returned_unit_count", decimals(rows, 3, |row| row.2[3] * 1_000)?),
+        ("gross_amount", pounds(rows, |row| row.2[4])?),
+        ("discount_amount", pounds(rows, |row| row.2[5])?),
+        ("cancelled_amount", pounds(rows, |_| 0)?),
+        ("refunded_amount", pounds(rows, |row| row.2[6])?),
+        ("adjusted_amount", pounds(rows, |_| 0)?),
+        ("net_amount", pounds(rows, |row| row.2[4] - row.2[5] - row.2[6])?),
+    ])
+}
+
+/// The rows of a survey, with totals; the survey has one name.
+fn answers(truth: &MetricTruth, asked: Survey) -> Vec<Row<(&'static str, &'static str), 12>> {
+    let mut own = Sums::default();
+    for ((day, (survey, channel)), sums) in &truth.surveys.0 {
+        if *survey == asked {
+            own.add(*day, *channel, *sums);
+        }
+    }
+    let name = match asked {
+        Survey::Nps => "NPS",
+        Survey::Csat => "CSAT",
+        Survey::Ces => "CES",
+    };
+    own.regrouped(|channel| [(name, channel), (name, "all"), ("all", channel), ("all", "all")])
+        .rows()
+}
+
+/// The columns that all surveys have.
+fn survey_columns(rows: &[Row<(&'static str, &'static str), 12>]) -> Vec<Column> {
+    vec![
+        ("dt", days(rows, |row| row.0)),
+        ("response_date", days(rows, |row| row.0)),
+        ("survey", texts(rows, |row| row.1.0)),
+        ("channel", texts(rows, |row| row.1.1)),
+        ("asked_count", counts(rows, |row| row.2[0])),
+        ("response_count", counts(rows, |row| row.2[1..].iter().sum())),
+    ]
+}
+
+fn nps(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let rows = &answers(truth, Survey::Nps);
+    let mut columns = survey_columns(rows);
+    columns.extend([
+        ("promoter_count", counts(rows, |row| row.2[10..12].iter().sum())),
+        ("passive_count", counts(rows, |row| row.2[8..10].iter().sum())),
+        ("detractor_count", counts(rows, |row| row.2[1..8].iter().sum())),
+        ("score_counts", lists(rows, |row| row.2[1..].to_vec())),
+    ]);
+    Ok(columns)
+}
+
+/// A rating of a case is an answer to how satisfied somebody is, as that to a survey is.
+fn csat(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let mut answers = Sums::default();
+    for ((day, (survey, channel)), sums) in &truth.surveys.0 {
+        if *survey == Survey::Csat {
+            answers.add(*day, (*day, "CSAT", *channel), *sums);
+        }
+    }
+    for ((told_on, (rated_on, channel)), sums) in &truth.ratings.0 {
+        answers.add(*told_on, (*rated_on, "Service rating", *channel), *sums);
+    }
+    let rows = answers
+        .regrouped(|(day, survey, channel)| {
+            [
+                (day, survey, channel),
+                (day, survey, "all"),
+                (day, "all", channel),
+                (day, "all", "all"),
+            ]
+        })
+        .rows();
+    let rows: &[Row<(Day, &str, &str), 12>] = &rows;
+    // Shares of the scale from 1 to 5 in millionths: quarters, whose squares are exact as well.
+    let sum = |sums: &[i64; 12], value: fn(i64) -> i64| -> i64 {
+        (1..=5).map(|score| sums[score as usize + 1] * value(score)).sum()
+    };
+    Ok(vec![
+        ("dt", days(rows, |row| row.0)),
+        ("response_date", days(rows, |row| row.1.0)),
+        ("survey", texts(rows, |row| row.1.1)),
+        ("channel", texts(rows, |row| row.1.2)),
+        ("asked_count", counts(rows, |row| row.2[0])),
+        ("response_count", counts(rows, |row| row.2[1..].iter().sum())),
+        ("good_count", counts(rows, |row| row.2[5] + row.2[6])),
+        ("score_share_sum", decimals(rows, 6, |row| sum(&row.2, |score| (score - 1) * 250_000))?),
+        (
+            "score_share_square_sum",
+            decimals(rows, 6, |row| sum(&row.2, |score| (score - 1) * (score - 1) * 62_500))?,
+        ),
+    ])
+}
+
+fn ces(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let rows = &answers(truth, Survey::Ces);
+    let mut columns = survey_columns(rows);
+    columns.extend([
+        ("easy_count", counts(rows, |row| row.2[6..9].iter().sum())),
+        (
+            "score_sum",
+            counts(rows, |row| (1..=7).map(|score| row.2[score as usize + 1] * score).sum()),
+        ),
+        ("score_counts", lists(rows, |row| row.2[2..9].to_vec())),
+    ]);
+    Ok(columns)
+}
+
+fn service(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let rows = &truth.cases.service(truth.days);
+    let bins = |first: usize| lists(rows, move |row| row.2[first..first + BINS].to_vec());
+    let of = |figure: usize| counts(rows, move |row| row.2[figure]);
+    let rest = |figure: usize| counts(rows, move |row| row.2[service::CASES] - row.2[figure]);
+    Ok(vec![
+        ("dt", days(rows, |row| row.0)),
+        ("case_date", days(rows, |row| row.1.0)),
+        ("channel", texts(rows, |row| row.1.1)),
+        ("case_count", of(service::CASES)),
+        ("complaint_count", of(service::COMPLAINTS)),
+        ("answered_count", of(service::ANSWERED)),
+        ("unanswered_count", rest(service::ANSWERED)),
+        ("resolved_count", of(service::RESOLVED)),
+        ("unresolved_count", rest(service::RESOLVED)),
+        ("reopened_count", of(service::REOPENED)),
+        ("reopenable_count", of(service::REOPENABLE)),
+        ("untimed_reply_count", counts(rows, |_| 0)),
+        ("untimed_resolution_count", counts(rows, |_| 0)),
+        ("impossible_time_count", counts(rows, |_| 0)),
+        ("reply_minutes_counts", bins(service::REPLY_BINS)),
+        ("resolution_minutes_counts", bins(service::RESOLUTION_BINS)),
+    ])
+}
+
+fn service_backlog(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let rows = &truth.cases.backlog(truth.days);
+    let oldest: Date32Array = rows.iter().map(|row| row.oldest.map(Day::to_epoch)).collect();
+    Ok(vec![
+        ("dt", days(rows, |row| row.day)),
+        ("channel", texts(rows, |row| row.channel)),
+        ("open_count", counts(rows, |row| row.open_count)),
+        ("unanswered_count", counts(rows, |row| row.unanswered_count)),
+        ("complaint_count", counts(rows, |row| row.complaint_count)),
+        ("older_than_7_days_count", counts(rows, |row| row.old_count)),
+        ("oldest_case_date", Arc::new(oldest)),
+    ])
+}
+
+/// A table of counts by one dimension, with its total where it has one.
+fn by_text<const N: usize>(
+    sums: &Sums<&'static str, N>,
+    dimension: &'static str,
+    names: [&'static str; N],
+) -> Vec<Column> {
+    let rows = &sums.regrouped(|key| [key, "all"]).rows();
+    let mut columns = vec![("dt", days(rows, |row| row.0)), (dimension, texts(rows, |row| row.1))];
+    let measures = names.into_iter().enumerate();
+    columns.extend(measures.map(|(place, name)| (name, counts(rows, |row| row.2[place]))));
+    columns
+}
+
+fn service_events(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let names = [
+        "opened_count",
+        "first_reply_count",
+        "solved_count",
+        "reopened_count",
+        "rating_count",
+        "rating_sum",
+    ];
+    Ok(by_text(&truth.service_events, "channel", names))
+}
+
+fn complaints(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let names = [
+        "opened_count",
+        "closed_count",
+        "closed_within_3_days_count",
+        "closed_within_8_weeks_count",
+        "upheld_count",
+    ];
+    Ok(by_text(&truth.complaints, "topic", names))
+}
+
+fn mentions(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let rows = &truth.mentions.regrouped(|platform| [platform, "all"]).rows();
+    Ok(vec![
+        ("dt", days(rows, |row| row.0)),
+        ("platform", texts(rows, |row| row.1)),
+        ("mention_count", counts(rows, |row| row.2[0])),
+        ("reply_count", counts(rows, |row| row.2[1])),
+        ("true_sentiment_sum", decimals(rows, 4, |row| row.2[2] * 100)?),
+        ("positive_count", counts(rows, |row| row.2[3])),
+        ("negative_count", counts(rows, |row| row.2[4])),
+        ("view_count", counts(rows, |row| row.2[5])),
+    ])
+}
+
+fn reviews(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let rows = &truth.reviews.rows();
+    let stars = |row: &Row<(), 6>| (1_i64..).zip(&row.2[..5]).map(|(n, count)| n * count).sum();
+    Ok(vec![
+        ("dt", days(rows, |row| row.0)),
+        ("review_count", counts(rows, |row| row.2[..5].iter().sum())),
+        ("star_sum", counts(rows, stars)),
+        ("star_counts", lists(rows, |row| row.2[..5].to_vec())),
+        ("true_sentiment_sum", decimals(rows, 4, |row| row.2[5] * 100)?),
+    ])
+}
+
+fn community(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let names = ["question_count", "answer_count", "accepted_count", "idea_count", "vote_count"];
+    Ok(by_text(&truth.community, "topic", names))
+}
+
+fn web(truth: &MetricTruth) -> Result<Vec<Column>> {
+    const NAMES: [&str; 10] = [
+        "session_count",
+        "event_count",
+        "logged_in_event_count",
+        "page_view_count",
+        "search_count",
+        "product_view_count",
+        "add_to_cart_count",
+        "checkout_count",
+        "purchase_count",
+        "video_view_count",
+    ];
+    debug_assert!(NAMES[3..].iter().zip(WEB_KINDS).all(|(name, kind)| name.starts_with(kind)));
+    Ok(by_text(&truth.web, "channel", NAMES))
+}
+
+fn campaigns(truth: &MetricTruth, world: &World) -> Result<Vec<Column>> {
+    const NAMES: [&str; 9] = [
+        "treated_count",
+        "control_count",
+        "sent_count",
+        "bounced_count",
+        "opened_count",
+        "clicked_count",
+        "responded_count",
+        "unsubscribed_count",
+        "brought_order_count",
+    ];
+    debug_assert!(NAMES[2..].iter().zip(CAMPAIGN_KINDS).all(|(name, kind)| name.starts_with(kind)));
+    let rows = &truth.campaigns.rows();
+    let code = |place: u16| {
+        world.campaigns.get(usize::from(place)).map_or("", |campaign| campaign.code.as_str())
+    };
+    let mut columns =
+        vec![("dt", days(rows, |row| row.0)), ("campaign_id", texts(rows, |row| code(row.1)))];
+    let measures = NAMES.into_iter().enumerate();
+    columns.extend(measures.map(|(place, name)| (name, counts(rows, |row| row.2[place]))));
+    Ok(columns)
+}
+
+/// A row for each day: the points of the day, and at its end the balance and the members.
+fn loyalty(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let (mut balance, mut members) = (0, 0);
+    let rows: Vec<(Day, [i64; 6])> = truth
+        .days
+        .days()
+        .map(|day| {
+            let moved = truth.loyalty.0.get(&(day, ())).copied().unwrap_or([0; 4]);
+            balance += moved.iter().sum::<i64>();
+            members += truth.members.0.get(&(day, ())).map_or(0, |[count]| *count);
+            let [earned, redeemed, expired, adjusted] = moved;
+            (day, [earned, -redeemed, -expired, adjusted, balance, members])
+        })
+        .collect();
+    let rows = &rows;
+    let names = [
+        "earned_points",
+        "redeemed_points",
+        "expired_points",
+        "adjusted_points",
+        "balance_points",
+        "member_count",
+    ];
+    let mut columns = vec![("dt", days(rows, |row| row.0))];
+    let measures = names.into_iter().enumerate();
+    columns.extend(measures.map(|(place, name)| (name, counts(rows, |row| row.1[place]))));
+    Ok(columns)
+}
+
+/// A row for each day and month of first known purchases so far.
+fn retention(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let mut rows: Vec<(Day, Day, [i64; 3])> = vec![];
+    let mut standing: BTreeMap<Day, [i64; 3]> = BTreeMap::new();
+    let (mut cohorts, mut active) =
+        (truth.cohorts.rows().into_iter().peekable(), truth.active.rows().into_iter().peekable());
+    for day in truth.days.days() {
+        if day == month_of(day) {
+            // Another month: nobody has been active in it yet.
+            standing.values_mut().for_each(|sums| sums[1] = 0);
+        }
+        while let Some((_, cohort, [first, second])) = cohorts.next_if(|row| row.0 <= day) {
+            let sums = standing.entry(cohort).or_insert([0; 3]);
+            sums[0] += first;
+            sums[2] += second;
+        }
+        while let Some((_, cohort, [count])) = active.next_if(|row| row.0 <= day) {
+            standing.entry(cohort).or_insert([0; 3])[1] += count;
+        }
+        rows.extend(standing.iter().map(|(cohort, sums)| (day, *cohort, *sums)));
+    }
+    let rows = &rows;
+    Ok(vec![
+        ("dt", days(rows, |row| row.0)),
+        ("cohort_month", days(rows, |row| row.1)),
+        ("cohort_count", counts(rows, |row| row.2[0])),
+        ("active_count", counts(rows, |row| row.2[1])),
+        ("repeat_count", counts(rows, |row| row.2[2])),
+    ])
+}

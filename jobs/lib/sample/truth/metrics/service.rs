@@ -1,0 +1,287 @@
+//! Cases as they stand at the end of each day: kept as changes, which add up.
+
+use std::collections::BTreeMap;
+
+use super::sums::Sums;
+use crate::dates::{Day, DayRange};
+use crate::sample::facts::{Case, CaseEventKind, Instant};
+use crate::sample::world::calendar::{london_day, london_midnight};
+
+/// Upper edges of the durations' bins, minutes; the last bin has none.
+const EDGES: [i64; 11] = [5, 15, 30, 60, 120, 240, 480, 1_440, 2_880, 4_320, 10_080];
+
+/// Bins of durations.
+pub(super) const BINS: usize = EDGES.len() + 1;
+
+/// Days that the table `service` looks back on.
+const WINDOW_DAYS: u64 = 28;
+
+/// Places of what is counted of cases.
+pub(super) const CASES: usize = 0;
+pub(super) const COMPLAINTS: usize = 1;
+pub(super) const ANSWERED: usize = 2;
+pub(super) const RESOLVED: usize = 3;
+pub(super) const REOPENED: usize = 4;
+pub(super) const REOPENABLE: usize = 5;
+pub(super) const OPEN_UNANSWERED: usize = 6;
+pub(super) const OPEN_COMPLAINTS: usize = 7;
+/// The first of the bins of minutes to the first reply.
+pub(super) const REPLY_BINS: usize = 8;
+/// The first of the bins of minutes to the last resolution.
+pub(super) const RESOLUTION_BINS: usize = REPLY_BINS + BINS;
+/// How many figures there are.
+pub(super) const FIGURES: usize = RESOLUTION_BINS + BINS;
+
+/// What is counted of some cases.
+pub(super) type Figures = [i64; FIGURES];
+
+/// The changes of figures from one day's end to the next, by day of opening and channel.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct CaseChanges(Sums<(Day, &'static str), FIGURES>);
+
+impl CaseChanges {
+    /// Adds what changed of a case in a window (`is_in`).
+    ///
+    /// A case that was opened before the first exported day becomes known with its first event
+    /// since, as it stands at the end of that day.
+    pub(super) fn add(&mut self, case: &Case, days: DayRange, is_in: &impl Fn(Instant) -> bool) {
+        let first = london_midnight(days.from);
+        let key = (london_day(case.opened_at), case.channel);
+        let times = std::iter::once(case.opened_at).chain(case.events.iter().map(|event| event.at));
+        let mut changed: Vec<Day> = times.filter(|at| *at >= first).map(london_day).collect();
+        changed.dedup();
+        let mut before = [0; FIGURES];
+        for day in changed {
+            let after = figures(case, london_midnight(day.plus(1)));
+            if is_in(london_midnight(day)) {
+                let mut change = after;
+                change.iter_mut().zip(before).for_each(|(change, before)| *change -= before);
+                self.0.add(day, key, change);
+            }
+            before = after;
+        }
+    }
+
+    /// Adds the changes of another one.
+    pub(super) fn merge(&mut self, other: CaseChanges) {
+        self.0.merge(other.0);
+    }
+
+    /// The figures at the end of each day by day of opening and channel (with the total `all`),
+    /// for cases opened in the 28 days up to it.
+    pub(super) fn service(&self, days: DayRange) -> Vec<(Day, (Day, &'static str), Figures)> {
+        let mut rows = vec![];
+        self.each_day(days, |day, standing| {
+            let oldest = day.minus(WINDOW_DAYS - 1);
+            let recent = standing.range((oldest, "")..).filter(|(_, sums)| sums[CASES] > 0);
+            rows.extend(recent.map(|(key, sums)| (day, *key, *sums)));
+        });
+        rows
+    }
+
+    /// What is open at the end of each day, by channel; the total `all` is always there. With the
+    /// count of those opened more than seven days before, and the day of the oldest.
+    pub(super) fn backlog(&self, days: DayRange) -> Vec<Backlog> {
+        let mut rows = vec![];
+        self.each_day(days, |day, standing| {
+            let mut by_channel: BTreeMap<&'static str, Backlog> = BTreeMap::new();
+            by_channel.insert("all", Backlog::empty(day, "all"));
+            for ((opened_on, channel), sums) in standing {
+                let open = sums[CASES] - sums[RESOLVED];
+                if open == 0 {
+                    continue;
+                }
+                let row = by_channel.entry(channel).or_insert_with(|| Backlog::empty(day, channel));
+                row.open_count += open;
+                row.unanswered_count += sums[OPEN_UNANSWERED];
+                row.complaint_count += sums[OPEN_COMPLAINTS];
+                if *opened_on < day.minus(7) {
+                    row.old_count += open;
+                }
+                row.oldest = Some(row.oldest.map_or(*opened_on, |oldest| oldest.min(*opened_on)));
+            }
+            rows.extend(by_channel.into_values());
+        });
+        rows
+    }
+
+    /// Calls `tell` with the standing figures at the end of each day.
+    fn each_day(
+        &self,
+        days: DayRange,
+        mut tell: impl FnMut(Day, &BTreeMap<(Day, &'static str), Figures>),
+    ) {
+        let with_total =
+            self.0.regrouped(|(opened_on, channel)| [(opened_on, channel), (opened_on, "all")]);
+        let mut standing: BTreeMap<(Day, &'static str), Figures> = BTreeMap::new();
+        let mut changes = with_total.rows().into_iter().peekable();
+        for day in days.days() {
+            while let Some((_, key, change)) = changes.next_if(|(changed, _, _)| *changed <= day) {
+                let sums = standing.entry(key).or_insert([0; FIGURES]);
+                sums.iter_mut().zip(change).for_each(|(sum, change)| *sum += change);
+            }
+            tell(day, &standing);
+        }
+    }
+}
+
+/// A row of the backlog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Backlog {
+    pub(super) day: Day,
+    pub(super) channel: &'static str,
+    pub(super) open_count: i64,
+    pub(super) unanswered_count: i64,
+    pub(super) complaint_count: i64,
+    pub(super) old_count: i64,
+    pub(super) oldest: Option<Day>,
+}
+
+impl Backlog {
+    fn empty(day: Day, channel: &'static str) -> Backlog {
+        Backlog {
+            day,
+            channel,
+            open_count: 0,
+            unanswered_count: 0,
+            complaint_count: 0,
+            old_count: 0,
+            oldest: None,
+        }
+    }
+}
+
+/// A case's figures as it stands just before `until`.
+fn figures(case: &Case, until: Instant) -> Figures {
+    let is_complaint = i64::from(case.case_type == "complaint");
+    let mut replied_at = None;
+    let mut resolved_at = None;
+    let mut is_reopened = false;
+    for event in case.events.iter().take_while(|event| event.at < until) {
+        match &event.kind {
+            CaseEventKind::AgentReplied(true, _) => {
+                replied_at.get_or_insert(event.at);
+            }
+            CaseEventKind::Solved => resolved_at = Some(event.at),
+            CaseEventKind::Reopened => {
+                resolved_at = None;
+                is_reopened = true;
+            }
+            _ => {}
+        }
+    }
+    let (is_answered, is_resolved) = (replied_at.is_some(), resolved_at.is_some());
+    let mut figures = [0; FIGURES];
+    figures[CASES] = 1;
+    figures[COMPLAINTS] = is_complaint;
+    figures[ANSWERED] = is_answered.into();
+    figures[RESOLVED] = is_resolved.into();
+    figures[REOPENED] = is_reopened.into();
+    figures[REOPENABLE] = (is_reopened || is_resolved).into();
+    figures[OPEN_UNANSWERED] = (!is_resolved && !is_answered).into();
+    figures[OPEN_COMPLAINTS] = if is_resolved { 0 } else { is_complaint };
+    let bins = [(REPLY_BINS, replied_at), (RESOLUTION_BINS, resolved_at)];
+    for (first, at) in bins {
+        if let Some(at) = at {
+            let minutes = (at - case.opened_at) / 60;
+            figures[first + EDGES.partition_point(|edge| *edge < minutes)] = 1;
+        }
+    }
+    figures
+}
+
+/// The events of a case, as `service_events` counts them: opened, first replies, solved, reopened,
+/// ratings, sum of ratings.
+pub(super) fn events(case: &Case) -> Vec<(Instant, [i64; 6])> {
+    let mut events = vec![(case.opened_at, [1, 0, 0, 0, 0, 0])];
+    let mut is_answered = false;
+    for event in &case.events {
+        let sums = match event.kind {
+            CaseEventKind::AgentReplied(true, _) if !is_answered => {
+                is_answered = true;
+                [0, 1, 0, 0, 0, 0]
+            }
+            CaseEventKind::Solved => [0, 0, 1, 0, 0, 0],
+            CaseEventKind::Reopened => [0, 0, 0, 1, 0, 0],
+            CaseEventKind::Rated(rating) => [0, 0, 0, 0, 1, rating.into()],
+            _ => continue,
+        };
+        events.push((event.at, sums));
+    }
+    events
+}
+
+/// A rating of a case, as exports tell of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ToldRating {
+    /// The day whose export tells of it first.
+    pub(super) told_on: Day,
+    /// The day that the export dates it on.
+    pub(super) rated_on: Day,
+    /// 1 worst to 5 best.
+    pub(super) stars: u8,
+}
+
+/// The ratings of a case that exports from the day `from` on tell of, in order of the day.
+///
+/// A case is told whole on each day on which something happened to it. The desk tells every
+/// rating with its time; North only the one that holds at the end of the day, without a time, so
+/// that it is news where it is another than before.
+pub(super) fn told_ratings(case: &Case, from: Day) -> Vec<ToldRating> {
+    let opened = std::iter::once(case.opened_at);
+    let times = opened.chain(case.events.iter().map(|event| event.at));
+    let mut told_days: Vec<Day> = times.map(london_day).filter(|day| *day >= from).collect();
+    told_days.dedup();
+    let Some(first) = told_days.first().copied() else { return vec![] };
+    let ratings: Vec<(Day, u8)> = case
+        .events
+        .iter()
+        .filter_map(|event| match event.kind {
+            CaseEventKind::Rated(stars) => Some((london_day(event.at), stars)),
+            _ => None,
+        })
+        .collect();
+    if !case.is_north {
+        let told = |(rated_on, stars): (Day, u8)| ToldRating {
+            told_on: rated_on.max(first),
+            rated_on,
+            stars,
+        };
+        return ratings.into_iter().map(told).collect();
+    }
+    let mut known = None;
+    let mut told = vec![];
+    for day in told_days {
+        let holds = ratings.iter().rev().find(|(rated_on, _)| *rated_on <= day);
+        let stars = holds.map(|(_, stars)| *stars);
+        if let Some(stars) = stars.filter(|_| stars != known) {
+            told.push(ToldRating { told_on: day, rated_on: day, stars });
+        }
+        known = stars;
+    }
+    told
+}
+
+/// Days within which a complaint is closed quickly, and within which it must be.
+const QUICK_DAYS: i64 = 3;
+const MOST_DAYS: i64 = 56;
+
+/// The events of a complaint, as `complaints` counts them: opened, first solved, of them within 3
+/// days, after that within 8 weeks, upheld.
+pub(super) fn complaint_events(case: &Case) -> Vec<(Instant, [i64; 5])> {
+    if case.case_type != "complaint" {
+        return vec![];
+    }
+    let mut events = vec![(case.opened_at, [1, 0, 0, 0, 0])];
+    let solved = case.events.iter().find(|event| event.kind == CaseEventKind::Solved);
+    if let Some(solved) = solved {
+        let took = solved.at - case.opened_at;
+        let is_quick = took <= QUICK_DAYS * 86_400;
+        let is_in_time = took <= MOST_DAYS * 86_400;
+        let is_upheld = case.is_upheld == Some(true);
+        let sums =
+            [0, 1, i64::from(is_quick), i64::from(is_in_time && !is_quick), i64::from(is_upheld)];
+        events.push((solved.at, sums));
+    }
+    events
+}
