@@ -1,5 +1,5 @@
-"""Runs the project's binaries as an orchestrator would: arguments and environment in; an exit
-code and one JSON line out."""
+"""Runs the binaries on the sample week as an orchestrator would: arguments and environment in; an
+exit code and one JSON line out."""
 
 import dataclasses
 import json
@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+SAMPLE_WEEK = REPOSITORY / "tests/projects/sample_week"
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
 
 
@@ -35,7 +36,8 @@ def environment(variables):
     """This process's environment without settings of the user's own, with `variables`."""
     own = ("RAPPORT_", "AWS_", "AZURE_", "GOOGLE_")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-    return inherited | {"RAPPORT_LOG_FORMAT": "json"} | variables
+    ours = {"RAPPORT_CONFIG": str(SAMPLE_WEEK / "rapport.yaml"), "RAPPORT_LOG_FORMAT": "json"}
+    return inherited | ours | variables
 
 
 def start(job, arguments, variables):

@@ -1,4 +1,4 @@
-"""The sample exports, two days, from object storage into object storage: S3 (moto's server) and
+"""The sample week, two days, from object storage into object storage: S3 (moto's server) and
 Azure Blob (Azurite), both real servers on this machine.
 
 The published objects must be byte for byte those of a run on local files; pyarrow, Polars and
@@ -26,7 +26,7 @@ import servers
 from warehouses import Warehouse, differences
 
 DAYS = ["--from", "2024-03-04", "--to", "2024-03-06"]
-LANDING = jobs.REPOSITORY / "tests/fixtures/landing"
+LANDING = jobs.SAMPLE_WEEK / "landing"
 TABLES = ("raw.shop_orders", "staging.orders", "marts.customers", "metrics.revenue")
 
 

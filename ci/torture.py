@@ -35,7 +35,7 @@ import servers
 from warehouses import Warehouse, differences
 
 DAYS = ["--from", "2024-03-04", "--to", "2024-03-06"]
-LANDING = jobs.REPOSITORY / "tests/fixtures/landing"
+LANDING = jobs.SAMPLE_WEEK / "landing"
 
 LOCAL_KILLS = 200
 S3_KILLS = 50

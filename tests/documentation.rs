@@ -99,6 +99,20 @@ fn every_key_of_a_contract_is_documented() {
 }
 
 #[test]
+fn every_entity_is_documented() {
+    let page = page("models.md");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/entities");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let is_there = page.lines().any(|line| {
+            line.split_once(" | ").is_some_and(|(names, _)| names.contains(&format!("`{name}`")))
+        });
+        assert!(is_there, "docs/models.md lacks a row for `{name}`");
+    }
+}
+
+#[test]
 fn every_function_is_documented_as_it_is_called() {
     let page = page("models.md");
     for function in functions::all() {

@@ -123,8 +123,8 @@ fn a_rerun_builds_nothing_and_neither_does_a_project_moved_with_its_files() {
 fn published_tables_outlive_the_exports() {
     let copy = week().0.copy();
     let before = copy.published();
-    std::fs::remove_dir_all(copy.path("tests/fixtures/landing")).unwrap();
-    std::fs::create_dir(copy.path("tests/fixtures/landing")).unwrap();
+    std::fs::remove_dir_all(copy.path("tests/projects/sample_week/landing")).unwrap();
+    std::fs::create_dir(copy.path("tests/projects/sample_week/landing")).unwrap();
     copy.run("daily", &[&WEEK[..], &["--skip-when-fresh"]].concat()).expect(99);
     assert_eq!(copy.published(), before);
 }
@@ -134,9 +134,13 @@ fn a_late_export_rebuilds_exactly_what_it_reaches() {
     let copy = week().0.copy();
     copy.must_run("daily", &WEEK); // notes the copied files
     let before = current(&copy);
-    let orders = copy.read("tests/fixtures/landing/shop/orders/2024-03-05/orders.ndjson");
+    let orders =
+        copy.read("tests/projects/sample_week/landing/shop/orders/2024-03-05/orders.ndjson");
     let late = orders.lines().next().unwrap().replace("\"SO-", "\"SO-9");
-    copy.write("tests/fixtures/landing/shop/orders/2024-03-05/late.ndjson", late + "\n");
+    copy.write(
+        "tests/projects/sample_week/landing/shop/orders/2024-03-05/late.ndjson",
+        late + "\n",
+    );
 
     let result = copy.must_run("daily", &THREE_DAYS);
     let after = current(&copy);
@@ -298,7 +302,7 @@ fn people() -> BTreeSet<String> {
     let phone = regex::Regex::new(r"(\+|\b0)[\d ()-]{8,}\d").unwrap();
     let name = regex::Regex::new(r#""name": "([^"]+ [^"]+)""#).unwrap();
     let mut people = BTreeSet::new();
-    for path in files_below(std::path::Path::new("tests/fixtures/landing")) {
+    for path in files_below(std::path::Path::new("tests/projects/sample_week/landing")) {
         let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).to_lowercase();
         people.extend(email.find_iter(&text).map(|found| found.as_str().to_string()));
         if path.to_str().unwrap().contains("/crm/contacts/") {

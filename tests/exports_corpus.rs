@@ -4,7 +4,6 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests; the lint exempts only the tests themselves
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -72,22 +71,49 @@ async fn every_broken_export_comes_out_as_expected() {
     assert!(cases.len() >= 45, "{} cases", cases.len());
     let mut failures = String::new();
     for case in &cases {
-        let expect: Expect = yaml::read(&case.join("expect.yaml")).unwrap();
-        for (threads, piece_bytes) in [(1, 512 * 1024), (3, 7), (8, 64)] {
-            let outcome = outcome(case, threads, piece_bytes).await;
-            if let Err(difference) = check(&expect, outcome) {
-                let name = case.file_name().unwrap().to_string_lossy();
-                writeln!(failures, "{name} ({threads} threads, {piece_bytes} bytes): {difference}")
-                    .unwrap();
-                break;
-            }
-        }
+        failures.push_str(&differences(&case.join("source.yaml"), case).await);
     }
     assert!(failures.is_empty(), "\n{failures}");
 }
 
-async fn outcome(case: &Path, threads: usize, piece_bytes: usize) -> Result<Outcome> {
-    let source = Arc::new(Source::read(&case.join("source.yaml"))?);
+/// `tests/corpus/sample/<source>`: what the sample company's systems may send, read as
+/// `config/sources/<source>.yaml` says.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sample_s_declarations_read_what_its_systems_send() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = std::fs::read_dir(root.join("tests/corpus/sample")).unwrap();
+    let mut cases: Vec<PathBuf> = folders.map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    assert!(cases.len() >= 6, "{} cases", cases.len());
+    let mut failures = String::new();
+    for case in &cases {
+        let name = case.file_name().unwrap().to_str().unwrap();
+        let source = root.join("config/sources").join(name).with_extension("yaml");
+        failures.push_str(&differences(&source, case).await);
+    }
+    assert!(failures.is_empty(), "\n{failures}");
+}
+
+/// Where a case does not come out as it should, by one line; empty where it does.
+async fn differences(source: &Path, case: &Path) -> String {
+    let expect: Expect = yaml::read(&case.join("expect.yaml")).unwrap();
+    for (threads, piece_bytes) in [(1, 512 * 1024), (3, 7), (8, 64)] {
+        let outcome = outcome(source, case, threads, piece_bytes).await;
+        if let Err(difference) = check(&expect, outcome) {
+            let name = case.file_name().unwrap().to_string_lossy();
+            return format!("{name} ({threads} threads, {piece_bytes} bytes): {difference}\n");
+        }
+    }
+    String::new()
+}
+
+async fn outcome(
+    source: &Path,
+    case: &Path,
+    threads: usize,
+    piece_bytes: usize,
+) -> Result<Outcome> {
+    let source = Arc::new(Source::read(source)?);
     let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new_with_prefix(case).unwrap());
     let day = "2024-02-29".parse().unwrap();
     let files = list(&store, &object_store::path::Path::default(), &source, day).await?;

@@ -31,6 +31,9 @@ pub struct Finished {
     pub took: Duration,
 }
 
+/// The folder of the project [`Project::sample`], in the repository as in its copy.
+pub const SAMPLE_WEEK: &str = "tests/projects/sample_week";
+
 /// What is published: the hash of each partition's bytes.
 pub type Published = BTreeMap<Partition, ContentHash>;
 
@@ -42,10 +45,19 @@ impl Project {
         Project { folder, config: "rapport.yaml" }
     }
 
-    /// The shipped models over the sample exports, a week from 2024-03-04 to 2024-03-10.
+    /// The shipped models over [`SAMPLE_WEEK`], the days from 2024-03-04 to 2024-03-10.
     pub fn sample() -> Project {
         let folder = tempfile::tempdir().unwrap();
-        for part in ["config", "sql", "tests/fixtures/landing"] {
+        for part in ["config", "sql", SAMPLE_WEEK] {
+            copy_folder(Path::new(part), &folder.path().join(part));
+        }
+        Project { folder, config: "tests/projects/sample_week/rapport.yaml" }
+    }
+
+    /// The shipped settings, sources and models, still without the exports that they read.
+    pub fn local() -> Project {
+        let folder = tempfile::tempdir().unwrap();
+        for part in ["config", "sql"] {
             copy_folder(Path::new(part), &folder.path().join(part));
         }
         Project { folder, config: "config/local.yaml" }
@@ -277,6 +289,7 @@ fn binary_path(name: &str) -> &'static str {
         "build-metrics" => env!("CARGO_BIN_EXE_build-metrics"),
         "daily" => env!("CARGO_BIN_EXE_daily"),
         "rapport" => env!("CARGO_BIN_EXE_rapport"),
+        "sample-exports" => env!("CARGO_BIN_EXE_sample-exports"),
         _ => panic!("no binary is named {name}"),
     }
 }

@@ -13,6 +13,7 @@ mod orchestrator;
 mod publishing;
 mod reading_rules;
 mod remote_storage;
+mod sample_company;
 mod sample_exports;
 mod staleness;
 mod structure;

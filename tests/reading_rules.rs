@@ -104,7 +104,7 @@ fn one_mistake_is_told_once_and_not_by_all_who_read_what_it_spoils() {
         ("sql/identity/record_identifiers.sql", "from staging.contacts", "from staging.kontacts"),
         ("config/identity.yaml", "identifiers:", "identifers:"),
     ] {
-        let project = Project::sample();
+        let project = Project::local();
         project.edit(file, from, to);
         let finished = project.run("rapport", &["check"]);
         assert_eq!(finished.exit_code, 2, "{file}");
@@ -151,6 +151,7 @@ fn the_projects_here_have_no_mistakes_and_need_no_data_to_say_so() {
     for config in [
         "config/local.yaml",
         "tests/projects/small/rapport.yaml",
+        "tests/projects/sample_week/rapport.yaml",
         "tests/projects/real_retail/rapport.yaml",
     ] {
         let project = Project::small();

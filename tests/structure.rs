@@ -199,7 +199,11 @@ fn data_flows_one_way() {
         }
     };
     let mut wrong = vec![];
-    for project in ["config/local.yaml", "tests/projects/real_retail/rapport.yaml"] {
+    for project in [
+        "config/local.yaml",
+        "tests/projects/real_retail/rapport.yaml",
+        "tests/projects/sample_week/rapport.yaml",
+    ] {
         let settings = Settings::read(Path::new(project)).unwrap();
         let catalogue = Catalogue::read(&settings).unwrap();
         for model in catalogue.models() {

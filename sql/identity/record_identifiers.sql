@@ -3,56 +3,6 @@
 -- longer carries stays, with the day it was last seen.
 with
 
-contacts as (
-
-    select
-        record_id, source, customer_number, linked_customer_number, email, second_email,
-        phone, second_phone, loyalty_id, handle
-    from staging.contacts
-    where dt = $run_date
-
-),
-
-cases as (
-
-    select
-        record_id, source, customer_number, linked_customer_number, email, phone, loyalty_id,
-        handle
-    from staging.cases
-    where dt = $run_date and record_id is not null
-
-),
-
-orders as (
-
-    select
-        record_id, source, customer_number, linked_customer_number, email, phone, loyalty_id,
-        handle
-    from staging.orders
-    where dt = $run_date and record_id is not null
-
-),
-
-mentions as (
-
-    select
-        record_id, source, customer_number, linked_customer_number, email, phone, loyalty_id,
-        handle
-    from staging.mentions
-    where dt = $run_date and record_id is not null
-
-),
-
-survey_responses as (
-
-    select
-        record_id, source, customer_number, linked_customer_number, email, phone, loyalty_id,
-        handle
-    from staging.survey_responses
-    where dt = $run_date and record_id is not null
-
-),
-
 known as (
 
     select record_id, source, kind, value, first_seen_date, last_seen_date
@@ -61,49 +11,163 @@ known as (
 
 ),
 
-facts as (
+told as (
 
-    select * from cases
-    union all
-    select * from orders
-    union all
-    select * from mentions
-    union all
-    select * from survey_responses
+    select
+        record_id, source, customer_number, linked_customer_number, email,
+        cast(null as varchar) as second_email, phone, cast(null as varchar) as second_phone,
+        loyalty_id, handle
+    from staging.cases
+    where dt = $run_date and record_id is not null
     union all
     select
-        record_id, source, customer_number, linked_customer_number, email, phone, loyalty_id,
-        handle
-    from contacts
+        record_id, source, customer_number, linked_customer_number, email,
+        cast(null as varchar) as second_email, phone, cast(null as varchar) as second_phone,
+        loyalty_id, handle
+    from staging.case_events
+    where dt = $run_date and record_id is not null
+    union all
+    select
+        record_id, source, customer_number, linked_customer_number, email,
+        cast(null as varchar) as second_email, phone, cast(null as varchar) as second_phone,
+        loyalty_id, handle
+    from staging.orders
+    where dt = $run_date and record_id is not null
+    union all
+    select
+        record_id, source, customer_number, linked_customer_number, email,
+        cast(null as varchar) as second_email, phone, cast(null as varchar) as second_phone,
+        loyalty_id, handle
+    from staging.payments
+    where dt = $run_date and record_id is not null
+    union all
+    select
+        record_id, source, customer_number, linked_customer_number, email,
+        cast(null as varchar) as second_email, phone, cast(null as varchar) as second_phone,
+        loyalty_id, handle
+    from staging.refunds
+    where dt = $run_date and record_id is not null
+    union all
+    select
+        record_id, source, customer_number, linked_customer_number, email,
+        cast(null as varchar) as second_email, phone, cast(null as varchar) as second_phone,
+        loyalty_id, handle
+    from staging.loyalty_entries
+    where dt = $run_date and record_id is not null
+    union all
+    select
+        record_id, source, customer_number, linked_customer_number, email,
+        cast(null as varchar) as second_email, phone, cast(null as varchar) as second_phone,
+        loyalty_id, handle
+    from staging.mentions
+    where dt = $run_date and record_id is not null
+    union all
+    select
+        record_id, source, customer_number, linked_customer_number, email,
+        cast(null as varchar) as second_email, phone, cast(null as varchar) as second_phone,
+        loyalty_id, handle
+    from staging.reviews
+    where dt = $run_date and record_id is not null
+    union all
+    select
+        record_id, source, customer_number, linked_customer_number, email,
+        cast(null as varchar) as second_email, phone, cast(null as varchar) as second_phone,
+        loyalty_id, handle
+    from staging.community_posts
+    where dt = $run_date and record_id is not null
+    union all
+    select
+        record_id, source, customer_number, linked_customer_number, email,
+        cast(null as varchar) as second_email, phone, cast(null as varchar) as second_phone,
+        loyalty_id, handle
+    from staging.survey_responses
+    where dt = $run_date and record_id is not null
+    union all
+    select
+        record_id, source, customer_number, linked_customer_number, email,
+        cast(null as varchar) as second_email, phone, cast(null as varchar) as second_phone,
+        loyalty_id, handle
+    from staging.consents
+    where dt = $run_date and record_id is not null
+    union all
+    select
+        record_id, source, customer_number, linked_customer_number, email,
+        cast(null as varchar) as second_email, phone, cast(null as varchar) as second_phone,
+        loyalty_id, handle
+    from staging.campaign_contacts
+    where dt = $run_date and record_id is not null
+    union all
+    select
+        record_id, source, customer_number, linked_customer_number, email,
+        cast(null as varchar) as second_email, phone, cast(null as varchar) as second_phone,
+        loyalty_id, handle
+    from staging.campaign_events
+    where dt = $run_date and record_id is not null
+    union all
+    select
+        record_id, source, customer_number, linked_customer_number, email,
+        cast(null as varchar) as second_email, phone, cast(null as varchar) as second_phone,
+        loyalty_id, handle
+    from staging.web_events
+    where dt = $run_date and record_id is not null
+    union all
+    select
+        record_id, source, customer_number, linked_customer_number, email,
+        cast(null as varchar) as second_email, phone, cast(null as varchar) as second_phone,
+        loyalty_id, handle
+    from staging.device_events
+    where dt = $run_date and record_id is not null
+    union all
+    select
+        record_id, source, customer_number, linked_customer_number, email,
+        cast(null as varchar) as second_email, phone, cast(null as varchar) as second_phone,
+        loyalty_id, handle
+    from staging.identifier_links
+    where dt = $run_date
+
+),
+
+facts as (
+
+    -- A record that does many things in a day tells the same of itself each time.
+    select distinct *
+    from told
+    union all
+    select
+        record_id, source, customer_number, linked_customer_number, email, second_email, phone,
+        second_phone, loyalty_id, handle
+    from staging.contacts
+    where dt = $run_date
+
+),
+
+judged as (
+
+    select
+        *,
+        coalesce(customer_number, linked_customer_number, phone, loyalty_id, handle) is null
+        and (email is null or is_placeholder_email(email)) as is_unidentified
+    from facts
 
 ),
 
 carried as (
 
-    select record_id, source, 'customer_number' as kind, customer_number as value from facts
-    union all
-    select record_id, source, 'customer_number' as kind, linked_customer_number as value
-    from facts
-    union all
-    select record_id, source, 'email' as kind, email as value from facts
-    union all
-    select record_id, source, 'email' as kind, second_email as value from contacts
-    union all
-    select record_id, source, 'phone' as kind, phone as value from facts
-    union all
-    select record_id, source, 'phone' as kind, second_phone as value from contacts
-    union all
-    select record_id, source, 'loyalty_id' as kind, loyalty_id as value from facts
-    union all
-    select record_id, source, 'handle' as kind, handle as value from facts
-    union all
-    -- A person of whom nothing identifying is known is a customer all the same: the record's own
-    -- name keeps it in the map, and links it to nobody.
-    select record_id, source, 'record' as kind, record_id as value
-    from facts
-    where
-        coalesce(customer_number, linked_customer_number, phone, loyalty_id, handle) is null
-        and (email is null or is_placeholder_email(email))
+    select
+        record_id,
+        source,
+        unnest(make_array(
+            'customer_number', 'customer_number', 'email', 'email', 'phone', 'phone',
+            'loyalty_id', 'handle', 'record'
+        )) as kind,
+        unnest(make_array(
+            customer_number, linked_customer_number, email, second_email, phone, second_phone,
+            loyalty_id, handle,
+            -- A person of whom nothing identifying is known is a customer all the same: the
+            -- record's own name keeps it in the map, and links it to nobody.
+            case when is_unidentified then record_id end
+        )) as value
+    from judged
 
 ),
 

@@ -4,7 +4,10 @@ with
 
 contacts as (
 
-    select *
+    select
+        *,
+        normalize_phone(mobile, coalesce(country, $default_region)) as mobile_number,
+        normalize_phone(phone, coalesce(country, $default_region)) as phone_number
     from staging.current_crm_contacts
     where dt = $run_date
 
@@ -13,35 +16,29 @@ contacts as (
 renamed as (
 
     select
-        'crm:' || customer_no as record_id,
+        'crm:' || contact_no as record_id,
         'crm' as source,
-        'crm:' || customer_no as customer_number,
+        'crm:' || contact_no as customer_number,
         normalize_email(email) as email,
-        normalize_email(second_email) as second_email,
-        coalesce(
-            normalize_phone(mobile, coalesce(country, $default_region)),
-            normalize_phone(phone, coalesce(country, $default_region))
-        ) as phone,
+        coalesce(mobile_number, phone_number) as phone,
         -- The land line comes second where there is a mobile too.
-        case
-            when normalize_phone(mobile, coalesce(country, $default_region)) is not null
-                then normalize_phone(phone, coalesce(country, $default_region))
-        end as second_phone,
-        normalize_identifier(loyalty_card) as loyalty_id,
-        normalize_handle('x', normalize_identifier(x_handle)) as handle,
+        case when mobile_number is not null then phone_number end as second_phone,
+        normalize_identifier(replace(loyalty_card, ' ', '')) as loyalty_id,
         title,
-        trim(first_name) as given_name,
-        trim(last_name) as family_name,
-        nullif(trim(concat_ws(' ', trim(first_name), trim(last_name))), '') as full_name,
+        first_name as given_name,
+        last_name as family_name,
+        nullif(concat_ws(' ', first_name, last_name), '') as full_name,
         birth_date,
+        lower(gender) as gender,
         language,
-        address as address_line,
+        street as address_line,
         city,
+        region,
         upper(postcode) as postcode,
         country,
         company as organisation_name,
-        local_instant(created, $time_zone) as created_at,
-        local_instant(changed, $time_zone) as updated_at
+        local_instant(customer_since, $time_zone) as created_at,
+        updated_at
     from contacts
 
 )

@@ -1,7 +1,7 @@
--- Grain: one row per item of an order document that the shop exported on the day.
+-- Grain: one row per line of an order that the web shop exported on the day.
 with
 
-items as (
+lines as (
 
     select *
     from raw.shop_order_lines
@@ -12,22 +12,21 @@ items as (
 renamed as (
 
     select
-        'shop:' || order_number as order_id,
+        'order:' || order_number as order_id,
         line as line_number,
         'shop' as source,
-        kind as order_kind,
+        'purchase' as order_kind,
         business_date(placed_at, $time_zone) as order_date,
-        currency,
+        'GBP' as currency,
         'product' as line_kind,
         'catalogue:' || sku as product_id,
         sku,
-        trim(name) as product_name,
-        quantity,
-        unit_price,
+        cast(quantity as decimal(18, 3)) as quantity,
+        cast(unit_price as decimal(18, 4)) as unit_price,
         cast(quantity * unit_price as decimal(18, 4)) as gross_amount,
-        discount as discount_amount,
+        cast(discount as decimal(18, 4)) as discount_amount,
         cast(quantity * unit_price - discount as decimal(18, 4)) as net_amount
-    from items
+    from lines
 
 )
 

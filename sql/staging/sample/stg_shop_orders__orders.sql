@@ -1,56 +1,67 @@
--- Grain: one row per order document that the shop exported on the day.
--- A guest is named by the hash of the e-mail address or the telephone number, which keeps them
--- out of the id; a guest with neither is anonymous.
+-- Grain: one row per order that the web shop exported on the day.
+-- The export has no totals: they are the sums of the lines. A guest is named by the hash of the
+-- e-mail address or the telephone number, which keeps them out of the id; a guest with neither is
+-- anonymous.
 with
 
 orders as (
 
-    select *
+    select
+        *,
+        normalize_email(guest_email) as email,
+        normalize_phone(guest_phone, $default_region) as phone
     from raw.shop_orders
     where dt = $run_date
 
 ),
 
-identified as (
+lines as (
+
+    select order_number, quantity, unit_price, discount
+    from raw.shop_order_lines
+    where dt = $run_date
+
+),
+
+totals as (
 
     select
-        orders.*,
-        normalize_email(customer_email) as email,
-        normalize_phone(customer_phone, coalesce(country, $default_region)) as phone,
-        normalize_identifier(loyalty_card) as loyalty_id
-    from orders
+        order_number,
+        cast(sum(quantity * unit_price) as decimal(18, 4)) as gross_amount,
+        cast(sum(discount) as decimal(18, 4)) as discount_amount
+    from lines
+    group by order_number
 
 ),
 
 renamed as (
 
     select
-        'shop:' || number as order_id,
+        'order:' || orders.order_number as order_id,
         'shop' as source,
         case
-            when customer_number is not null then 'shop:' || customer_number
-            else 'shop:guest-' || md5(coalesce(email, phone))
+            when orders.account is not null then 'shop:' || orders.account
+            else 'shop:guest-' || md5(coalesce(orders.email, orders.phone))
         end as record_id,
-        'shop:' || customer_number as customer_number,
-        email,
-        phone,
-        loyalty_id,
-        number as order_number,
-        kind as order_kind,
-        'shop:' || original as original_order_id,
-        channel,
-        country,
-        currency,
-        placed_at as ordered_at,
-        business_date(placed_at, $time_zone) as order_date,
-        status,
-        is_guest,
-        gross as gross_amount,
-        discount as discount_amount,
-        cast(gross - discount as decimal(18, 4)) as net_amount,
-        shipping as shipping_amount,
-        tax as tax_amount
-    from identified
+        'shop:' || orders.account as customer_number,
+        orders.email,
+        orders.phone,
+        normalize_identifier(replace(orders.loyalty_card, ' ', '')) as loyalty_id,
+        orders.order_number,
+        'purchase' as order_kind,
+        'web' as channel,
+        'GBP' as currency,
+        orders.placed_at as ordered_at,
+        business_date(orders.placed_at, $time_zone) as order_date,
+        orders.campaign as campaign_id,
+        orders.account is null as is_guest,
+        totals.gross_amount,
+        totals.discount_amount,
+        cast(totals.gross_amount - totals.discount_amount as decimal(18, 4)) as net_amount,
+        cast(orders.shipping as decimal(18, 4)) as shipping_amount
+    from orders
+    -- An order of which no line could be read is in quarantine as far as money goes.
+    inner join totals on orders.order_number = totals.order_number
 
 )
 

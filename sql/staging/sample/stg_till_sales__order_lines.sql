@@ -1,4 +1,4 @@
--- Grain: one row per line of a ticket of the till.
+-- Grain: one row per line of a receipt of the tills.
 with
 
 lines as (
@@ -12,20 +12,19 @@ lines as (
 renamed as (
 
     select
-        'till:' || ticket as order_id,
+        'order:' || receipt as order_id,
         line as line_number,
         'till' as source,
-        case kind when 'R' then 'refund' else 'purchase' end as order_kind,
-        business_date(sold_at, 'Europe/Paris') as order_date,
-        'EUR' as currency,
+        'purchase' as order_kind,
+        business_date(sold_at, $time_zone) as order_date,
+        'GBP' as currency,
         'product' as line_kind,
         'catalogue:' || sku as product_id,
         sku,
-        trim(name) as product_name,
-        quantity,
-        unit_price,
+        cast(quantity as decimal(18, 3)) as quantity,
+        cast(unit_price as decimal(18, 4)) as unit_price,
         cast(quantity * unit_price as decimal(18, 4)) as gross_amount,
-        discount as discount_amount,
+        cast(discount as decimal(18, 4)) as discount_amount,
         cast(quantity * unit_price - discount as decimal(18, 4)) as net_amount
     from lines
 

@@ -1,5 +1,5 @@
--- Grain: one row per ticket of the till.
--- A ticket without a loyalty card is anonymous. The business day is the store's, in Lille.
+-- Grain: one row per receipt of the tills, put together from its lines.
+-- A receipt without a loyalty card is anonymous.
 with
 
 lines as (
@@ -10,42 +10,38 @@ lines as (
 
 ),
 
-tickets as (
+receipts as (
 
     select
-        ticket,
-        min(kind) as kind,
-        min(original_ticket) as original_ticket,
+        receipt,
         min(store) as store,
         min(sold_at) as sold_at,
-        normalize_identifier(min(loyalty_card)) as loyalty_id,
+        normalize_identifier(replace(min(loyalty_card), ' ', '')) as loyalty_id,
         cast(sum(quantity * unit_price) as decimal(18, 4)) as gross_amount,
         cast(sum(discount) as decimal(18, 4)) as discount_amount
     from lines
-    group by ticket
+    group by receipt
 
 ),
 
 renamed as (
 
     select
-        'till:' || ticket as order_id,
+        'order:' || receipt as order_id,
         'till' as source,
         'till:card-' || loyalty_id as record_id,
         loyalty_id,
-        ticket as order_number,
-        case kind when 'R' then 'refund' else 'purchase' end as order_kind,
-        'till:' || original_ticket as original_order_id,
+        receipt as order_number,
+        'purchase' as order_kind,
         'store' as channel,
         store,
-        'FR' as country,
-        'EUR' as currency,
+        'GBP' as currency,
         sold_at as ordered_at,
-        business_date(sold_at, 'Europe/Paris') as order_date,
+        business_date(sold_at, $time_zone) as order_date,
         gross_amount,
         discount_amount,
         cast(gross_amount - discount_amount as decimal(18, 4)) as net_amount
-    from tickets
+    from receipts
 
 )
 

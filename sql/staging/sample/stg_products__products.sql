@@ -1,0 +1,32 @@
+-- Grain: one row per product of the last export of the catalogue.
+with
+
+products as (
+
+    select *
+    from staging.current_products
+    where dt = $run_date
+
+),
+
+renamed as (
+
+    select
+        'catalogue:' || sku as product_id,
+        'catalogue' as source,
+        sku,
+        name as product_name,
+        category,
+        subcategory,
+        brand,
+        cast(price as decimal(18, 4)) as list_price,
+        cast(cost as decimal(18, 4)) as unit_cost,
+        'GBP' as currency,
+        on_sale as is_active,
+        launched as launched_date
+    from products
+
+)
+
+select * from renamed
+order by product_id
