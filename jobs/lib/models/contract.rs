@@ -34,6 +34,18 @@ pub struct Contract {
     /// Limits on the number of rows.
     #[serde(default)]
     pub rows: Option<RowLimits>,
+    /// What a reader must know before using a metric.
+    #[serde(default)]
+    pub caveats: Vec<String>,
+    /// Where a metric's definition comes from: a paper, a standard.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// The column of a metric that is the business day of what is counted.
+    #[serde(default)]
+    pub event_day: Option<Spanned<String>>,
+    /// Days over which a metric is also summed up, as `<table>_trend`.
+    #[serde(default)]
+    pub windows: Option<Spanned<Vec<u16>>>,
     /// The algorithm that makes the table; none where its SQL does.
     #[serde(default)]
     pub algorithm: Option<Spanned<String>>,
@@ -71,9 +83,48 @@ pub struct Column {
     /// The kind of personal data, where the column holds any.
     #[serde(default)]
     pub personal: Option<String>,
+    /// What the column is to a metric.
+    #[serde(default)]
+    pub role: Option<Role>,
+    /// How a state column of several rows becomes one.
+    #[serde(default)]
+    pub merge: Option<Merge>,
+    /// The value, as SQL over the row's own state columns and parameters.
+    #[serde(default)]
+    pub formula: Option<Spanned<String>>,
     /// Whether this column's checks stop the publish.
     #[serde(default)]
     pub severity: Severity,
+}
+
+/// What a column is to a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Tells rows apart; part of the grain.
+    Dimension,
+    /// Mergeable: that of several rows follows from theirs.
+    State,
+    /// What is read: a function of the state.
+    Value,
+    /// An end of a value's interval.
+    Bound,
+    /// How far a row can be trusted, such as its maturity.
+    Flag,
+}
+
+/// How a state column of several rows becomes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Merge {
+    /// Added up.
+    Sum,
+    /// The least.
+    Min,
+    /// The greatest.
+    Max,
+    /// Lists of numbers, added position by position.
+    Lists,
 }
 
 /// Inclusive limits of a column.
