@@ -1,9 +1,10 @@
 """Ingest side by side with DuckDB: the same CSV, the same types, zstd Parquet out.
 
-Usage: python ci/bench/ingest.py [MIB] [RUNS]. Needs the duckdb package, and
-`cargo build --release --bin ingest` beforehand. Ours is the whole job `ingest`, from start to
-published partition: typed, checked, exact duplicates found; DuckDB's is its query alone. Prints
-the wall times, their ratio (Rapport / DuckDB, medians of alternating runs) and the peak memory.
+Usage: python ci/bench/ingest.py [MIB] [RUNS]. Needs the duckdb package, and `cargo build
+--release --bin ingest` beforehand; BENCH_FOLDER keeps the CSV for another time. Ours is the whole
+job `ingest`, from start to published partition: typed, checked, exact duplicates found; DuckDB's
+is its query alone. Prints the wall times, their ratio (Rapport / DuckDB, medians of alternating
+runs) and the peak memory.
 """
 
 import json
@@ -94,7 +95,13 @@ def main() -> None:
     runs = int(sys.argv[2]) if len(sys.argv) > 2 else 3
     root = pathlib.Path(__file__).parent.parent.parent
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", root / "target"))
-    folder = pathlib.Path(os.environ.get("BENCH_FOLDER") or tempfile.mkdtemp())
+    kept = os.environ.get("BENCH_FOLDER")
+    with tempfile.TemporaryDirectory() as scratch:
+        compare(target, pathlib.Path(kept or scratch), mebibytes, runs)
+
+
+def compare(target: pathlib.Path, folder: pathlib.Path, mebibytes: int, runs: int) -> None:
+    """Runs both in turn below `folder`, and prints what they took."""
     csv = folder / "landing/sales.csv"
     csv.parent.mkdir(parents=True, exist_ok=True)
     if not csv.exists():
