@@ -216,3 +216,22 @@ fn data_flows_one_way() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// A till names a person by the loyalty card: messages of failed checks must not tell it.
+#[test]
+fn how_a_source_names_a_person_is_personal_in_every_entity() {
+    let settings = Settings::read(Path::new("config/local.yaml")).unwrap();
+    let catalogue = Catalogue::read(&settings).unwrap();
+    let mut with_records = 0;
+    for file in files_below(Path::new("sql/entities")) {
+        let entity = file.file_stem().unwrap().to_str().unwrap();
+        let table = rapport::lake::TableName::new("staging", entity);
+        let contract = catalogue.get(&table).unwrap().contract.clone().unwrap();
+        for name in ["record_id", "link_id"] {
+            let Some(column) = contract.column(name) else { continue };
+            assert_eq!(column.personal.as_deref(), Some("identifier"), "{table}.{name}");
+            with_records += 1;
+        }
+    }
+    assert!(with_records > 0);
+}
