@@ -1,15 +1,18 @@
 //! Settings and other YAML that people write: one reader, errors that point at the place.
 
 pub mod identity;
+pub mod location;
 pub mod parameters;
 pub mod patience;
+pub mod reading;
 pub mod settings;
 pub mod yaml;
 
 pub use identity::IdentityRules;
+pub use location::Location;
 pub use parameters::Parameter;
 pub use patience::Patience;
-pub use settings::{Location, Settings};
+pub use settings::Settings;
 
 /// The variables of the environment. Bytes that are no text come as U+FFFD: a variable that is
 /// none of ours must not end a job.

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::config::settings::Effective;
+use crate::config::reading::Effective;
 use crate::config::yaml::{self, Spanned};
 use crate::errors::{Error, Kind, Result, did_you_mean};
 

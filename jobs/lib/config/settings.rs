@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::config::Patience;
 use crate::config::parameters::{self, Parameter};
+use crate::config::reading::{Effective, Reader, noted};
 use crate::config::yaml::{self, Spanned};
+use crate::config::{Location, Patience};
 use crate::errors::{Context, Error, Kind, Result, nearest};
 
 /// What a job needs to know of its project.
@@ -43,26 +43,6 @@ pub struct Settings {
     pub parameters: BTreeMap<String, Parameter>,
     /// Every key with its value and where that came from.
     pub effective: Vec<Effective>,
-}
-
-/// One effective setting.
-#[derive(Debug, Clone, Serialize)]
-pub struct Effective {
-    /// The key.
-    pub key: String,
-    /// Its value, as it would be written.
-    pub value: String,
-    /// Where the value came from: `file:line`, an environment variable, or `default`.
-    pub origin: String,
-}
-
-/// A place in storage: a URL, or a local folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Location {
-    /// A folder on this machine.
-    Folder(PathBuf),
-    /// `s3://bucket/prefix`, `gs://…`, `az://…`, `http(s)://…`, `memory:///`.
-    Url(url::Url),
 }
 
 /// The YAML as written; every key may be missing.
@@ -145,7 +125,7 @@ impl Settings {
         let names: Vec<String> = names.filter(|name| variable(name).is_some()).collect();
         refuse_mistyped_variables(names.iter().cloned())?;
         let mut mistakes = vec![];
-        let mut reader = Reader { name, folder: parent(&file), variable, effective: vec![] };
+        let mut reader = Reader::new(name, &file, variable);
 
         let landing = noted(reader.location("landing", written.landing), &mut mistakes);
         let warehouse_place = written.warehouse.clone();
@@ -238,254 +218,6 @@ impl Settings {
     }
 }
 
-impl Location {
-    /// Reads a folder's path, relative to where the process is, or a URL.
-    ///
-    /// Errors: what is wrong with it, for people.
-    pub fn parse(text: &str) -> Result<Location, String> {
-        Location::parse_with(text, |path| std::path::absolute(path).map_err(|e| e.to_string()))
-    }
-
-    fn parse_with(
-        text: &str,
-        absolute: impl Fn(&str) -> Result<PathBuf, String>,
-    ) -> Result<Location, String> {
-        const SCHEMES: [&str; 13] = [
-            "s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl", "http", "https", "memory",
-            "file", "gcs",
-        ];
-        if text.trim().is_empty() {
-            return Err("an empty location, expected a folder or a URL".to_string());
-        }
-        if text == "~" || text.starts_with("~/") {
-            return Err(format!("`{text}`: `~` means nothing here, write the whole path"));
-        }
-        let Some((scheme, _)) = text.split_once("://") else {
-            return absolute(text).map(Location::Folder);
-        };
-        if !SCHEMES.contains(&scheme) {
-            let hint = crate::errors::did_you_mean(scheme, SCHEMES);
-            return Err(format!(
-                "unknown scheme `{scheme}://`{hint} (expected a folder, or one of: {})",
-                SCHEMES.map(|known| format!("{known}://")).join(", ")
-            ));
-        }
-        let url = url::Url::parse(text).map_err(|error| format!("`{text}`: {error}"))?;
-        match scheme {
-            "file" => url
-                .to_file_path()
-                .map(Location::Folder)
-                .map_err(|()| format!("`{text}` does not name a folder of this machine")),
-            _ => Ok(Location::Url(url)),
-        }
-    }
-}
-
-/// The value; or nothing, and the mistake noted, so that all of a file's are told at once.
-fn noted<T>(result: Result<T>, mistakes: &mut Vec<Error>) -> Option<T> {
-    result.map_err(|mistake| mistakes.push(mistake)).ok()
-}
-
-impl std::fmt::Display for Location {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Location::Folder(path) => write!(formatter, "{}", path.display()),
-            // A password in a URL is nobody's business.
-            Location::Url(url) => {
-                let mut url = url.clone();
-                if url.password().is_some() {
-                    let _ = url.set_password(Some("***"));
-                }
-                write!(formatter, "{url}")
-            }
-        }
-    }
-}
-
-/// Resolves one key after the other: environment before file before default.
-struct Reader<V> {
-    name: String,
-    folder: PathBuf,
-    variable: V,
-    effective: Vec<Effective>,
-}
-
-impl<V: Fn(&str) -> Option<String>> Reader<V> {
-    /// The text of `key` and an error maker that points at where the text came from.
-    fn text(
-        &mut self,
-        key: &str,
-        written: Option<Spanned<String>>,
-        default: Option<&str>,
-    ) -> Option<String> {
-        let variable_name = format!("RAPPORT_{}", key.to_uppercase());
-        let (value, origin) = if let Some(value) = (self.variable)(&variable_name) {
-            (value, format!("environment variable {variable_name}"))
-        } else if let Some(written) = written {
-            let origin = format!("{}:{}", self.name, written.referenced.line());
-            (written.value, origin)
-        } else {
-            (default?.to_string(), "default".to_string())
-        };
-        self.effective.push(Effective {
-            key: key.to_string(),
-            value: value.clone(),
-            origin: origin.clone(),
-        });
-        Some(value)
-    }
-
-    fn parsed<T>(
-        &mut self,
-        key: &str,
-        written: Option<Spanned<String>>,
-        default: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<T> {
-        let place = written.clone();
-        let text = self.text(key, written, Some(default)).unwrap_or_default();
-        parse(&text).map_err(|what| self.mistake(key, place.as_ref(), &what))
-    }
-
-    fn patience(
-        &mut self,
-        timeout: Option<Spanned<String>>,
-        retry: Option<Spanned<String>>,
-    ) -> Result<Patience> {
-        let default = Patience::default();
-        let mut seconds = |key, written, default: Duration, least: u64| {
-            self.parsed(key, written, &default.as_secs().to_string(), |text| {
-                match text.parse::<u64>() {
-                    Ok(seconds) if (least..=3600).contains(&seconds) => {
-                        Ok(Duration::from_secs(seconds))
-                    }
-                    _ => Err(format!("`{text}` is not a wait, expected {least} to 3600 s")),
-                }
-            })
-        };
-        Ok(Patience {
-            timeout: seconds("storage_timeout_seconds", timeout, default.timeout, 1)?,
-            retry: seconds("storage_retry_seconds", retry, default.retry, 0)?,
-        })
-    }
-
-    fn location(&mut self, key: &str, written: Option<Spanned<String>>) -> Result<Location> {
-        let place = written.clone();
-        let Some(text) = self.text(key, written, None) else {
-            return Err(Error::new(
-                Kind::Usage,
-                format!(
-                    "{}:1:1: `{key}` is missing, expected a folder or a URL \
-                     (or the environment variable RAPPORT_{})",
-                    self.name,
-                    key.to_uppercase()
-                ),
-            ));
-        };
-        let from_environment = self.is_from_environment();
-        let location = self
-            .parse_location(&text, from_environment)
-            .map_err(|what| self.mistake(key, place.as_ref(), &what))?;
-        self.show(location.to_string());
-        Ok(location)
-    }
-
-    fn parse_location(&self, text: &str, from_environment: bool) -> Result<Location, String> {
-        // A relative path in a file is relative to that file, in a variable to where one is.
-        match from_environment {
-            true => Location::parse(text),
-            false => Location::parse_with(text, |path| Ok(self.path(path))),
-        }
-    }
-
-    /// The file that `key` names; none where nothing names one.
-    fn file(&mut self, key: &str, written: Option<Spanned<String>>) -> Result<Option<PathBuf>> {
-        let place = written.clone();
-        let Some(text) = self.text(key, written, None) else { return Ok(None) };
-        let path = self.resolved(&text);
-        if !path.is_file() {
-            let what = format!("`{text}` is not a file (looked for `{}`)", path.display());
-            return Err(self.mistake(key, place.as_ref(), &what));
-        }
-        Ok(Some(path))
-    }
-
-    fn folders(
-        &mut self,
-        key: &str,
-        written: Option<Spanned<Vec<String>>>,
-    ) -> Result<Vec<PathBuf>> {
-        let place = written.clone();
-        let names = written.as_ref().map(|list| list.value.clone()).unwrap_or_default();
-        let joined = written.map(|list| Spanned {
-            value: list.value.join(","),
-            referenced: list.referenced,
-            defined: list.defined,
-        });
-        let text = self.text(key, joined, None).unwrap_or_default();
-        let from_environment = self.is_from_environment();
-        // In the file each folder stands alone, and may have a comma in its name.
-        let names = match from_environment {
-            true => text.split(',').map(|name| name.trim().to_string()).collect(),
-            false => names,
-        };
-        let mut folders = vec![];
-        for name in names.iter().filter(|name| !name.is_empty()) {
-            let folder = if from_environment { PathBuf::from(name) } else { self.path(name) };
-            if !folder.is_dir() {
-                let what = format!("`{name}` is not a folder (looked for `{}`)", folder.display());
-                return Err(self.mistake(key, place.as_ref(), &what));
-            }
-            folders.push(folder);
-        }
-        let shown: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
-        self.show(shown.join(", "));
-        if folders.is_empty() {
-            let lacks = if place.is_some() { "is empty" } else { "is missing" };
-            let what = format!("`{key}` {lacks}, expected a list of folders");
-            return Err(self.mistake(key, place.as_ref(), &what));
-        }
-        Ok(folders)
-    }
-
-    /// The path that the last key's text means: relative to the settings file, or to where one is
-    /// where a variable says it.
-    fn resolved(&mut self, text: &str) -> PathBuf {
-        let path = match self.is_from_environment() {
-            true => std::path::absolute(text).unwrap_or_else(|_| PathBuf::from(text)),
-            false => self.path(text),
-        };
-        self.show(path.display().to_string());
-        path
-    }
-
-    /// Shows the last key's value as it is meant, not as it is written.
-    fn show(&mut self, value: String) {
-        if let Some(last) = self.effective.last_mut() {
-            last.value = value;
-        }
-    }
-
-    fn is_from_environment(&self) -> bool {
-        self.effective.last().is_some_and(|last| last.origin.starts_with("environment"))
-    }
-
-    fn path(&self, text: &str) -> PathBuf {
-        clean(&self.folder.join(text))
-    }
-
-    fn mistake<T>(&self, key: &str, place: Option<&Spanned<T>>, what: &str) -> Error {
-        let variable_name = format!("RAPPORT_{}", key.to_uppercase());
-        match place {
-            _ if (self.variable)(&variable_name).is_some() => {
-                Error::new(Kind::Usage, format!("environment variable {variable_name}: {what}"))
-            }
-            Some(place) => yaml::mistake(&self.name, place, what),
-            None => Error::new(Kind::Usage, format!("{}:1:1: {what}", self.name)),
-        }
-    }
-}
-
 /// A variable that is nearly one of ours was meant to be one: a typo must not be ignored.
 fn refuse_mistyped_variables(names: impl Iterator<Item = String>) -> Result<()> {
     let mut known: Vec<String> =
@@ -516,25 +248,6 @@ fn parse_time_zone(text: &str) -> Result<chrono_tz::Tz, String> {
             }
         }
     })
-}
-
-fn parent(file: &Path) -> PathBuf {
-    file.parent().map(Path::to_path_buf).unwrap_or_default()
-}
-
-/// The path without `.` and `..`, by text alone: the folder need not exist yet.
-fn clean(path: &Path) -> PathBuf {
-    let mut cleaned = PathBuf::new();
-    for part in path.components() {
-        match part {
-            std::path::Component::CurDir => {}
-            std::path::Component::ParentDir => {
-                cleaned.pop();
-            }
-            part => cleaned.push(part),
-        }
-    }
-    cleaned
 }
 
 /// Reads a size such as `512MiB`, `2 GB` or `1000000` as bytes.
