@@ -10,6 +10,7 @@ pub mod ingest;
 pub mod plan;
 pub mod query;
 pub mod run;
+pub mod summary;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

@@ -16,7 +16,8 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
-use crate::build::run::{self, Run, Summary};
+use crate::build::run::{self, Run};
+use crate::build::summary::Summary;
 use crate::build::{Workshop, earlier};
 use crate::config::Settings;
 use crate::dates::{Day, DayRange};
@@ -498,6 +499,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::build::summary::FailedTarget;
     use crate::jobs::DAILY;
 
     const VALUE: &str = "ada.lovelace@example.com";
@@ -564,7 +566,7 @@ mod tests {
             Terminated,
         ];
         assert!(in_order.is_sorted_by_key(|kind| kind.seriousness()));
-        let failed = |kind: Kind, message: &str| run::FailedTarget {
+        let failed = |kind: Kind, message: &str| FailedTarget {
             source: None,
             partition: crate::lake::Partition {
                 table: crate::lake::TableName::new("raw", "sales"),
