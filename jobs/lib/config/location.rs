@@ -24,9 +24,10 @@ impl Location {
         text: &str,
         absolute: impl Fn(&str) -> Result<PathBuf, String>,
     ) -> Result<Location, String> {
+        // All but `gcs`, gcsfs's name for `gs`, are object_store's own.
         const SCHEMES: [&str; 13] = [
-            "s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl", "http", "https", "memory",
-            "file", "gcs",
+            "s3", "s3a", "gs", "gcs", "az", "azure", "abfs", "abfss", "adl", "http", "https",
+            "memory", "file",
         ];
         if text.trim().is_empty() {
             return Err("an empty location, expected a folder or a URL".to_string());
@@ -44,7 +45,11 @@ impl Location {
                 SCHEMES.map(|known| format!("{known}://")).join(", ")
             ));
         }
-        let url = url::Url::parse(text).map_err(|error| format!("`{text}`: {error}"))?;
+        let known = match text.strip_prefix("gcs://") {
+            Some(rest) => format!("gs://{rest}"),
+            None => text.to_string(),
+        };
+        let url = url::Url::parse(&known).map_err(|error| format!("`{text}`: {error}"))?;
         match scheme {
             "file" => url
                 .to_file_path()
@@ -68,5 +73,30 @@ impl fmt::Display for Location {
                 write!(formatter, "{url}")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scheme_that_is_let_through_is_one_that_storage_has() {
+        let refused = Location::parse("ftp://host/in").unwrap_err();
+        assert!(refused.starts_with("unknown scheme `ftp://` (expected a folder"), "{refused}");
+        let (_, offered) = refused.split_once("one of: ").unwrap();
+        for scheme in offered.trim_end_matches(')').split(", ") {
+            // These two have no buckets.
+            let host = if ["memory://", "file://"].contains(&scheme) { "" } else { "bucket" };
+            match Location::parse(&format!("{scheme}{host}/in")).unwrap() {
+                Location::Folder(folder) => assert_eq!(folder, PathBuf::from("/in")),
+                Location::Url(url) => {
+                    let known = object_store::ObjectStoreScheme::parse(&url);
+                    assert!(known.is_ok(), "{scheme}: {known:?}");
+                }
+            }
+        }
+        let bucket = Location::parse("gcs://bucket/in").unwrap();
+        assert_eq!(bucket.to_string(), "gs://bucket/in");
     }
 }
