@@ -115,8 +115,11 @@ fn every_entity_is_documented() {
 #[test]
 fn every_function_is_documented_as_it_is_called() {
     let page = page("models.md");
-    for function in functions::all() {
-        let documentation = function.documentation().unwrap();
+    let (scalars, aggregates) = (functions::all(), functions::aggregates());
+    let scalars = scalars.iter().map(|function| function.documentation());
+    let aggregates = aggregates.iter().map(|function| function.documentation());
+    for documentation in scalars.chain(aggregates) {
+        let documentation = documentation.unwrap();
         let usage = &documentation.syntax_example;
         assert!(
             page.contains(&format!("\n| `{usage}` |")),

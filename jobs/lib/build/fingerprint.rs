@@ -248,6 +248,8 @@ fn parts_of(settings: &Settings, model: &Model, dt: Day) -> BTreeMap<String, Con
             let value = match name {
                 "run_date" => dt.to_string(),
                 "time_zone" => settings.time_zone.name().to_string(),
+                // The inputs say it.
+                "first_input_date" => String::new(),
                 name => settings.parameters.get(name).map(ToString::to_string).unwrap_or_default(),
             };
             (name, value)

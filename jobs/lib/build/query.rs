@@ -141,9 +141,11 @@ async fn run(
     }
     let session = workshop.engine.session_with(thrift, tables)?;
     let zone = Parameter::Text(workshop.settings.time_zone.name().to_string());
+    let first_input = evaluation.inputs.iter().map(|input| input.partition.dt).min();
     let statement = query.bind(|name| match name {
         "run_date" => Some(Bound::Day(dt)),
         "time_zone" => Some(Bound::Value(&zone)),
+        "first_input_date" => Some(Bound::Day(first_input.unwrap_or(dt))),
         name => workshop.settings.parameters.get(name).map(Bound::Value),
     })?;
     let state = session.state();

@@ -1,5 +1,6 @@
-//! Checks that need a query, asked of the object just built: accepted values, ranges, references, a
-//! table's own checks. What can be told while rows stream by is the [gate](super::gate)'s.
+//! Checks that need a query, asked of the object just built: accepted values, ranges, formulas,
+//! references, a table's own checks. What can be told while rows stream by is the
+//! [gate](super::gate)'s.
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 
 use crate::checks::finding::{Finding, rows_where};
+use crate::checks::formulas::{self, BoundFormula};
 use crate::config::Settings;
 use crate::dates::Day;
 use crate::engine::sql::{Bound, Query};
@@ -41,7 +43,8 @@ pub async fn ask(
     run_date: Day,
 ) -> Result<Vec<Finding>> {
     let mut findings = vec![];
-    let rules: Vec<Rule> = contract.columns.iter().flat_map(rules_of).collect();
+    let mut rules: Vec<Rule> = contract.columns.iter().flat_map(rules_of).collect();
+    rules.extend(formulas::bound(settings, contract, run_date)?.iter().map(rule_of_formula));
     if !rules.is_empty() {
         let counts = count_columns(session, &text_of_rules(&rules), model).await?;
         for (rule, bad_row_count) in rules.into_iter().zip(counts) {
@@ -190,6 +193,18 @@ fn rules_of(column: &Column) -> Vec<Rule> {
         });
     }
     rules
+}
+
+/// The value of a column against its formula: the dictionary says what is in the table, and a trend
+/// is made by what the dictionary says.
+fn rule_of_formula(formula: &BoundFormula) -> Rule {
+    let name = &formula.column.name.value;
+    Rule {
+        name: format!("formula({name})"),
+        meaning: format!("`{name}` must be what its formula says of the row's state"),
+        holds: format!("\"{name}\" is not distinct from {}", formula.value),
+        severity: formula.column.severity,
+    }
 }
 
 /// A contract's value in SQL, as a value of a column of type `data_type`.

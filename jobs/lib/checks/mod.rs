@@ -3,6 +3,7 @@
 pub mod bad_rows;
 pub mod built;
 pub mod finding;
+mod formulas;
 pub mod gate;
 pub mod project;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::checks::formulas;
 use crate::config::{IdentityRules, Settings, yaml};
 use crate::dates::Day;
 use crate::engine::Engine;
@@ -80,11 +81,22 @@ async fn mistakes_of(
         }
     }
     let fed: BTreeSet<&TableName> = catalogue.feeds().iter().map(|feed| &feed.entity).collect();
+    let mut wrong_formulas: BTreeSet<&TableName> = BTreeSet::new();
     for model in catalogue.in_order() {
         if let Some(contract) = &model.contract {
             mistakes.extend(references(catalogue, model, contract));
             mistakes.extend(identifier_kinds(catalogue, settings, model));
             mistakes.extend(own_checks(engine, settings, model, contract).await);
+            // A trend has the formulas of its metric, whose place people know.
+            if catalogue.trend_of(&model.name).is_none() {
+                let yml = model.path.with_extension("yml").display().to_string();
+                let wrong = formulas::mistakes(engine, settings, contract, &yml).await;
+                wrong_formulas.extend((!wrong.is_empty()).then_some(&model.name));
+                mistakes.extend(wrong);
+            }
+        }
+        if catalogue.trend_of(&model.name).is_some_and(|metric| wrong_formulas.contains(metric)) {
+            continue;
         }
         // An entity's own query is made of its feeds', which were looked at above.
         if fed.contains(&model.name) && !mistakes.is_empty() {

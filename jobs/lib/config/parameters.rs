@@ -30,6 +30,10 @@ pub(super) type Written = Spanned<BTreeMap<String, Spanned<Parameter>>>;
 /// The start of the variables that override parameters.
 pub(super) const PREFIX: &str = "RAPPORT_PARAMETER_";
 
+/// The parameters that no settings set: the day that is built, the business's time zone, and the
+/// first day of the partitions that are read.
+pub const GIVEN: [&str; 3] = ["run_date", "time_zone", "first_input_date"];
+
 /// A parameter that the shipped models name.
 struct Known {
     name: &'static str,
@@ -176,10 +180,11 @@ fn chosen(
 fn wrong_name(name: &str, names: &[&str]) -> Option<String> {
     let valid = !name.is_empty()
         && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
-    if !valid || ["run_date", "time_zone"].contains(&name) {
+    if !valid || GIVEN.contains(&name) {
         return Some(format!(
-            "`{name}` cannot name a parameter, expected letters, digits and underscores, and \
-             neither `run_date` nor `time_zone`"
+            "`{name}` cannot name a parameter, expected letters, digits and underscores, and none \
+             of {}, which are given",
+            GIVEN.map(|given| format!("`{given}`")).join(", ")
         ));
     }
     if is_known(name) {

@@ -122,6 +122,7 @@ impl Engine {
             let functions = builder.scalar_functions().get_or_insert_default();
             functions.extend(functions::all());
             functions.push(Arc::new(ScalarUDF::from(OpenRunDate::default())));
+            builder.aggregate_functions().get_or_insert_default().extend(functions::aggregates());
             builder.build()
         };
         Ok(Engine { base: state(config), thrifty: state(thrifty), _scratch: scratch })

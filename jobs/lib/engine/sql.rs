@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::Token;
 
 use crate::config::Parameter;
 use crate::dates::Day;
@@ -102,14 +103,11 @@ impl Query {
     ///
     /// Errors: [`Kind::Usage`] where `value` knows no such parameter.
     pub fn bind<'a>(&self, value: impl Fn(&str) -> Option<Bound<'a>>) -> Result<Statement> {
-        let mut literals = BTreeMap::new();
-        for name in &self.parameters {
-            let Some(bound) = value(name) else {
-                let place = self.place_of(&format!("${name}"));
-                return Err(self.error(place, format!("unknown parameter `${name}`")));
-            };
-            literals.insert(format!("${name}"), literal(&bound)?);
-        }
+        let unknown = |name: &str| {
+            let place = self.place_of(&format!("${name}"));
+            self.error(place, format!("unknown parameter `${name}`"))
+        };
+        let literals = literals(&self.parameters, value, unknown)?;
         let mut statement = self.statement.clone();
         let _ = VisitMut::visit(statement.as_mut(), &mut Binder { literals });
         Ok(Statement::Statement(statement))
@@ -125,6 +123,113 @@ impl Query {
     pub fn place_of(&self, word: &str) -> Place {
         place_in(&self.text, word)
     }
+}
+
+/// An expression over the columns of one row.
+#[derive(Debug, Clone)]
+pub struct Formula {
+    /// The text without comments and white space of its own.
+    pub canonical: String,
+    /// The columns it names.
+    pub columns: BTreeSet<String>,
+    /// The parameters it names, without the `$`.
+    pub parameters: BTreeSet<String>,
+    expression: Box<Expr>,
+}
+
+impl Formula {
+    /// Reads `text`.
+    ///
+    /// Errors: what is wrong, for a syntax error and for anything but an expression over one row's
+    /// own columns.
+    pub fn parse(text: &str) -> Result<Formula, String> {
+        let mut parser = Parser::new(&GenericDialect {})
+            .try_with_sql(text)
+            .map_err(|error| error.to_string())?;
+        let expression = parser.parse_expr().map_err(|error| error.to_string())?;
+        let rest = parser.peek_token();
+        if rest.token != Token::EOF {
+            return Err(format!("expected one expression, found `{rest}` after it"));
+        }
+        let mut names = FormulaNames::default();
+        let _ = Visit::visit(&expression, &mut names);
+        if let Some(what) = names.foreign {
+            return Err(format!("a formula is over one row's own columns, and this has {what}"));
+        }
+        Ok(Formula {
+            canonical: expression.to_string(),
+            columns: names.columns,
+            parameters: names.parameters,
+            expression: Box::new(expression),
+        })
+    }
+
+    /// The expression with its parameters bound by `value`, which is asked by name.
+    ///
+    /// Errors: [`Kind::Usage`] where `value` knows no such parameter.
+    pub fn bind<'a>(&self, value: impl Fn(&str) -> Option<Bound<'a>>) -> Result<String> {
+        let unknown = |name: &str| Error::new(Kind::Usage, format!("unknown parameter `${name}`"));
+        let literals = literals(&self.parameters, value, unknown)?;
+        let mut expression = self.expression.clone();
+        let _ = VisitMut::visit(expression.as_mut(), &mut Binder { literals });
+        Ok(expression.to_string())
+    }
+}
+
+#[derive(Default)]
+struct FormulaNames {
+    columns: BTreeSet<String>,
+    parameters: BTreeSet<String>,
+    /// What is in it that no row alone can tell.
+    foreign: Option<String>,
+}
+
+impl Visitor for FormulaNames {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &ast::Query) -> ControlFlow<()> {
+        self.foreign.get_or_insert_with(|| "a query in it".to_string());
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
+        match expression {
+            Expr::Identifier(name) if name.quote_style.is_none() => {
+                self.columns.insert(name.value.to_lowercase());
+            }
+            Expr::Identifier(name) => {
+                self.columns.insert(name.value.clone());
+            }
+            Expr::CompoundIdentifier(_) => {
+                self.foreign.get_or_insert_with(|| format!("`{expression}` of a table"));
+            }
+            Expr::Function(call) if call.over.is_some() => {
+                self.foreign.get_or_insert_with(|| "a window over others".to_string());
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_value(&mut self, value: &ast::ValueWithSpan) -> ControlFlow<()> {
+        if let Value::Placeholder(name) = &value.value {
+            self.parameters.insert(name.trim_start_matches('$').to_string());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// What each of `parameters` stands for, by its name with the `$`.
+fn literals<'a>(
+    parameters: &BTreeSet<String>,
+    value: impl Fn(&str) -> Option<Bound<'a>>,
+    unknown: impl Fn(&str) -> Error,
+) -> Result<BTreeMap<String, Expr>> {
+    let bound = parameters.iter().map(|name| {
+        let bound = value(name).ok_or_else(|| unknown(name))?;
+        Ok((format!("${name}"), literal(&bound)?))
+    });
+    bound.collect()
 }
 
 fn place_in(text: &str, word: &str) -> Place {
@@ -313,6 +418,28 @@ mod tests {
             .unwrap();
         assert_eq!(bound.to_string(), "SELECT CAST('2024-02-29' AS DATE) - 1, 'o''clock', (-3)");
         assert!(query.bind(|_| None).unwrap_err().chain().contains("q.sql:1:"));
+    }
+
+    #[test]
+    fn a_formula_is_over_one_row() {
+        let formula = Formula::parse("case when N >= $least -- a comment\n then \"order\" / n end");
+        let formula = formula.unwrap();
+        assert_eq!(formula.columns.iter().collect::<Vec<_>>(), ["n", "order"]);
+        let least = Parameter::Integer(30);
+        let bound = formula.bind(|name| (name == "least").then_some(Bound::Value(&least)));
+        assert_eq!(bound.unwrap(), "CASE WHEN N >= (30) THEN \"order\" / n END");
+        assert!(formula.bind(|_| None).is_err());
+        for (text, expected) in [
+            ("n +", "xpected"),
+            ("n m", "found `m` after it"),
+            ("n, m", "found `,` after it"),
+            ("(select 1)", "a query in it"),
+            ("t.n", "`t.n` of a table"),
+            ("sum(n) over ()", "a window"),
+        ] {
+            let what = Formula::parse(text).unwrap_err();
+            assert!(what.contains(expected), "{text}: {what}");
+        }
     }
 
     #[test]

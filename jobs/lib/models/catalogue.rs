@@ -11,7 +11,8 @@ use crate::exports::{self, Source};
 use crate::lake::TableName;
 use crate::models::contract::{self, Contract};
 use crate::models::{
-    ALGORITHMS, Algorithm, MODEL_ZONES, Model, QUARANTINE, RAW, Recipe, STAGING, generated,
+    ALGORITHMS, Algorithm, METRICS, MODEL_ZONES, Model, QUARANTINE, RAW, Recipe, STAGING,
+    definitions, generated, roles, trend,
 };
 
 /// Every table of a project.
@@ -23,6 +24,8 @@ pub struct Catalogue {
     /// The staging queries that feed an entity, for `check`: they are not published themselves.
     feeds: Vec<Feed>,
     sources: BTreeMap<String, Arc<Source>>,
+    /// The metric that each table of trends sums up.
+    trends: BTreeMap<TableName, TableName>,
     /// Tables that there would be, were there no mistake in what makes them.
     broken: BTreeSet<TableName>,
 }
@@ -60,6 +63,7 @@ impl Catalogue {
         let written = reader.written();
         reader.entities(&written);
         reader.tables(&written);
+        reader.measures();
         reader.order();
         (reader.catalogue, reader.mistakes)
     }
@@ -87,6 +91,12 @@ impl Catalogue {
     /// The sources, by name.
     pub fn sources(&self) -> &BTreeMap<String, Arc<Source>> {
         &self.sources
+    }
+
+    /// The metric that the table `name` sums up over windows of days; none where it is made of
+    /// anything else.
+    pub fn trend_of(&self, name: &TableName) -> Option<&TableName> {
+        self.trends.get(name)
     }
 
     /// Whether there would be the table, were there no mistake in what makes it: what reads it cannot
@@ -322,6 +332,79 @@ impl Reader<'_> {
                 ));
                 continue;
             }
+            self.catalogue.add(model);
+        }
+    }
+
+    /// What contracts say of metrics: looked over, and made into the tables that follow from it.
+    fn measures(&mut self) {
+        let feeds = self.catalogue.feeds.iter();
+        let feeds = feeds.map(|feed| (STAGING, feed.path.clone(), Arc::clone(&feed.contract)));
+        let models = self.catalogue.models.values().filter_map(|model| {
+            Some((
+                model.name.zone.as_str(),
+                model.path.clone(),
+                Arc::clone(model.contract.as_ref()?),
+            ))
+        });
+        let found = feeds.chain(models).flat_map(|(zone, path, contract)| {
+            roles::mistakes(zone, &path.with_extension("yml").display().to_string(), &contract)
+        });
+        let mistakes: Vec<Error> = found.collect();
+        let is_sound = mistakes.is_empty();
+        self.mistakes.extend(mistakes);
+        let metrics: Vec<Arc<Model>> = self
+            .catalogue
+            .models
+            .values()
+            .filter(|model| model.name.zone == METRICS)
+            .cloned()
+            .collect();
+        for model in &metrics {
+            let Some(contract) = &model.contract else { continue };
+            let Some(windows) = &contract.windows else { continue };
+            let path = model.path.with_extension("yml");
+            let name = trend::trend_name(&model.name);
+            if let Some(other) = self.catalogue.models.get(&name) {
+                let what = format!(
+                    "`windows` make the table {name}, which `{}` makes already",
+                    other.path.display()
+                );
+                let file = path.display().to_string();
+                self.mistakes.push(crate::config::yaml::mistake(&file, windows, what));
+                continue;
+            }
+            // With a mistake anywhere nothing is built: one mistake is not told again of its trend.
+            let made = match is_sound {
+                true => trend::trend_table(&model.name, contract, &path),
+                false => None,
+            };
+            match made.and_then(|made| self.note(made)) {
+                Some(trend) => {
+                    self.catalogue.trends.insert(name, model.name.clone());
+                    self.catalogue.add(trend);
+                }
+                None => {
+                    self.catalogue.broken.insert(name);
+                }
+            }
+        }
+        self.dictionary();
+    }
+
+    fn dictionary(&mut self) {
+        let name = definitions::definitions_name();
+        let metrics = self.catalogue.models.values().filter(|model| model.name.zone == METRICS);
+        let contracts = metrics.filter_map(|model| Some((&model.name, model.contract.as_deref()?)));
+        let contracts: Vec<(&TableName, &Contract)> = contracts.collect();
+        let Some(made) = definitions::definitions_table(&contracts, &self.settings.file) else {
+            return;
+        };
+        if let Some(other) = self.catalogue.models.get(&name) {
+            let path = other.path.display();
+            let what = format!("{path}:1:1: table {name} is made of all contracts of metrics");
+            self.mistakes.push(Error::new(Kind::Usage, what));
+        } else if let Some(model) = self.note(made) {
             self.catalogue.add(model);
         }
     }

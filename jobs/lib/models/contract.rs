@@ -127,6 +127,31 @@ pub enum Merge {
     Lists,
 }
 
+impl Role {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Dimension => "dimension",
+            Role::State => "state",
+            Role::Value => "value",
+            Role::Bound => "bound",
+            Role::Flag => "flag",
+        }
+    }
+}
+
+impl Merge {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Merge::Sum => "sum",
+            Merge::Min => "min",
+            Merge::Max => "max",
+            Merge::Lists => "lists",
+        }
+    }
+}
+
 /// Inclusive limits of a column.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -277,10 +302,13 @@ impl Contract {
         self.columns.iter().find(|column| column.name.value == name)
     }
 
-    /// The parameters that the table's own checks name, without the `$`. One in a quoted text
-    /// counts too: it costs a needless check at most.
+    /// The parameters that the table's own checks and formulas name, without the `$`. One in a
+    /// quoted text counts too: it costs a needless check at most.
     pub fn parameters(&self) -> BTreeSet<&str> {
-        let names = self.checks.iter().flat_map(|check| check.sql.value.split('$').skip(1));
+        let checks = self.checks.iter().map(|check| check.sql.value.as_str());
+        let formulas = self.columns.iter().filter_map(|column| column.formula.as_ref());
+        let texts = checks.chain(formulas.map(|formula| formula.value.as_str()));
+        let names = texts.flat_map(|text| text.split('$').skip(1));
         let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
         names
             .map(|rest| &rest[..rest.find(|letter| !is_part(letter)).unwrap_or(rest.len())])
@@ -307,6 +335,8 @@ impl Contract {
             range: &'a Option<Range>,
             references: Option<&'a str>,
             severity: Severity,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            formula: Option<&'a str>,
         }
         ContentHash::of_json(&Demands {
             grain: &self.grain.value,
@@ -321,6 +351,7 @@ impl Contract {
                     range: &column.range,
                     references: column.references.as_ref().map(|r| r.value.as_str()),
                     severity: column.severity,
+                    formula: column.formula.as_ref().map(|formula| formula.value.trim()),
                 })
                 .collect(),
             checks: self

@@ -168,7 +168,8 @@ fn current(source: &Arc<Source>, path: &Path) -> Result<Model> {
     })
 }
 
-fn quoted(name: &str) -> String {
+/// A name in SQL, whatever letters it has.
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
@@ -178,7 +179,7 @@ fn null_of(data_type: &DataType) -> String {
 }
 
 /// An Arrow type as `arrow_cast` reads it.
-fn arrow_name(data_type: &DataType) -> String {
+pub(super) fn arrow_name(data_type: &DataType) -> String {
     match data_type {
         DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) => {
             format!("Timestamp(Microsecond, Some(\"{zone}\"))")

@@ -5,8 +5,11 @@
 
 pub mod catalogue;
 pub mod contract;
+mod definitions;
 mod generated;
 pub mod reads;
+mod roles;
+mod trend;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,6 +23,8 @@ use crate::hash::ContentHash;
 use crate::lake::TableName;
 pub use catalogue::Catalogue;
 pub use contract::Contract;
+pub use roles::formula;
+pub use trend::typed;
 
 /// The zones of tables that queries and algorithms make, in the order data flows.
 pub const MODEL_ZONES: [&str; 4] = ["staging", "identity", "marts", "metrics"];

@@ -89,7 +89,7 @@ pub async fn look(
     query: &Query,
 ) -> Result<Look> {
     let session = session_without_data(engine, catalogue, query)?;
-    let known = || settings.parameters.keys().map(String::as_str).chain(["run_date", "time_zone"]);
+    let known = || settings.parameters.keys().map(String::as_str).chain(parameters::GIVEN);
     for name in &query.parameters {
         if !known().any(|known| known == name) {
             let hint = match parameters::is_known(name) {
@@ -107,6 +107,7 @@ pub async fn look(
     let statement = query.bind(|name| match name {
         "run_date" => Some(Bound::Open),
         "time_zone" => Some(Bound::Value(&zone)),
+        "first_input_date" => Some(Bound::Day(before_any_input())),
         name => settings.parameters.get(name).map(Bound::Value),
     })?;
     let state = session.state();
@@ -117,8 +118,7 @@ pub async fn look(
     let options = Arc::clone(state.config_options());
     let analyzed =
         state.analyzer().execute_and_check(plan, &options, |_, _| {}).map_err(mistake)?;
-    let mut impurities = vec![];
-    collect_impurities(&analyzed, &mut impurities).map_err(mistake)?;
+    let impurities = impurities(&analyzed).map_err(mistake)?;
     // An outer join whose filter keeps no row without a match lets filters through to both sides.
     let pushed = Optimizer::with_rules(vec![
         Arc::new(EliminateOuterJoin::new()),
@@ -154,6 +154,7 @@ pub async fn misread_parameter(
     let statement = query.bind(|name| match name {
         "run_date" => Some(Bound::Day(day)),
         "time_zone" => Some(Bound::Value(&zone)),
+        "first_input_date" => Some(Bound::Day(before_any_input())),
         name => settings.parameters.get(name).map(Bound::Value),
     });
     let state = session.state();
@@ -162,6 +163,12 @@ pub async fn misread_parameter(
     let (name, text) = texts.into_iter().find(|(_, text)| error.contains(&format!("'{text}'")))?;
     let what = format!("`${name}` is the text `{text}` in the settings, which does not fit here");
     Some(query.error(query.place_of(&format!("${name}")), what))
+}
+
+/// What `$first_input_date` is while nobody knows which partitions there will be: no filter may
+/// hide any of them.
+fn before_any_input() -> Day {
+    Day::new(chrono::NaiveDate::from_ymd_opt(1, 1, 1).unwrap_or_default())
 }
 
 fn session_without_data(
@@ -231,6 +238,13 @@ const IN_ORDER: [&str; 5] = ["array_agg", "string_agg", "first_value", "last_val
 /// Aggregates that add values up: over doubles the last digits depend on the order.
 const SUMS: [&str; 9] =
     ["sum", "avg", "stddev", "stddev_pop", "var", "var_pop", "corr", "covar_samp", "covar_pop"];
+
+/// What would make the result of `plan`, an analyzed one, depend on more than its inputs.
+pub fn impurities(plan: &LogicalPlan) -> Result<Vec<String>, DataFusionError> {
+    let mut found = vec![];
+    collect_impurities(plan, &mut found)?;
+    Ok(found)
+}
 
 fn collect_impurities(plan: &LogicalPlan, found: &mut Vec<String>) -> Result<(), DataFusionError> {
     plan.apply_with_subqueries(|node| {

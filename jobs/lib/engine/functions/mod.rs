@@ -4,6 +4,7 @@
 //! functions compute is the algorithms' business; here are types, nulls, scalars and errors.
 
 mod arguments;
+mod lists;
 mod scores;
 mod text;
 mod time;
@@ -15,8 +16,8 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::{
-    ColumnarValue, DocSection, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, Volatility,
+    AggregateUDF, ColumnarValue, DocSection, Documentation, ReturnFieldArgs, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 use arguments::Arguments;
@@ -34,6 +35,11 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         .flatten()
         .map(|declaration| Arc::new(ScalarUDF::new_from_impl(Function::new(declaration))))
         .collect()
+}
+
+/// All aggregates, to register with a session.
+pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
+    vec![Arc::new(AggregateUDF::from(lists::SumLists::default()))]
 }
 
 /// What a function takes and returns, what it means, and how it is evaluated.

@@ -10,6 +10,9 @@ fn session() -> SessionContext {
     for function in all() {
         session.register_udf(function.as_ref().clone());
     }
+    for aggregate in aggregates() {
+        session.register_udaf(aggregate.as_ref().clone());
+    }
     session
 }
 
@@ -267,3 +270,43 @@ const CORPUS: &[(&str, &[&str])] = &[
     ),
     ("business_date", &["timestamp '2024-03-10 07:30:00', 'America/Los_Angeles'"]),
 ];
+
+#[tokio::test]
+async fn lists_add_up_position_by_position() {
+    let session = session();
+    let rows = "(values
+        (1, make_array(1, 2, 3)), (1, make_array(10, null)), (2, null), (3, make_array(-1)),
+        (1, null), (3, make_array()), (4, make_array())
+        ) as rows (id, counts)";
+    let grouped = format!("select id, sum_lists(counts) from {rows} group by id order by id");
+    let expected = ["1|[11, 2, 3]", "2|-", "3|[-1]", "4|[]"];
+    assert_eq!(lines(&session, &grouped).await, expected);
+    let filtered = format!("select sum_lists(counts) filter (where id <> 1) from {rows}");
+    assert_eq!(lines(&session, &filtered).await, ["[-1]"]);
+    let nothing = format!("select sum_lists(counts) from {rows} where id = 9");
+    assert_eq!(lines(&session, &nothing).await, ["-"]);
+
+    // The same on any number of threads, with groups enough to be emitted in several batches.
+    let many = "select k, sum_lists(make_array(v, 1, v % 7)) as sums
+        from (select value % 20000 as k, value as v from generate_series(1, 60000))
+        group by k";
+    let told = format!("select sum(sums[1]), sum(sums[2]), sum(sums[3]) from ({many})");
+    assert_eq!(lines(&session, &told).await, ["1800030000|60000|179997"]);
+    let one = SessionContext::new_with_config(
+        datafusion::prelude::SessionConfig::new().with_target_partitions(1),
+    );
+    one.register_udaf(aggregates()[0].as_ref().clone());
+    let ordered = format!("{many} order by k");
+    assert_eq!(run(&one, &ordered).await.unwrap()[0], run(&session, &ordered).await.unwrap()[0]);
+
+    for (call, told) in [
+        ("sum_lists(id)", "takes a list of integers, not Int64"),
+        ("sum_lists(counts, id)", "was called with 2 arguments"),
+        ("sum_lists(make_array(1.5))", "takes a list of integers"),
+        ("sum_lists(distinct counts), count(distinct id)", "leave `distinct` out"),
+        ("sum_lists(make_array(9223372036854775807, id))", "exceeds what an integer can hold"),
+    ] {
+        let error = run(&session, &format!("select {call} from {rows}")).await.unwrap_err();
+        assert!(error.to_string().contains(told), "{call}: {error}");
+    }
+}

@@ -1,0 +1,447 @@
+//! Any roll-up from stored state equals direct computation: of the sample company's metrics,
+//! details merged over dimensions are the published totals, trends are sums over event days, and
+//! random subsets come out as their facts do.
+//!
+//! Rows are merged here by code of its own, as a reader of the tables would who follows the
+//! dictionary; values come from the contracts' formulas.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray as _, BooleanArray, Date32Array, Decimal128Array, Int64Array,
+    Int64Builder, ListBuilder, RecordBatch, TimestampMicrosecondArray,
+};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Field, Int64Type, Schema, TimestampMicrosecondType,
+};
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::MemTable;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use rand::rngs::SmallRng;
+use rand::seq::IndexedRandom as _;
+use rand::{RngExt as _, SeedableRng as _};
+use rapport::config::Settings;
+use rapport::dates::Day;
+use rapport::engine::Engine;
+use rapport::engine::sql::Bound;
+use rapport::lake::TableName;
+use rapport::models::contract::{Merge, Role};
+use rapport::models::{Catalogue, Contract, formula, typed};
+
+use crate::harness::{Project, files_below};
+
+/// A value of a row. Numbers, days and instants are whole numbers of their column's unit.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Cell {
+    Null,
+    Number(i128),
+    Text(String),
+    List(Vec<i64>),
+}
+
+/// A row by column; `dt` among them.
+type Row = BTreeMap<String, Cell>;
+
+/// A metric's table, and the rows published of it on all days.
+struct Table {
+    name: String,
+    contract: Contract,
+    rows: Vec<Row>,
+}
+
+impl Table {
+    fn columns(&self, role: Role) -> Vec<&str> {
+        let columns = self.contract.columns.iter().filter(|column| column.role == Some(role));
+        columns.map(|column| column.name.value.as_str()).collect()
+    }
+
+    /// The dimensions of `row`, with the day it is published on.
+    fn key(&self, row: &Row) -> Row {
+        let names = self.columns(Role::Dimension).into_iter().chain(["dt"]);
+        names.map(|name| (name.to_string(), row[name].clone())).collect()
+    }
+
+    /// The names of the dimensions of which `row` is a total.
+    fn totals(&self, row: &Row) -> BTreeSet<&str> {
+        let is_total = |name: &&str| row[*name] == Cell::Text("all".to_string());
+        self.columns(Role::Dimension).into_iter().filter(is_total).collect()
+    }
+
+    /// The state of `rows` merged as the contract says.
+    fn merged<'a>(&self, rows: impl IntoIterator<Item = &'a Row>) -> Row {
+        let mut merged = Row::new();
+        let state = self.contract.columns.iter().filter_map(|c| Some((c, c.merged_by()?)));
+        let state: Vec<_> = state.map(|(column, merge)| (&column.name.value, merge)).collect();
+        for row in rows {
+            for (name, merge) in &state {
+                let so_far = merged.remove(*name).unwrap_or(Cell::Null);
+                let both = match (so_far, row[*name].clone()) {
+                    (Cell::Null, one) | (one, Cell::Null) => one,
+                    (one, other) => merge_two(*merge, one, other),
+                };
+                merged.insert((*name).clone(), both);
+            }
+        }
+        merged
+    }
+}
+
+fn merge_two(merge: Merge, one: Cell, other: Cell) -> Cell {
+    match (merge, one, other) {
+        (Merge::Sum, Cell::Number(one), Cell::Number(other)) => Cell::Number(one + other),
+        (Merge::Min, one, other) => one.min(other),
+        (Merge::Max, one, other) => one.max(other),
+        (Merge::Lists, Cell::List(one), Cell::List(other)) => {
+            let length = one.len().max(other.len());
+            let at = |list: &[i64], place: usize| list.get(place).copied().unwrap_or(0);
+            Cell::List((0..length).map(|place| at(&one, place) + at(&other, place)).collect())
+        }
+        (merge, one, other) => panic!("{merge:?} of {one:?} and {other:?}"),
+    }
+}
+
+struct Company {
+    project: Project,
+    settings: Settings,
+    engine: Engine,
+    tables: BTreeMap<String, Table>,
+    trends: BTreeMap<String, String>,
+}
+
+/// Four days of a small company, with windows that are shorter than that.
+fn company() -> Company {
+    let project = Project::local();
+    let metrics = files_below(Path::new("sql/metrics")).into_iter();
+    for file in metrics.filter(|file| file.extension().is_some_and(|end| end == "yml")) {
+        let file = file.to_str().unwrap();
+        project.write(file, project.read(file).replace("windows: [7, ", "windows: [2, 3, 7, "));
+    }
+    let days = ["--from", "2024-03-29", "--to", "2024-04-02"];
+    let exports = ["--out", "exports", "--customers", "700", "--dirt", "light"];
+    project.must_run("sample-exports", &[&exports[..], &days].concat());
+    project.must_run("daily", &days);
+    let settings = Settings::read(&project.path("config/local.yaml")).unwrap();
+    let catalogue = Catalogue::read(&settings).unwrap();
+    let engine = Engine::new(&settings).unwrap();
+    let mut tables = BTreeMap::new();
+    let mut trends = BTreeMap::new();
+    for model in catalogue.models().filter(|model| model.name.zone == "metrics") {
+        let contract = model.contract.as_deref().unwrap().clone();
+        let name = model.name.table.clone();
+        trends.extend(catalogue.trend_of(&model.name).map(|of| (name.clone(), of.table.clone())));
+        let has_state = contract.columns.iter().any(|column| column.role == Some(Role::State));
+        if has_state {
+            let rows = read(&project, &model.name).iter().flat_map(rows_of).collect();
+            tables.insert(name.clone(), Table { name, contract, rows });
+        }
+    }
+    assert!(tables.contains_key("nps") && tables.contains_key("revenue"), "no metrics with state");
+    Company { project, settings, engine, tables, trends }
+}
+
+/// Everything published of a table, with its `dt`.
+fn read(project: &Project, table: &TableName) -> Vec<RecordBatch> {
+    let folder = project.path("warehouse").join(&table.zone).join(&table.table);
+    let mut batches = vec![];
+    for path in files_below(&folder) {
+        let dt = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
+        let dt: Day = dt.strip_prefix("dt=").unwrap().parse().unwrap();
+        let file = std::fs::File::open(&path).unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+        for batch in reader {
+            let batch = batch.unwrap();
+            let days = Date32Array::from(vec![dt.to_epoch(); batch.num_rows()]);
+            let mut fields = batch.schema().fields().to_vec();
+            fields.push(Arc::new(Field::new("dt", DataType::Date32, false)));
+            let columns = batch.columns().iter().cloned().chain([Arc::new(days) as ArrayRef]);
+            let schema = Arc::new(Schema::new(fields));
+            batches.push(RecordBatch::try_new(schema, columns.collect()).unwrap());
+        }
+    }
+    batches
+}
+
+fn rows_of(batch: &RecordBatch) -> Vec<Row> {
+    let schema = batch.schema();
+    let row_of = |row: usize| -> Row {
+        let columns = schema.fields().iter().zip(batch.columns());
+        columns.map(|(field, column)| (field.name().clone(), cell(column, row))).collect()
+    };
+    (0..batch.num_rows()).map(row_of).collect()
+}
+
+fn cell(column: &ArrayRef, row: usize) -> Cell {
+    if column.is_null(row) {
+        return Cell::Null;
+    }
+    match column.data_type() {
+        DataType::Int64 => Cell::Number(column.as_primitive::<Int64Type>().value(row).into()),
+        DataType::Decimal128(..) => {
+            Cell::Number(column.as_primitive::<Decimal128Type>().value(row))
+        }
+        DataType::Date32 => Cell::Number(column.as_primitive::<Date32Type>().value(row).into()),
+        DataType::Timestamp(..) => {
+            Cell::Number(column.as_primitive::<TimestampMicrosecondType>().value(row).into())
+        }
+        DataType::Boolean => Cell::Number(column.as_boolean().value(row).into()),
+        DataType::List(element) if *element.data_type() == DataType::Int64 => {
+            let list = column.as_list::<i32>().value(row);
+            Cell::List(list.as_primitive::<Int64Type>().values().to_vec())
+        }
+        _ => {
+            let text = arrow::util::display::array_value_to_string(column, row).unwrap();
+            Cell::Text(text)
+        }
+    }
+}
+
+fn array(data_type: &DataType, cells: &[Cell]) -> ArrayRef {
+    let numbers = || {
+        cells.iter().map(|cell| match cell {
+            Cell::Null => None,
+            Cell::Number(number) => Some(*number),
+            other => panic!("{other:?} is no {data_type}"),
+        })
+    };
+    let whole = || numbers().map(|number| number.map(|number| i64::try_from(number).unwrap()));
+    match data_type {
+        DataType::Int64 => Arc::new(whole().collect::<Int64Array>()),
+        DataType::Decimal128(precision, scale) => {
+            let decimals: Decimal128Array = numbers().collect();
+            Arc::new(decimals.with_precision_and_scale(*precision, *scale).unwrap())
+        }
+        DataType::Date32 => {
+            Arc::new(whole().map(|day| day.map(|day| day as i32)).collect::<Date32Array>())
+        }
+        DataType::Timestamp(..) => {
+            Arc::new(whole().collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+        }
+        DataType::Boolean => {
+            Arc::new(numbers().map(|flag| flag.map(|flag| flag == 1)).collect::<BooleanArray>())
+        }
+        DataType::List(_) => {
+            let mut lists = ListBuilder::new(Int64Builder::new());
+            for cell in cells {
+                if let Cell::List(numbers) = cell {
+                    lists.values().append_slice(numbers);
+                }
+                lists.append(*cell != Cell::Null);
+            }
+            Arc::new(lists.finish())
+        }
+        other => panic!("no state is {other}"),
+    }
+}
+
+impl Company {
+    /// What the query `text` returns over `tables`.
+    async fn ask(&self, tables: Vec<(TableName, Vec<RecordBatch>)>, text: &str) -> Vec<Row> {
+        let tables = tables.into_iter().map(|(name, batches)| {
+            let schema = batches[0].schema();
+            let table: Arc<dyn TableProvider> =
+                Arc::new(MemTable::try_new(schema, vec![batches]).unwrap());
+            (name, table)
+        });
+        let session = self.engine.session(tables).unwrap();
+        let batches = session.sql(text).await.unwrap().collect().await.unwrap();
+        batches.iter().flat_map(rows_of).collect()
+    }
+
+    /// What the formulas of `table` say of each of the states `merged`.
+    async fn values(&self, table: &Table, merged: &[Row]) -> Vec<Row> {
+        let state = table.contract.columns.iter().filter(|c| c.role == Some(Role::State));
+        let columns = state.map(|column| {
+            let name = &column.name.value;
+            let cells: Vec<Cell> = merged.iter().map(|row| row[name].clone()).collect();
+            (name.clone(), array(&column.arrow_type().unwrap(), &cells), true)
+        });
+        let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+        let values = table.contract.columns.iter().filter_map(|column| {
+            let formula = formula(&table.contract, &column.formula.as_ref()?.value).unwrap();
+            let bound = formula.bind(|name| self.settings.parameters.get(name).map(Bound::Value));
+            Some(format!("{} as \"{}\"", typed(column, &bound.unwrap()), column.name.value))
+        });
+        let values: Vec<String> = values.collect();
+        if values.is_empty() {
+            return vec![Row::new(); merged.len()];
+        }
+        let text = format!("select {} from test.merged", values.join(", "));
+        self.ask(vec![(TableName::new("test", "merged"), vec![batch])], &text).await
+    }
+
+    /// Holds each of `rows` against what its parts come to.
+    async fn compare(&self, table: &Table, rows: &[(&Row, Vec<&Row>)]) {
+        let merged: Vec<Row> =
+            rows.iter().map(|(_, parts)| table.merged(parts.iter().copied())).collect();
+        let values = self.values(table, &merged).await;
+        assert_eq!(values.len(), rows.len());
+        for (((row, parts), state), values) in rows.iter().zip(&merged).zip(&values) {
+            for (name, expected) in state.iter().chain(values) {
+                let key = table.key(row);
+                let told = format!("{}.{name} of {key:?}, {} parts", table.name, parts.len());
+                assert_eq!(&row[name], expected, "{told}");
+            }
+        }
+    }
+
+    /// A row that is a total over some dimensions is its details, merged over those.
+    async fn totals_are_merged_details(&self) {
+        for table in self.tables.values() {
+            let mut compared = vec![];
+            for total in &table.rows {
+                let over = table.totals(total);
+                if over.is_empty() {
+                    continue;
+                }
+                let is_part = |row: &&Row| {
+                    let same = |(name, value): (&String, &Cell)| match over.contains(name.as_str())
+                    {
+                        true => row[name] != *value,
+                        false => row[name] == *value,
+                    };
+                    table.key(total).iter().all(same)
+                };
+                let parts: Vec<&Row> = table.rows.iter().filter(is_part).collect();
+                if !parts.is_empty() {
+                    compared.push((total, parts));
+                }
+            }
+            let has_totals = table.rows.iter().any(|row| !table.totals(row).is_empty());
+            assert_eq!(has_totals, !compared.is_empty(), "{}: no total has details", table.name);
+            self.compare(table, &compared).await;
+        }
+    }
+
+    /// A trend is its metric's rows of the window's event days, whatever day they became known.
+    async fn trends_are_merged_days(&self) {
+        for (trend, metric) in &self.trends {
+            let (trend, metric) = (&self.tables[trend], &self.tables[metric]);
+            let event_day = &metric.contract.event_day.as_ref().unwrap().value;
+            let day = |row: &Row, name: &str| match row[name] {
+                Cell::Number(day) => day,
+                ref other => panic!("{other:?} is no day"),
+            };
+            let mut compared = vec![];
+            let mut part_count = 0;
+            for row in &trend.rows {
+                let (dt, days) = (day(row, "dt"), day(row, "window_days"));
+                let is_part = |part: &&Row| {
+                    let same = |(name, value): (&String, &Cell)| {
+                        ["dt", "window_days"].contains(&name.as_str()) || part[name] == *value
+                    };
+                    let of_window = dt - days < day(part, event_day) && day(part, event_day) <= dt;
+                    day(part, "dt") <= dt && of_window && trend.key(row).iter().all(same)
+                };
+                let parts: Vec<&Row> = metric.rows.iter().filter(is_part).collect();
+                part_count += parts.len();
+                compared.push((row, parts));
+                let first = metric.rows.iter().map(|row| day(row, "dt")).min().unwrap();
+                let is_mature = first <= dt - days + 1;
+                assert_eq!(row["is_mature"], Cell::Number(is_mature.into()), "{row:?}");
+            }
+            assert!(part_count > compared.len(), "{}: {part_count} parts", trend.name);
+            assert!(compared.iter().all(|(_, parts)| !parts.is_empty()), "{}", trend.name);
+            let windows = &metric.contract.windows.as_ref().unwrap().value;
+            let last = trend.rows.iter().map(|row| day(row, "dt")).max().unwrap();
+            // Nothing that happened is left out: the longest window has all cells there are.
+            let cells = |rows: &mut dyn Iterator<Item = &Row>| -> BTreeSet<Vec<Cell>> {
+                let names = trend.columns(Role::Dimension).into_iter();
+                let names: Vec<&str> = names.filter(|name| *name != "window_days").collect();
+                rows.map(|row| names.iter().map(|name| row[*name].clone()).collect()).collect()
+            };
+            let longest = i128::from(*windows.last().unwrap());
+            let of_trend = &mut trend
+                .rows
+                .iter()
+                .filter(|row| day(row, "dt") == last && day(row, "window_days") == longest);
+            let of_metric = &mut metric.rows.iter().filter(|row| day(row, event_day) <= last);
+            assert_eq!(cells(of_trend), cells(of_metric), "{}", trend.name);
+            self.compare(trend, &compared).await;
+        }
+    }
+
+    /// Random sets of details come to what the facts of their cells come to, counted at once; and
+    /// in whatever portions they are merged, they come to the same.
+    async fn subsets_are_their_facts(&self) {
+        let mut random = SmallRng::seed_from_u64(20_240_329);
+        for table in self.tables.values() {
+            let details = table.rows.iter().filter(|row| table.totals(row).is_empty());
+            let details: Vec<&Row> = details.collect();
+            let direct = DIRECT.iter().find(|(name, _, _)| *name == table.name);
+            for _ in 0..8 {
+                let size = random.random_range(1..=details.len().min(60));
+                let chosen: Vec<&Row> = details.sample(&mut random, size).copied().collect();
+                let (left, right) = chosen.split_at(random.random_range(0..=chosen.len()));
+                let portions = [right, left].map(|part| table.merged(part.iter().copied()));
+                let portions = portions.iter().filter(|portion| !portion.is_empty());
+                let merged = table.merged(chosen.iter().copied());
+                assert_eq!(table.merged(portions), merged, "{}", table.name);
+                let Some((_, facts, text)) = direct else { continue };
+                let facts = TableName::new("marts", *facts);
+                let keys: Vec<String> = table.key(chosen[0]).into_keys().collect();
+                let cells = keys.iter().map(|key| {
+                    let of_rows: Vec<Cell> = chosen.iter().map(|row| row[key].clone()).collect();
+                    let array: ArrayRef = match &of_rows[0] {
+                        Cell::Text(_) => Arc::new(
+                            of_rows
+                                .iter()
+                                .map(|cell| match cell {
+                                    Cell::Text(text) => Some(text.clone()),
+                                    _ => None,
+                                })
+                                .collect::<arrow::array::StringArray>(),
+                        ),
+                        _ => array(&DataType::Date32, &of_rows),
+                    };
+                    (key.clone(), array, true)
+                });
+                let cells = RecordBatch::try_from_iter_with_nullable(cells).unwrap();
+                let tables = vec![
+                    (facts.clone(), read(&self.project, &facts)),
+                    (TableName::new("test", "cells"), vec![cells]),
+                ];
+                let using = keys.join(", ");
+                let text = text.replace("{cells}", &format!("join test.cells using ({using})"));
+                let direct = self.ask(tables, &text).await.remove(0);
+                let told: Row = direct.keys().map(|k| (k.clone(), merged[k].clone())).collect();
+                assert_eq!(told, direct, "{} of {size} cells", table.name);
+            }
+        }
+    }
+}
+
+/// State counted from facts at once: the table, its facts, and the query.
+const DIRECT: [(&str, &str, &str); 2] = [
+    (
+        "nps",
+        "survey_responses",
+        "select count(*) as asked_count, count(score) as response_count,
+            count(*) filter (where score >= 9) as promoter_count,
+            count(*) filter (where score between 7 and 8) as passive_count,
+            count(*) filter (where score <= 6) as detractor_count
+        from marts.survey_responses {cells} where metric = 'nps'",
+    ),
+    (
+        "revenue",
+        "orders",
+        "select count(*) filter (where order_kind = 'purchase') as order_count,
+            count(*) filter (where order_kind = 'refund') as refund_count,
+            cast(coalesce(sum(gross_amount) filter (where order_kind = 'purchase'), 0)
+                as decimal(18, 4)) as gross_amount,
+            cast(sum(net_amount) as decimal(18, 4)) as net_amount
+        from marts.orders {cells}",
+    ),
+];
+
+#[test]
+fn every_roll_up_equals_direct_computation() {
+    let company = company();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        company.totals_are_merged_details().await;
+        company.trends_are_merged_days().await;
+        company.subsets_are_their_facts().await;
+    });
+}
