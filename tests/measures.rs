@@ -167,7 +167,7 @@ fn a_value_that_is_not_what_its_formula_says_is_not_published() {
     assert_eq!(rows_of(&project.path(kept)).len(), 2);
     // The trend reads what failed, the dictionary does not.
     assert_eq!(result["held_back_count"], 1);
-    assert_eq!(published(&project, "metric_definitions", "2024-03-04").len() > 20, true);
+    assert!(published(&project, "metric_definitions", "2024-03-04").len() > 20);
     // A null where the formula has a value is no more right than another value.
     let project = self::project();
     project.edit("sql/metrics/daily.sql", ">= $minimum_sale_count", "> 1");
@@ -175,6 +175,35 @@ fn a_value_that_is_not_what_its_formula_says_is_not_published() {
     let result = finished.expect(10);
     let message = result["error"]["message"].as_str().unwrap();
     assert!(message.contains("formula(average_amount) (1 rows)"), "{message}");
+}
+
+/// What a column would have been on days that were built without it nobody knows.
+#[test]
+fn a_trend_does_not_take_a_new_column_for_nothing() {
+    let project = project();
+    project.must_run("daily", &DAYS);
+    project.edit(
+        "sql/metrics/daily.sql",
+        "count(*) as sale_count,",
+        "count(*) as sale_count, count(amount) as paid_count,",
+    );
+    project.edit(
+        "sql/metrics/daily.sql",
+        "    sale_count,\n",
+        "    sale_count,\n    paid_count,\n",
+    );
+    project.edit(
+        "sql/metrics/daily.yml",
+        "  - {name: amount,",
+        "  - {name: paid_count, type: integer, role: state, meaning: Paid.}\n  - {name: amount,",
+    );
+    let finished = project.run("daily", &["--date", "2024-03-06"]);
+    let told = "read metrics.daily dt=2024-03-04: it was built with other columns";
+    let result = finished.expect(12);
+    assert!(result["error"]["message"].as_str().unwrap().contains(told), "{result}");
+    project.must_run("daily", &DAYS);
+    let trend = published(&project, "daily_trend", "2024-03-06");
+    assert!(trend.iter().all(|row| row["paid_count"] == row["sale_count"]), "{trend:?}");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -18,7 +19,7 @@ use crate::lake::ledger::{Entry, ExportInput, Input, Ledger};
 use crate::lake::{Partition, TableName};
 use crate::models::contract::schema_hash;
 use crate::models::reads::ModelReads;
-use crate::models::{Model, Recipe};
+use crate::models::{Catalogue, Model, Recipe};
 
 /// Version of how tables are laid out in Parquet. Raise it when the same rows would be written as
 /// other bytes on purpose.
@@ -143,9 +144,11 @@ impl Evaluation {
     }
 }
 
-/// Judges a table that queries make.
+/// Judges a table that queries make, in a project of `catalogue`.
+#[allow(clippy::too_many_arguments)]
 pub(super) fn evaluate(
     settings: &Settings,
+    catalogue: &Catalogue,
     ledger: &Ledger,
     objects: &BTreeMap<Partition, u64>,
     reads: &ModelReads,
@@ -154,8 +157,10 @@ pub(super) fn evaluate(
     planned: &BTreeSet<Partition>,
 ) -> Result<Evaluation> {
     let partition = Partition { table: model.name.clone(), dt };
+    let summed = catalogue.trend_of(&model.name).and_then(|metric| catalogue.get(metric));
+    let continued = summed.map_or(model, Arc::as_ref);
     let Chosen { inputs, missing, stale } =
-        choose_inputs(ledger, objects, reads, model, dt, planned)?;
+        choose_inputs(ledger, objects, reads, model, continued, dt, planned)?;
     let mut parts = parts_of(settings, model, dt);
     parts.insert("inputs".to_string(), ContentHash::of_json(&inputs));
     let freshness = if !missing.is_empty() {
@@ -281,12 +286,14 @@ struct Chosen {
 }
 
 /// The partitions that `model` reads on `dt`: those published, those that should be and are not,
-/// and those that are about to be rebuilt.
+/// and those that are about to be rebuilt. `continued` is the model whose past it goes on from:
+/// itself, or the metric whose days it sums up.
 fn choose_inputs(
     ledger: &Ledger,
     objects: &BTreeMap<Partition, u64>,
     reads: &ModelReads,
     model: &Model,
+    continued: &Model,
     dt: Day,
     planned: &BTreeSet<Partition>,
 ) -> Result<Chosen> {
@@ -317,8 +324,8 @@ fn choose_inputs(
             }
             match ledger.current(&partition) {
                 Some(entry) if objects.contains_key(&partition) => {
-                    if table == model.name {
-                        refuse_other_columns(entry, model)?;
+                    if table == continued.name {
+                        refuse_other_columns(entry, continued)?;
                     }
                     chosen.inputs.push(Input { partition, content_hash: entry.content_hash });
                 }
@@ -340,8 +347,8 @@ fn days_of<'a>(
     rest.take_while(|partition| partition.table == *table).map(|partition| partition.dt)
 }
 
-/// A model that continues its own past must find it in today's columns: a column that is new
-/// would silently start from nothing.
+/// A model that continues its own past, or sums up a metric's, must find it in today's columns: a
+/// column that is new would silently start from nothing.
 fn refuse_other_columns(entry: &Entry, model: &Model) -> Result<()> {
     if entry.schema_hash == schema_hash(&model.schema) {
         return Ok(());

@@ -130,6 +130,7 @@ impl Workshop {
                 })?;
                 fingerprint::evaluate(
                     &self.settings,
+                    &self.catalogue,
                     &published.ledger,
                     &published.objects,
                     reads,
