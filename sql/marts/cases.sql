@@ -1,6 +1,7 @@
--- Grain: one row per service case ever reported.
+-- Grain: one row per service case that was reported and not deleted since.
 -- Null minutes: not answered or not resolved, opening not known, or times out of order. Zero
--- minutes: within the same minute.
+-- minutes: within the same minute. What depends on the day the case became known (segment,
+-- repetition, sentiment) is kept from that day, so that later days count the case alike.
 with
 
 cases as (
@@ -8,6 +9,16 @@ cases as (
     select *
     from staging.latest_cases
     where dt = $run_date
+
+),
+
+cases_yesterday as (
+
+    select
+        case_id, segment, is_complaint, is_repeat_complaint, first_resolved_date, has_text,
+        sentiment, sentiment_scorer
+    from marts.cases
+    where dt = $run_date - interval '1 day'
 
 ),
 
@@ -19,56 +30,143 @@ mapped as (
 
 ),
 
+customers as (
+
+    select customer_id, segment
+    from marts.customers
+    where dt = $run_date
+
+),
+
+known as (
+
+    select
+        cases.*,
+        mapped.customer_id,
+        coalesce(cases_yesterday.segment, customers.segment, 'unknown') as segment,
+        coalesce(cases.opened_date, cases.first_reported_date) as case_date,
+        cases.case_type = 'complaint' as is_complaint,
+        coalesce(cases_yesterday.is_complaint, false) as was_complaint,
+        cases_yesterday.is_repeat_complaint as was_repeat_complaint,
+        cases_yesterday.first_resolved_date as known_first_resolved_date,
+        cases_yesterday.has_text as known_has_text,
+        cases_yesterday.sentiment as known_sentiment,
+        cases_yesterday.sentiment_scorer as known_sentiment_scorer,
+        case
+            when cases_yesterday.case_id is null
+                then nullif(concat_ws('. ', cases.subject, cases.description), '')
+        end as new_text
+    from cases
+    left join mapped on cases.record_id = mapped.record_id
+    left join customers on mapped.customer_id = customers.customer_id
+    left join cases_yesterday on cases.case_id = cases_yesterday.case_id
+
+),
+
+complaints as (
+
+    select case_id, customer_id, case_date, opened_at, was_complaint
+    from known
+    where is_complaint and customer_id is not null
+
+),
+
+-- A complaint of somebody who had opened another in the 90 days up to it.
+repeats as (
+
+    select distinct later.case_id
+    from complaints as later
+    inner join complaints as earlier on later.customer_id = earlier.customer_id
+    where
+        not later.was_complaint
+        and earlier.case_id <> later.case_id
+        and earlier.case_date >= later.case_date - interval '90 days'
+        and (
+            earlier.case_date < later.case_date
+            or (
+                earlier.case_date = later.case_date
+                and case
+                    when earlier.opened_at is not distinct from later.opened_at
+                        then earlier.case_id < later.case_id
+                    else coalesce(earlier.opened_at < later.opened_at, earlier.opened_at is null)
+                end
+            )
+        )
+
+),
+
 judged as (
 
     select
-        *,
+        known.*,
         coalesce(first_reply_at < opened_at, false)
         or coalesce(resolved_at < opened_at, false)
-        or coalesce(resolved_at < first_reply_at, false) as has_impossible_times
-    from cases
+        or coalesce(resolved_at < first_reply_at, false)
+        or coalesce(first_resolved_at < opened_at, false) as has_impossible_times,
+        case
+            when not is_complaint then null
+            when was_complaint then was_repeat_complaint
+            when customer_id is not null then repeats.case_id is not null
+        end as is_repeat_complaint
+    from known
+    left join repeats on known.case_id = repeats.case_id
 
 ),
 
 timed as (
 
     select
-        judged.case_id,
-        judged.source,
-        judged.record_id,
-        mapped.customer_id,
-        judged.case_number,
-        judged.channel,
-        judged.case_type,
-        judged.case_type = 'complaint' as is_complaint,
-        judged.topic,
-        judged.priority,
-        judged.language,
-        judged.status,
-        judged.status not in ('solved', 'closed') as is_open,
-        coalesce(judged.opened_date, judged.first_reported_date) as case_date,
-        judged.opened_at,
-        judged.first_reply_at,
-        judged.resolved_at,
-        judged.first_reply_at is not null as is_answered,
-        judged.status in ('solved', 'closed') as is_resolved,
-        judged.reopened_count,
-        judged.reopened_count > 0 as is_reopened,
+        case_id,
+        source,
+        record_id,
+        customer_id,
+        segment,
+        case_number,
+        channel,
+        case_type,
+        is_complaint,
+        is_repeat_complaint,
+        is_upheld,
+        topic,
+        priority,
+        language,
+        status,
+        status not in ('solved', 'closed') as is_open,
+        case_date,
+        opened_at,
+        first_reply_at,
+        first_resolved_at,
+        coalesce(
+            known_first_resolved_date,
+            business_date(first_resolved_at, $time_zone),
+            case when status in ('solved', 'closed') then $run_date end
+        ) as first_resolved_date,
+        resolved_at,
+        first_reply_at is not null as is_answered,
+        status in ('solved', 'closed') as is_resolved,
+        reopened_count,
+        reopened_count > 0 as is_reopened,
         case
-            when not judged.has_impossible_times
-                then seconds_between(judged.opened_at, judged.first_reply_at) / 60
+            when not has_impossible_times then seconds_between(opened_at, first_reply_at) / 60
         end as first_reply_minutes,
         case
-            when not judged.has_impossible_times
-                then seconds_between(judged.opened_at, judged.resolved_at) / 60
+            when not has_impossible_times then seconds_between(opened_at, first_resolved_at) / 60
+        end as first_resolution_minutes,
+        case
+            when not has_impossible_times then seconds_between(opened_at, resolved_at) / 60
         end as resolution_minutes,
-        judged.has_impossible_times,
-        judged.order_id,
-        judged.product_id,
-        judged.first_reported_date,
-        judged.last_reported_date
+        has_impossible_times,
+        coalesce(known_has_text, new_text is not null) as has_text,
+        coalesce(known_sentiment, sentiment(new_text, language)) as sentiment,
+        coalesce(
+            known_sentiment_scorer,
+            case when sentiment(new_text, language) is not null then sentiment_scorer() end
+        ) as sentiment_scorer,
+        order_id,
+        product_id,
+        first_reported_date,
+        last_reported_date
     from judged
-    left join mapped on judged.record_id = mapped.record_id
 
 )
 

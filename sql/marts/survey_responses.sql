@@ -20,6 +20,14 @@ mapped as (
 
 ),
 
+customers as (
+
+    select customer_id, segment
+    from marts.customers
+    where dt = $run_date
+
+),
+
 answers as (
 
     select
@@ -27,9 +35,13 @@ answers as (
         responses.source,
         responses.record_id,
         mapped.customer_id,
+        coalesce(customers.segment, 'unknown') as segment,
         responses.survey,
         responses.metric,
         responses.score,
+        responses.scale_min,
+        responses.scale_max,
+        responses.polarity,
         cast(
             case responses.polarity
                 when 'lower_is_better' then 1 - responses.share_of_scale
@@ -45,13 +57,22 @@ answers as (
         end as nps_group,
         responses.channel,
         responses.touchpoint,
+        responses.invited_at,
         responses.responded_at,
         responses.response_date,
+        responses.comment is not null as has_text,
+        responses.language,
+        sentiment(responses.comment, responses.language) as sentiment,
+        case
+            when sentiment(responses.comment, responses.language) is not null
+                then sentiment_scorer()
+        end as sentiment_scorer,
         responses.order_id,
         responses.case_id,
         responses.product_id
     from responses
     left join mapped on responses.record_id = mapped.record_id
+    left join customers on mapped.customer_id = customers.customer_id
 
 )
 

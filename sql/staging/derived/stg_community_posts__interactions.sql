@@ -27,7 +27,7 @@ events as (
         text is not null as has_text,
         language,
         sentiment(text, language) as sentiment,
-        case when sentiment(text, language) is not null then 'vader-3.3.2/1' end
+        case when sentiment(text, language) is not null then sentiment_scorer() end
             as sentiment_scorer,
         post_id as mention_id
     from posts

@@ -29,7 +29,7 @@ events as (
         told_text is not null as has_text,
         language,
         sentiment(told_text, language) as sentiment,
-        case when sentiment(told_text, language) is not null then 'vader-3.3.2/1' end
+        case when sentiment(told_text, language) is not null then sentiment_scorer() end
             as sentiment_scorer,
         order_id,
         review_id as mention_id,
