@@ -1,4 +1,4 @@
--- Grain: one row per response day, survey and channel; `all` is a total.
+-- Grain: one row per response day, survey, channel and segment; `all` is a total.
 -- Null score = too few answers; zero = as many promoters as detractors.
 with
 
@@ -16,6 +16,7 @@ totals as (
         response_date,
         case when grouping(survey) = 1 then 'all' else survey end as survey,
         case when grouping(channel) = 1 then 'all' else channel end as channel,
+        case when grouping(segment) = 1 then 'all' else segment end as segment,
         count(*) as asked_count,
         count(score) as response_count,
         count(case when nps_group = 'promoter' then 1 end) as promoter_count,
@@ -36,27 +37,15 @@ totals as (
         ) as score_counts
     from responses
     group by grouping sets (
+        (response_date, survey, channel, segment),
         (response_date, survey, channel),
+        (response_date, survey, segment),
+        (response_date, channel, segment),
         (response_date, survey),
         (response_date, channel),
+        (response_date, segment),
         (response_date)
     )
-
-),
-
-scored as (
-
-    select
-        *,
-        case
-            when response_count > 0 and response_count >= $minimum_sample_size
-                then 100.0 * (promoter_count - detractor_count) / response_count
-        end as exact_score,
-        case
-            when response_count > 0 and response_count >= $minimum_sample_size
-                then nps_standard_error(promoter_count, passive_count, detractor_count)
-        end as exact_error
-    from totals
 
 ),
 
@@ -66,31 +55,69 @@ nps as (
         response_date,
         survey,
         channel,
+        segment,
         asked_count,
         response_count,
         promoter_count,
         passive_count,
         detractor_count,
         score_counts,
-        cast(exact_score as decimal(9, 4)) as nps_score,
-        cast(exact_error as decimal(9, 4)) as standard_error,
         cast(
             case
-                when exact_score - $confidence_z * exact_error < -100 then -100
-                else exact_score - $confidence_z * exact_error
+                when response_count > 0 and response_count >= $minimum_sample_size
+                    then 100.0 * (promoter_count - detractor_count) / response_count
+            end
+            as decimal(9, 4)
+        ) as nps_score,
+        cast(
+            case
+                when response_count > 0 and response_count >= $minimum_sample_size
+                    then nps_standard_error(promoter_count, passive_count, detractor_count)
+            end
+            as decimal(9, 4)
+        ) as standard_error,
+        cast(
+            case
+                when response_count > 0 and response_count >= $minimum_sample_size
+                    then greatest(-100.0, 100.0 * (promoter_count - detractor_count) /
+                         response_count - $confidence_z * nps_standard_error(promoter_count,
+                         passive_count, detractor_count))
             end
             as decimal(9, 4)
         ) as score_lower,
         cast(
             case
-                when exact_score + $confidence_z * exact_error > 100 then 100
-                else exact_score + $confidence_z * exact_error
+                when response_count > 0 and response_count >= $minimum_sample_size
+                    then least(100.0, 100.0 * (promoter_count - detractor_count) /
+                         response_count + $confidence_z * nps_standard_error(promoter_count,
+                         passive_count, detractor_count))
             end
             as decimal(9, 4)
-        ) as score_upper
-    from scored
+        ) as score_upper,
+        cast(
+            case
+                when asked_count > 0 and asked_count >= $minimum_sample_size
+                    then cast(response_count as decimal(18, 6)) / asked_count
+            end
+            as decimal(9, 6)
+        ) as response_share,
+        cast(
+            case
+                when asked_count > 0 and asked_count >= $minimum_sample_size
+                    then wilson_lower(response_count, asked_count, $confidence_z)
+            end
+            as decimal(9, 6)
+        ) as response_share_lower,
+        cast(
+            case
+                when asked_count > 0 and asked_count >= $minimum_sample_size
+                    then wilson_upper(response_count, asked_count, $confidence_z)
+            end
+            as decimal(9, 6)
+        ) as response_share_upper
+    from totals
 
 )
 
 select * from nps
-order by response_date, survey, channel
+order by response_date, survey, channel, segment

@@ -1,4 +1,4 @@
--- Grain: one row per day on which cases were opened and channel; `all` is a total.
+-- Grain: one row per day on which cases were opened, channel and segment; `all` is a total.
 -- Quantiles are of the nearest rank over all cases that could be timed; those still waiting rank
 -- last, so a null quantile is one not reached yet, or too few cases. Zero minutes: at once.
 with
@@ -22,6 +22,14 @@ by_channel_and_in_total as (
 
 ),
 
+by_segment_and_in_total as (
+
+    select *, segment as segment_or_all from by_channel_and_in_total
+    union all
+    select *, 'all' as segment_or_all from by_channel_and_in_total
+
+),
+
 -- A case takes part in a quantile where it has a duration, or waits for one.
 placed as (
 
@@ -30,7 +38,7 @@ placed as (
         first_reply_minutes is not null or not is_answered as is_reply_timed,
         resolution_minutes is not null or not is_resolved as is_resolution_timed,
         case when is_resolved then resolution_minutes end as final_resolution_minutes
-    from by_channel_and_in_total
+    from by_segment_and_in_total
 
 ),
 
@@ -75,18 +83,18 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by case_date, channel_or_all, is_reply_timed
+            partition by case_date, channel_or_all, segment_or_all, is_reply_timed
             order by first_reply_minutes nulls last, case_id
         ) as reply_rank,
         count(*) over (
-            partition by case_date, channel_or_all, is_reply_timed
+            partition by case_date, channel_or_all, segment_or_all, is_reply_timed
         ) as reply_rank_count,
         row_number() over (
-            partition by case_date, channel_or_all, is_resolution_timed
+            partition by case_date, channel_or_all, segment_or_all, is_resolution_timed
             order by final_resolution_minutes nulls last, case_id
         ) as resolution_rank,
         count(*) over (
-            partition by case_date, channel_or_all, is_resolution_timed
+            partition by case_date, channel_or_all, segment_or_all, is_resolution_timed
         ) as resolution_rank_count
     from binned
 
@@ -113,6 +121,7 @@ totals as (
     select
         case_date,
         channel_or_all as channel,
+        segment_or_all as segment,
         count(*) as case_count,
         count(case when is_complaint then 1 end) as complaint_count,
         count(case when is_answered then 1 end) as answered_count,
@@ -162,16 +171,7 @@ totals as (
         max(case when is_resolution_p90 then final_resolution_minutes end)
             as resolution_minutes_p90
     from positioned
-    group by case_date, channel_or_all
-
-),
-
-judged as (
-
-    select
-        *,
-        reopenable_count > 0 and reopenable_count >= $minimum_sample_size as is_enough
-    from totals
+    group by case_date, channel_or_all, segment_or_all
 
 ),
 
@@ -180,6 +180,7 @@ service as (
     select
         case_date,
         channel,
+        segment,
         case_count,
         complaint_count,
         answered_count,
@@ -197,30 +198,31 @@ service as (
         first_reply_minutes_p90,
         resolution_minutes_p50,
         resolution_minutes_p90,
-        case
-            when is_enough
-                then cast(
-                    cast(reopened_count as decimal(18, 6)) / reopenable_count as decimal(9, 6)
-                )
-        end as reopen_share,
-        case
-            when is_enough
-                then cast(
-                    wilson_lower(reopened_count, reopenable_count, $confidence_z)
-                    as decimal(9, 6)
-                )
-        end as reopen_share_lower,
-        case
-            when is_enough
-                then cast(
-                    wilson_upper(reopened_count, reopenable_count, $confidence_z)
-                    as decimal(9, 6)
-                )
-        end as reopen_share_upper,
+        cast(
+            case
+                when reopenable_count > 0 and reopenable_count >= $minimum_sample_size
+                    then cast(reopened_count as decimal(18, 6)) / reopenable_count
+            end
+            as decimal(9, 6)
+        ) as reopen_share,
+        cast(
+            case
+                when reopenable_count > 0 and reopenable_count >= $minimum_sample_size
+                    then wilson_lower(reopened_count, reopenable_count, $confidence_z)
+            end
+            as decimal(9, 6)
+        ) as reopen_share_lower,
+        cast(
+            case
+                when reopenable_count > 0 and reopenable_count >= $minimum_sample_size
+                    then wilson_upper(reopened_count, reopenable_count, $confidence_z)
+            end
+            as decimal(9, 6)
+        ) as reopen_share_upper,
         case_date <= $run_date - interval '27 days' as is_mature
-    from judged
+    from totals
 
 )
 
 select * from service
-order by case_date, channel
+order by case_date, channel, segment

@@ -1,5 +1,5 @@
--- Grain: one row per channel with open cases; `all` is the total, there even when it is zero.
--- Null oldest_case_date: nothing is open.
+-- Grain: one row per channel and segment with open cases; `all` is a total, and the row of both is
+-- there even when it is zero. Null oldest_case_date: nothing is open.
 with
 
 open_cases as (
@@ -14,6 +14,7 @@ totals as (
 
     select
         case when grouping(channel) = 1 then 'all' else channel end as channel,
+        case when grouping(segment) = 1 then 'all' else segment end as segment,
         count(*) as open_count,
         count(case when not is_answered then 1 end) as unanswered_count,
         count(case when is_complaint then 1 end) as complaint_count,
@@ -21,7 +22,7 @@ totals as (
             as older_than_7_days_count,
         min(case_date) as oldest_case_date
     from open_cases
-    group by grouping sets ((channel), ())
+    group by grouping sets ((channel, segment), (channel), (segment), ())
 
 ),
 
@@ -32,6 +33,7 @@ backlog as (
     -- A day without open cases still says so.
     select
         'all' as channel,
+        'all' as segment,
         0 as open_count,
         0 as unanswered_count,
         0 as complaint_count,
@@ -42,4 +44,4 @@ backlog as (
 )
 
 select * from backlog
-order by channel
+order by channel, segment
