@@ -1,11 +1,68 @@
--- Grain: one row per day of the text, kind of event and channel; `all` is a total.
+-- Grain: one row per day of the text, kind of text, topic and channel; `all` is a total.
 -- Null mean = too few texts that could be scored; zero = neutral on balance.
 with
 
 texts as (
 
-    select *
-    from marts.interactions
+    select
+        mention_date as text_date,
+        'mention' as text_kind,
+        coalesce(topic, 'unknown') as topic,
+        channel as channel,
+        sentiment,
+        sentiment_scorer
+    from marts.mentions
+    where dt = $run_date and has_text
+    union all
+    select
+        review_date as text_date,
+        'review' as text_kind,
+        coalesce(cast(null as varchar), 'unknown') as topic,
+        channel as channel,
+        sentiment,
+        sentiment_scorer
+    from marts.reviews
+    where dt = $run_date and has_text
+    union all
+    select
+        post_date as text_date,
+        'community_post' as text_kind,
+        coalesce(topic, 'unknown') as topic,
+        'community' as channel,
+        sentiment,
+        sentiment_scorer
+    from marts.community_posts
+    where dt = $run_date and has_text and not is_staff
+    union all
+    select
+        case_date as text_date,
+        'case' as text_kind,
+        coalesce(topic, 'unknown') as topic,
+        channel as channel,
+        sentiment,
+        sentiment_scorer
+    from marts.cases
+    where dt = $run_date and has_text and first_reported_date = $run_date
+    union all
+    -- The words beside a rating are a comment to an answer already.
+    select
+        event_date as text_date,
+        'case_reply' as text_kind,
+        coalesce(topic, 'unknown') as topic,
+        channel as channel,
+        sentiment,
+        sentiment_scorer
+    from marts.case_events
+    where dt = $run_date and has_text and event_kind <> 'rated'
+    union all
+    select
+        response_date as text_date,
+        'survey_comment' as text_kind,
+        coalesce(touchpoint, 'unknown') as topic,
+        channel as channel,
+        sentiment,
+        sentiment_scorer
+    from marts.survey_responses
     where dt = $run_date and has_text
 
 ),
@@ -13,9 +70,9 @@ texts as (
 totals as (
 
     select
-        interaction_date,
-        case when grouping(interaction_kind) = 1 then 'all' else interaction_kind end
-            as interaction_kind,
+        text_date,
+        case when grouping(text_kind) = 1 then 'all' else text_kind end as text_kind,
+        case when grouping(topic) = 1 then 'all' else topic end as topic,
         case when grouping(channel) = 1 then 'all' else channel end as channel,
         count(*) as text_count,
         count(sentiment) as scored_count,
@@ -28,28 +85,24 @@ totals as (
         min(sentiment_scorer) as sentiment_scorer
     from texts
     group by grouping sets (
-        (interaction_date, interaction_kind, channel),
-        (interaction_date, interaction_kind),
-        (interaction_date, channel),
-        (interaction_date)
+        (text_date, text_kind, topic, channel),
+        (text_date, text_kind, topic),
+        (text_date, text_kind, channel),
+        (text_date, topic, channel),
+        (text_date, text_kind),
+        (text_date, topic),
+        (text_date, channel),
+        (text_date)
     )
-
-),
-
-judged as (
-
-    select
-        *,
-        scored_count > 0 and scored_count >= $minimum_sample_size as is_enough
-    from totals
 
 ),
 
 sentiment as (
 
     select
-        interaction_date,
-        interaction_kind,
+        text_date,
+        text_kind,
+        topic,
         channel,
         text_count,
         scored_count,
@@ -58,40 +111,79 @@ sentiment as (
         negative_count,
         cast(sentiment_sum as decimal(18, 4)) as sentiment_sum,
         cast(sentiment_square_sum as decimal(18, 8)) as sentiment_square_sum,
-        case
-            when is_enough
-                then cast(
-                    cast(sentiment_sum as decimal(18, 6)) / scored_count as decimal(9, 4)
-                )
-        end as sentiment_mean,
-        case
-            when is_enough
-                then cast(
-                    cast(positive_count as decimal(18, 6)) / scored_count as decimal(9, 6)
-                )
-        end as positive_share,
-        case
-            when is_enough
-                then cast(
-                    wilson_lower(positive_count, scored_count, $confidence_z) as decimal(9, 6)
-                )
-        end as positive_share_lower,
-        case
-            when is_enough
-                then cast(
-                    wilson_upper(positive_count, scored_count, $confidence_z) as decimal(9, 6)
-                )
-        end as positive_share_upper,
-        case
-            when is_enough
-                then cast(
-                    cast(negative_count as decimal(18, 6)) / scored_count as decimal(9, 6)
-                )
-        end as negative_share,
-        sentiment_scorer
-    from judged
+        sentiment_scorer,
+        cast(
+            case
+                when scored_count > 0 and scored_count >= $minimum_sample_size
+                    then cast(sentiment_sum as decimal(18, 6)) / scored_count
+            end
+            as decimal(9, 4)
+        ) as sentiment_mean,
+        cast(
+            case
+                when scored_count > 0 and scored_count >= $minimum_sample_size
+                    then cast(sentiment_sum as double) / scored_count - $confidence_z *
+                         sqrt(greatest(cast(sentiment_square_sum as double) / scored_count -
+                         cast(sentiment_sum as double) / scored_count * (cast(sentiment_sum as
+                         double) / scored_count), 0.0) / scored_count)
+            end
+            as decimal(9, 4)
+        ) as sentiment_lower,
+        cast(
+            case
+                when scored_count > 0 and scored_count >= $minimum_sample_size
+                    then cast(sentiment_sum as double) / scored_count + $confidence_z *
+                         sqrt(greatest(cast(sentiment_square_sum as double) / scored_count -
+                         cast(sentiment_sum as double) / scored_count * (cast(sentiment_sum as
+                         double) / scored_count), 0.0) / scored_count)
+            end
+            as decimal(9, 4)
+        ) as sentiment_upper,
+        cast(
+            case
+                when scored_count > 0 and scored_count >= $minimum_sample_size
+                    then cast(positive_count as decimal(18, 6)) / scored_count
+            end
+            as decimal(9, 6)
+        ) as positive_share,
+        cast(
+            case
+                when scored_count > 0 and scored_count >= $minimum_sample_size
+                    then wilson_lower(positive_count, scored_count, $confidence_z)
+            end
+            as decimal(9, 6)
+        ) as positive_share_lower,
+        cast(
+            case
+                when scored_count > 0 and scored_count >= $minimum_sample_size
+                    then wilson_upper(positive_count, scored_count, $confidence_z)
+            end
+            as decimal(9, 6)
+        ) as positive_share_upper,
+        cast(
+            case
+                when scored_count > 0 and scored_count >= $minimum_sample_size
+                    then cast(negative_count as decimal(18, 6)) / scored_count
+            end
+            as decimal(9, 6)
+        ) as negative_share,
+        cast(
+            case
+                when scored_count > 0 and scored_count >= $minimum_sample_size
+                    then wilson_lower(negative_count, scored_count, $confidence_z)
+            end
+            as decimal(9, 6)
+        ) as negative_share_lower,
+        cast(
+            case
+                when scored_count > 0 and scored_count >= $minimum_sample_size
+                    then wilson_upper(negative_count, scored_count, $confidence_z)
+            end
+            as decimal(9, 6)
+        ) as negative_share_upper
+    from totals
 
 )
 
 select * from sentiment
-order by interaction_date, interaction_kind, channel
+order by text_date, text_kind, topic, channel
