@@ -1,0 +1,124 @@
+-- Grain: one row per entity and source that ever fed it.
+-- Zero facts: nothing came on the day. Null ratio: the source has fed for less than a week.
+with
+
+activity as (
+
+    select *
+    from marts.source_activity
+    where dt = $run_date
+
+),
+
+earlier as (
+
+    select entity, source, fact_count
+    from marts.source_activity
+    where dt > $run_date - interval '29 days' and dt < $run_date
+
+),
+
+usual as (
+
+    select
+        entity,
+        source,
+        count(*) as earlier_day_count,
+        sum(fact_count) as earlier_fact_count
+    from earlier
+    group by entity, source
+
+),
+
+totals as (
+
+    select
+        activity.entity,
+        activity.source,
+        activity.fact_count,
+        activity.identified_count,
+        activity.linked_count,
+        case when activity.is_about_people then activity.fact_count else 0 end
+            as identifiable_count,
+        activity.late_count,
+        activity.early_count,
+        coalesce(usual.earlier_day_count, 0) as earlier_day_count,
+        coalesce(usual.earlier_fact_count, 0) as earlier_fact_count,
+        activity.first_fed_date,
+        activity.last_fed_date,
+        activity.last_event_date,
+        days_between(activity.last_fed_date, $run_date) as days_since_fed,
+        days_between(activity.last_event_date, $run_date) as days_since_event
+    from activity
+    left join usual
+        on activity.entity = usual.entity and activity.source = usual.source
+
+),
+
+compared as (
+
+    select
+        *,
+        earlier_day_count >= 7 and earlier_fact_count > 0
+        and (
+            fact_count * earlier_day_count * 2 < earlier_fact_count
+            or fact_count * earlier_day_count > earlier_fact_count * 2
+        ) as is_unusual
+    from totals
+
+),
+
+data_health as (
+
+    select
+        entity,
+        source,
+        fact_count,
+        identifiable_count,
+        identified_count,
+        linked_count,
+        late_count,
+        early_count,
+        earlier_day_count,
+        earlier_fact_count,
+        first_fed_date,
+        last_fed_date,
+        last_event_date,
+        days_since_fed,
+        days_since_event,
+        cast(
+            case
+                when earlier_day_count >= 7 and earlier_fact_count > 0
+                    then cast(fact_count * earlier_day_count as decimal(18, 6)) /
+                         earlier_fact_count
+            end
+            as decimal(18, 6)
+        ) as volume_ratio,
+        cast(
+            case
+                when identifiable_count > 0 and identifiable_count >= $minimum_sample_size
+                    then cast(identified_count as decimal(18, 6)) / identifiable_count
+            end
+            as decimal(9, 6)
+        ) as identified_share,
+        cast(
+            case
+                when identifiable_count > 0 and identifiable_count >= $minimum_sample_size
+                    then cast(linked_count as decimal(18, 6)) / identifiable_count
+            end
+            as decimal(9, 6)
+        ) as linked_share,
+        cast(
+            case
+                when fact_count > 0 and fact_count >= $minimum_sample_size
+                    then cast(late_count as decimal(18, 6)) / fact_count
+            end
+            as decimal(9, 6)
+        ) as late_share,
+        is_unusual
+    from compared
+
+)
+
+select * from data_health
+order by entity, source
