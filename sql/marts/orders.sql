@@ -1,20 +1,25 @@
--- Grain: one row per order document that arrived on the day.
--- Null customer_id is anonymous. Zero lines: the source gives none.
+-- Grain: one row per order document that became known on the day, or of which more did.
+-- Null customer_id is anonymous. Zero lines: the source gives none, or none was added.
 with
 
-orders as (
+documents as (
 
     select *
-    from staging.orders
+    from staging.new_orders
     where dt = $run_date
 
 ),
 
-lines as (
+-- The day of the purchase that a document takes back, as far as it lies within the look-back.
+purchases as (
 
-    select order_id, line_kind, quantity
-    from staging.order_lines
-    where dt = $run_date
+    select order_id, order_date
+    from staging.new_orders
+    where
+        dt <= $run_date
+        and dt >= cast(cast($run_date as int) - $refund_days as date)
+        and is_new
+        and order_kind = 'purchase'
 
 ),
 
@@ -34,51 +39,77 @@ customers as (
 
 ),
 
-lines_by_order as (
+originals as (
 
-    select
-        order_id,
-        count(*) as line_count,
-        sum(case when line_kind = 'product' then quantity else 0 end) as unit_count
-    from lines
+    select order_id, max(order_date) as order_date
+    from purchases
     group by order_id
 
 ),
 
-documents as (
+owned as (
 
     select
-        orders.order_id,
-        orders.source,
-        orders.record_id,
+        documents.*,
         mapped.customer_id,
+        customers.first_order_date,
         case
-            when mapped.customer_id is null then 'anonymous'
-            when orders.order_date = customers.first_order_date then 'new'
+            when documents.order_kind in ('cancellation', 'refund')
+                then coalesce(originals.order_date, documents.order_date)
+            else documents.order_date
+        end as purchase_date,
+        case
+            when documents.order_kind in ('cancellation', 'refund')
+                then originals.order_id is not null
+            else true
+        end as is_purchase_known
+    from documents
+    left join originals on documents.original_order_id = originals.order_id
+    left join mapped on documents.record_id = mapped.record_id
+    left join customers on mapped.customer_id = customers.customer_id
+
+),
+
+facts as (
+
+    select
+        order_id,
+        source,
+        record_id,
+        customer_id,
+        case
+            when customer_id is null then 'anonymous'
+            when order_date = first_order_date then 'new'
             else 'returning'
         end as customer_type,
-        orders.order_number,
-        orders.order_kind,
-        orders.original_order_id,
-        orders.channel,
-        orders.store,
-        orders.country,
-        orders.currency,
-        orders.ordered_at,
-        orders.order_date,
-        coalesce(lines_by_order.line_count, 0) as line_count,
-        cast(coalesce(lines_by_order.unit_count, 0) as decimal(18, 3)) as unit_count,
-        orders.gross_amount,
-        orders.discount_amount,
-        orders.net_amount,
-        orders.shipping_amount,
-        orders.tax_amount
-    from orders
-    left join lines_by_order on orders.order_id = lines_by_order.order_id
-    left join mapped on orders.record_id = mapped.record_id
-    left join customers on mapped.customer_id = customers.customer_id
+        is_new,
+        order_number,
+        order_kind,
+        original_order_id,
+        channel,
+        store,
+        country,
+        currency,
+        ordered_at,
+        order_date,
+        purchase_date,
+        case
+            when customer_id is null then 'anonymous'
+            when purchase_date = first_order_date then 'new'
+            else 'returning'
+        end as purchase_customer_type,
+        is_purchase_known,
+        campaign_id,
+        line_count,
+        unit_count,
+        gross_amount,
+        discount_amount,
+        net_amount,
+        shipping_amount,
+        tax_amount
+    from owned
 
 )
 
-select * from documents
+select * from facts
 order by order_id

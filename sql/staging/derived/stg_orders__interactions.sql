@@ -1,12 +1,13 @@
 -- Grain: one row per order document that is a contact with a customer.
--- Adjustments are bookkeeping: no customer meets anybody, so they are left out.
+-- Adjustments are bookkeeping: no customer meets anybody, so they are left out. What is added
+-- to a document of an earlier day is no contact either.
 with
 
 orders as (
 
     select *
-    from staging.orders
-    where dt = $run_date and order_kind in ('purchase', 'cancellation', 'refund')
+    from staging.new_orders
+    where dt = $run_date and is_new and order_kind in ('purchase', 'cancellation', 'refund')
 
 ),
 
