@@ -1,4 +1,4 @@
--- Grain: one row per account whose points ever moved.
+-- Grain: one row per account of a loyalty programme.
 -- Yesterday's totals and today's entries; history is not read again. A negative balance: more was
 -- taken than was ever told as added.
 with
@@ -18,6 +18,23 @@ known as (
     select *
     from marts.record_points
     where dt = $run_date - interval '1 day'
+
+),
+
+-- A record whose key is the number of the membership is the account's own.
+memberships as (
+
+    select record_id, source
+    from staging.contacts
+    where dt = $run_date and record_id = source || ':' || loyalty_id
+
+),
+
+programmes as (
+
+    select source
+    from memberships
+    group by source
 
 ),
 
@@ -119,6 +136,19 @@ combined as (
         ) as uncovered_points
     from moved_today
     left join open_today on moved_today.record_id = open_today.record_id
+    union all
+    select
+        record_id,
+        cast(null as date) as first_entry_date,
+        cast(null as date) as last_entry_date,
+        0 as earned_points,
+        0 as redeemed_points,
+        0 as expired_points,
+        0 as adjusted_points,
+        0 as earned_this_year_points,
+        0 as earned_last_year_points,
+        0 as uncovered_points
+    from memberships
 
 ),
 
@@ -144,6 +174,7 @@ accounts as (
 
     select
         totals.record_id,
+        memberships.record_id is not null or programmes.source is null as is_member,
         totals.first_entry_date,
         totals.last_entry_date,
         totals.earned_points,
@@ -169,6 +200,8 @@ accounts as (
         end as tier
     from totals
     left join open_today on totals.record_id = open_today.record_id
+    left join memberships on totals.record_id = memberships.record_id
+    left join programmes on split_part(totals.record_id, ':', 1) = programmes.source
 
 )
 

@@ -1,0 +1,255 @@
+-- Grain: one row per order day, currency, model and channel; `all` is the total of a model.
+-- Over the purchases that became known on dt, and what was added to them. Every model credits
+-- each purchase in full: what rounding leaves goes to the last touch.
+with
+
+purchases as (
+
+    select order_id, customer_id, is_new, currency, order_date, ordered_at, net_amount
+    from marts.orders
+    where dt = $run_date and order_kind = 'purchase'
+
+),
+
+mapped as (
+
+    select record_id, customer_id
+    from identity.identity_map
+    where dt = $run_date
+
+),
+
+touches as (
+
+    select record_id, touchpoint_id, marketing_channel, touch_date, touched_at
+    from marts.touchpoints
+    where
+        dt <= $run_date
+        and dt >= cast(cast($run_date as int) - $attribution_window_days - $resend_days as date)
+        and marketing_channel is not null
+        and record_id is not null
+
+),
+
+customers as (
+
+    select mapped.record_id, mapped.customer_id
+    from mapped
+    left semi join purchases on mapped.customer_id = purchases.customer_id
+
+),
+
+touches_of_customers as (
+
+    select
+        customers.customer_id,
+        touches.touchpoint_id,
+        touches.marketing_channel,
+        touches.touch_date,
+        touches.touched_at
+    from touches
+    inner join customers on touches.record_id = customers.record_id
+
+),
+
+touched as (
+
+    select
+        purchases.order_id,
+        touches_of_customers.marketing_channel as channel,
+        days_between(touches_of_customers.touch_date, purchases.order_date) as days_before,
+        row_number() over (
+            partition by purchases.order_id
+            order by
+                touches_of_customers.touch_date,
+                touches_of_customers.touched_at nulls first,
+                touches_of_customers.touchpoint_id
+        ) as place,
+        count(*) over (partition by purchases.order_id) as touch_count
+    from purchases
+    inner join touches_of_customers
+        on purchases.customer_id = touches_of_customers.customer_id
+    where
+        touches_of_customers.touch_date
+        >= cast(cast(purchases.order_date as int) - $attribution_window_days as date)
+        and (
+            touches_of_customers.touch_date < purchases.order_date
+            or (
+                touches_of_customers.touch_date = purchases.order_date
+                and coalesce(touches_of_customers.touched_at <= purchases.ordered_at, true)
+            )
+        )
+
+),
+
+models as (
+
+    select column1 as model
+    from (
+        values ('first_touch'), ('last_touch'), ('linear'), ('position'), ('time_decay')
+    ) as declared
+
+),
+
+weighted as (
+
+    select
+        touched.order_id,
+        touched.channel,
+        touched.place,
+        touched.touch_count,
+        models.model,
+        cast(
+            case
+                when models.model = 'first_touch'
+                    then case when touched.place = 1 then 1 else 0 end
+                when models.model = 'last_touch'
+                    then case when touched.place = touched.touch_count then 1 else 0 end
+                when models.model = 'linear' or touched.touch_count = 1 then 1
+                when models.model = 'position' and touched.touch_count = 2 then 0.5
+                when models.model = 'position' and touched.place in (1, touched.touch_count)
+                    then 0.4
+                when models.model = 'position'
+                    then 0.2 / (touched.touch_count - 2)
+                else
+                    power(
+                        cast(2 as double),
+                        -cast(touched.days_before as double) / $attribution_half_life_days
+                    )
+            end as decimal(18, 12)
+        ) as weight
+    from touched
+    cross join models
+
+),
+
+shared as (
+
+    select
+        *,
+        cast(
+            weight / sum(weight) over (partition by order_id, model) as decimal(12, 9)
+        ) as credit_share
+    from weighted
+
+),
+
+rounded as (
+
+    select
+        shared.order_id,
+        shared.model,
+        shared.channel,
+        shared.place,
+        shared.touch_count,
+        purchases.order_date,
+        purchases.currency,
+        purchases.net_amount,
+        case when purchases.is_new then 1 else 0 end as order_count,
+        cast(purchases.net_amount * shared.credit_share as decimal(18, 4)) as credited_amount,
+        cast(
+            case when purchases.is_new then shared.credit_share else 0 end as decimal(18, 6)
+        ) as credited_order_count
+    from shared
+    inner join purchases on shared.order_id = purchases.order_id
+
+),
+
+-- The last touch has what the others leave.
+credits as (
+
+    select
+        order_date,
+        currency,
+        model,
+        channel,
+        case
+            when place = touch_count
+                then net_amount
+                    - sum(credited_amount) over (partition by order_id, model)
+                    + credited_amount
+            else credited_amount
+        end as credited_amount,
+        case
+            when place = touch_count
+                then order_count
+                    - sum(credited_order_count) over (partition by order_id, model)
+                    + credited_order_count
+            else credited_order_count
+        end as credited_order_count
+    from rounded
+
+),
+
+untouched as (
+
+    select
+        purchases.order_date,
+        purchases.currency,
+        models.model,
+        case when purchases.customer_id is null then 'unknown' else 'direct' end as channel,
+        purchases.net_amount as credited_amount,
+        case when purchases.is_new then 1 else 0 end as credited_order_count
+    from purchases
+    left anti join touched on purchases.order_id = touched.order_id
+    cross join models
+
+),
+
+-- Straight from the purchases: the check that the credits add up to it is no tautology.
+all_purchases as (
+
+    select
+        purchases.order_date,
+        purchases.currency,
+        models.model,
+        'all' as channel,
+        purchases.net_amount as credited_amount,
+        case when purchases.is_new then 1 else 0 end as credited_order_count
+    from purchases
+    cross join models
+
+),
+
+parts as (
+
+    select
+        order_date, currency, model, channel, credited_amount, credited_order_count
+    from credits
+    union all
+    select * from untouched
+    union all
+    select * from all_purchases
+
+),
+
+totals as (
+
+    select
+        order_date,
+        currency,
+        model,
+        channel,
+        cast(sum(credited_order_count) as decimal(18, 6)) as credited_order_count,
+        cast(sum(credited_amount) as decimal(18, 4)) as credited_amount
+    from parts
+    group by order_date, currency, model, channel
+
+),
+
+attribution as (
+
+    select
+        *,
+        cast(
+            case
+                when credited_order_count > 0 and credited_order_count >= $minimum_sample_size
+                    then credited_amount / credited_order_count
+            end as decimal(18, 4)
+        ) as average_credited_amount
+    from totals
+
+)
+
+select * from attribution
+order by order_date, currency, model, channel
