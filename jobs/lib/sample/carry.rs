@@ -7,22 +7,44 @@ use super::facts::Facts;
 use super::feeds::Feed;
 use super::feeds::schedule::Schedule;
 
+/// Calls a macro with the name of every list of facts.
+macro_rules! each_list {
+    ($call:ident) => {
+        $call!(
+            orders,
+            refunds,
+            loyalty_entries,
+            cases,
+            survey_responses,
+            mentions,
+            reviews,
+            community_posts,
+            web_events,
+            device_events,
+            consents,
+            campaign_contacts,
+            campaign_events,
+            identifier_links
+        )
+    };
+}
+
+/// Makes room in `all` for facts that are to be put behind it, so that nothing is moved twice.
+pub fn reserve<'a>(all: &mut Facts, more: impl Iterator<Item = &'a Facts> + Clone) {
+    macro_rules! reserve_each {
+        ($($list:ident),*) => {
+            $(all.$list.reserve_exact(more.clone().map(|facts| facts.$list.len()).sum());)*
+        };
+    }
+    each_list!(reserve_each);
+}
+
 /// Puts facts behind others.
 pub fn append(all: &mut Facts, mut more: Facts) {
-    all.orders.append(&mut more.orders);
-    all.refunds.append(&mut more.refunds);
-    all.loyalty_entries.append(&mut more.loyalty_entries);
-    all.cases.append(&mut more.cases);
-    all.survey_responses.append(&mut more.survey_responses);
-    all.mentions.append(&mut more.mentions);
-    all.reviews.append(&mut more.reviews);
-    all.community_posts.append(&mut more.community_posts);
-    all.web_events.append(&mut more.web_events);
-    all.device_events.append(&mut more.device_events);
-    all.consents.append(&mut more.consents);
-    all.campaign_contacts.append(&mut more.campaign_contacts);
-    all.campaign_events.append(&mut more.campaign_events);
-    all.identifier_links.append(&mut more.identifier_links);
+    macro_rules! append_each {
+        ($($list:ident),*) => { $(all.$list.append(&mut more.$list);)* };
+    }
+    each_list!(append_each);
 }
 
 /// The facts that are told after the window.

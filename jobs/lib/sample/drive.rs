@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use tokio::sync::mpsc::Sender;
 
-use super::carry::{append, left_over};
+use super::carry::{append, left_over, reserve};
 use super::dirt::files::FileFaults;
 use super::dirt::plan::{Debts, Planned};
 use super::dirt::{FileFault, Shares, shares};
@@ -22,7 +22,7 @@ use super::feeds::{Feed, Load};
 use super::life::Course;
 use super::people::Dirt;
 use super::places::Written;
-use super::truth::metrics::MetricTruth;
+use super::truth::metrics::{MetricTruth, Standings};
 use super::truth::{self, PartTruth};
 use super::world::{World, calendar};
 use super::{Order, Summary, columns, life, parallel};
@@ -70,6 +70,7 @@ struct Part {
     people: People,
     debts: BTreeMap<Feed, Debts>,
     carried: Facts,
+    standings: Standings,
     truth: PartTruth,
 }
 
@@ -153,6 +154,7 @@ impl Drive<'_> {
             Feed::ALL.map(|feed| (feed, Debts::new(self.order.seed, feed, number, self.shares)));
         Ok(Part {
             number,
+            standings: Standings::of(&persons),
             persons,
             people: People::joined(people),
             debts: debts.into_iter().collect(),
@@ -167,18 +169,21 @@ impl Drive<'_> {
         let blocks = self.on_blocks(&part.persons, |block| {
             let mut facts = life::facts(&self.world, block.clone(), window);
             let mut metrics = MetricTruth::new(self.order.days);
-            metrics.add(&facts, window);
+            let mut standings = part.standings.some(&block);
+            metrics.add(&facts, window, &mut standings);
             if is_first {
                 metrics.add_members(&self.world, block.clone());
                 // The register that the CRM holds when its exports begin.
                 facts.consents.extend(life::consents_before(&self.world, block, window.from));
             }
-            (facts, metrics)
+            (facts, metrics, standings)
         })?;
         let mut all = std::mem::take(&mut part.carried);
-        for (facts, metrics) in blocks {
+        reserve(&mut all, blocks.iter().map(|(facts, _, _)| facts));
+        for (facts, metrics, standings) in blocks {
             append(&mut all, facts);
             self.metrics.merge(metrics);
+            part.standings.put(standings);
         }
         Ok(all)
     }
@@ -259,11 +264,21 @@ impl Drive<'_> {
         let written = Written { truth: paths.collect(), ..Written::default() };
         self.send(Message::Announce(format!("part-{:04}-truth", part.number), written))?;
         let until = calendar::london_midnight(self.order.days.to);
-        let courses = self.on_blocks(&part.persons, |block| {
+        let blocks = self.on_blocks(&part.persons, |block| {
+            let mut metrics = MetricTruth::new(self.order.days);
             let persons = block.map(|index| part.people.person(index));
-            persons.map(|person| life::life(&self.world, person, until)).collect::<Vec<_>>()
+            let courses = persons.map(|person| {
+                let course = life::life(&self.world, person, until);
+                metrics.add_course(&self.world, person, &course);
+                course
+            });
+            (courses.collect::<Vec<_>>(), metrics)
         })?;
-        let courses: Vec<Course> = courses.into_iter().flatten().collect();
+        let mut courses: Vec<Course> = Vec::with_capacity(part.people.persons().len());
+        for (some, metrics) in blocks {
+            courses.extend(some);
+            self.metrics.merge(metrics);
+        }
         let truth = part.truth.in_order();
         parallel::map(self.order.threads, truth::TABLES.len(), |table| {
             let table = truth::TABLES[table];
@@ -278,9 +293,12 @@ impl Drive<'_> {
     /// Hands over what is true of all persons.
     fn end(self) -> Result<Summary> {
         let tables = self.metrics.clone().into_tables(&self.world)?;
-        let paths = tables.iter().map(|(table, _)| truth::metric_path(table));
-        let written = Written { truth: paths.collect(), ..Written::default() };
+        let mut paths = vec![truth::MODELS.to_string()];
+        paths.extend(tables.iter().map(|(table, _)| truth::metric_path(table)));
+        let written = Written { truth: paths, ..Written::default() };
         self.send(Message::Announce("metrics".to_string(), written))?;
+        let models = Bytes::from(truth::models()?);
+        self.send(Message::Truth(truth::MODELS.to_string(), models))?;
         for (table, rows) in tables {
             let bytes = Bytes::from(columns::parquet_of(table, &rows)?);
             self.send(Message::Truth(truth::metric_path(table), bytes))?;

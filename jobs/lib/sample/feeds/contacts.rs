@@ -93,6 +93,12 @@ impl Contacts {
     /// All of them together, in order.
     pub fn joined(parts: Vec<Contacts>) -> Contacts {
         let mut all = Contacts::default();
+        for (feed, _) in FEEDS {
+            let own = || parts.iter().filter_map(|part| part.by_feed.get(&feed));
+            let versions = Vec::with_capacity(own().map(|it| it.versions.len()).sum());
+            let text = Vec::with_capacity(own().map(|it| it.text.len()).sum());
+            all.by_feed.insert(feed, Versions { versions, text });
+        }
         for part in parts {
             for (feed, versions) in part.by_feed {
                 let joined = all.by_feed.entry(feed).or_default();

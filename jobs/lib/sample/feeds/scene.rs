@@ -38,7 +38,11 @@ impl People {
 
     /// These and those who stand next.
     pub fn joined(parts: Vec<People>) -> People {
-        let mut all = People::default();
+        let mut all = People {
+            persons: Vec::with_capacity(parts.iter().map(|part| part.persons.len()).sum()),
+            records: Vec::with_capacity(parts.iter().map(|part| part.records.len()).sum()),
+            ..People::default()
+        };
         for (number, part) in parts.into_iter().enumerate() {
             if number == 0 {
                 all.first = part.first;

@@ -10,7 +10,7 @@ use super::parameters::marketing as model;
 use super::time::{self, HOUR, MINUTE};
 use super::{Living, consents};
 use crate::dates::Day;
-use crate::sample::facts::{CampaignContact, CampaignEvent, CampaignIndex, Instant};
+use crate::sample::facts::{CampaignContact, CampaignEvent, CampaignIndex, Instant, PersonIndex};
 use crate::sample::people::Person;
 use crate::sample::random::{self, Purpose, Stream};
 use crate::sample::world::calendar::{london_day, london_instant, london_midnight};
@@ -171,6 +171,18 @@ fn react(
     }
 }
 
+impl Contact {
+    /// That the person was chosen, as a fact.
+    pub(super) fn told(&self, person: PersonIndex) -> CampaignContact {
+        CampaignContact {
+            campaign: self.campaign,
+            person,
+            is_treated: self.is_treated,
+            at: self.chosen_at,
+        }
+    }
+}
+
 /// Tells the contacts and events of a person's window.
 pub(super) fn tell(
     living: &Living<'_>,
@@ -180,12 +192,7 @@ pub(super) fn tell(
     let person = living.person.index;
     for contact in &living.contacts {
         if living.span.holds(contact.chosen_at) {
-            contacts.push(CampaignContact {
-                campaign: contact.campaign,
-                person,
-                is_treated: contact.is_treated,
-                at: contact.chosen_at,
-            });
+            contacts.push(contact.told(person));
         }
         for (place, (kind, at)) in (0_u64..).zip(KINDS.into_iter().zip(contact.times)) {
             if let Some(at) = at.filter(|at| living.span.holds(*at)) {

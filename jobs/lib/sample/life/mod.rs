@@ -213,7 +213,15 @@ pub fn life(world: &World, person: &Person, until: Instant) -> Course {
     let contacts = campaigns::contacts(world, person, day);
     let mut course = skeleton::course(world, person, day, &contacts);
     course.dropped_out_at = course.dropped_out_at.filter(|at| *at < until);
+    let chosen = contacts.iter().filter(|contact| contact.chosen_at < until);
+    course.contacts = chosen.map(|contact| contact.told(person.index)).collect();
     course
+}
+
+/// How a person's first visit began, which was before their first purchase: as
+/// [`crate::sample::facts::WebEvent::referrer`].
+pub fn first_touch(world: &World, person: &Person) -> &'static str {
+    visits::first_touch(world.seed, person)
 }
 
 /// See [`life`].

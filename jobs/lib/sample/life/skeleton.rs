@@ -16,7 +16,7 @@ use super::number::{self, Cause};
 use super::parameters::shopping;
 use super::time::{self, DAY};
 use crate::dates::Day;
-use crate::sample::facts::{CampaignIndex, Instant, KnownBy, Pence, Shop};
+use crate::sample::facts::{CampaignContact, CampaignIndex, Instant, KnownBy, Pence, Shop};
 use crate::sample::people::{Country, Person, System, models};
 use crate::sample::random::{self, Purpose, Stream};
 use crate::sample::world::World;
@@ -49,6 +49,8 @@ pub struct Course {
     /// The last instant at which they were a customer: that of the purchase of BG/NBD after which
     /// they left. None while they are one.
     pub dropped_out_at: Option<Instant>,
+    /// The campaigns in whose audience they were, in order.
+    pub contacts: Vec<CampaignContact>,
 }
 
 /// More purchases than that nobody makes; numbers have no room for more.
@@ -94,7 +96,7 @@ pub(super) fn course(
     });
     purchases.extend(brought);
     purchases.sort_unstable_by_key(|purchase| (purchase.at, purchase.number));
-    Course { purchases, dropped_out_at }
+    Course { purchases, dropped_out_at, contacts: vec![] }
 }
 
 fn purchase(

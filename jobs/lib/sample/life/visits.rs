@@ -8,7 +8,7 @@ use super::time::{self, DAY};
 use super::{Living, shopping::Bought};
 use crate::dates::DayRange;
 use crate::sample::facts::{CampaignIndex, Instant, KnownBy, ProductIndex, Shop, WebEvent};
-use crate::sample::people::System;
+use crate::sample::people::{Person, System};
 use crate::sample::random::{Purpose, Stream};
 use crate::sample::world::calendar::london_day;
 
@@ -72,16 +72,13 @@ fn draws(living: &Living<'_>, purpose: Purpose, cause: Cause) -> Stream {
     Stream::of(living.company.world.seed, purpose, &[living.person.index, cause.word()])
 }
 
-fn before_the_first_purchase(living: &Living<'_>, events: &mut Vec<WebEvent>) {
-    let person = &living.person;
+/// The visits of a person before their first purchase, in no order: the place of each, when it
+/// begins, and how.
+fn first_looks(seed: u64, person: &Person) -> Vec<(u64, Instant, &'static str)> {
     let bought_on = london_day(person.acquired_at);
-    let from = living.window.from.minus(1);
-    if bought_on < from || bought_on.minus(model::MOST_DAYS_BEFORE) >= living.window.to {
-        return;
-    }
-    let mut stream = draws(living, Purpose::Visit, Cause::Once(0));
+    let mut stream = Stream::of(seed, Purpose::Visit, &[person.index, Cause::Once(0).word()]);
     let count = 1 + stream.poisson(model::VISITS_BEFORE_MEAN).min(8);
-    for place in 0..count {
+    let looks = (0..count).map(|place| {
         let days = stream.exponential(model::DAYS_BEFORE_MEAN) as u64;
         let day = bought_on.minus((1 + days).min(model::MOST_DAYS_BEFORE));
         let referrer = match person.referrer {
@@ -94,10 +91,29 @@ fn before_the_first_purchase(living: &Living<'_>, events: &mut Vec<WebEvent>) {
                 ("referral", 0.05),
             ]),
         };
+        (place, time::clock(&mut stream, day, &time::ONLINE), referrer)
+    });
+    looks.collect()
+}
+
+/// How a person's first visit began.
+pub(super) fn first_touch(seed: u64, person: &Person) -> &'static str {
+    let looks = first_looks(seed, person).into_iter();
+    looks.min_by_key(|(_, begins_at, _)| *begins_at).map_or("direct", |(_, _, referrer)| referrer)
+}
+
+fn before_the_first_purchase(living: &Living<'_>, events: &mut Vec<WebEvent>) {
+    let person = &living.person;
+    let bought_on = london_day(person.acquired_at);
+    let from = living.window.from.minus(1);
+    if bought_on < from || bought_on.minus(model::MOST_DAYS_BEFORE) >= living.window.to {
+        return;
+    }
+    for (place, begins_at, referrer) in first_looks(living.company.world.seed, person) {
         let visit = Visit {
             cause: Cause::Once(8 + place as u16),
             first: 0,
-            begins_at: time::clock(&mut stream, day, &time::ONLINE),
+            begins_at,
             is_app: false,
             is_logged_in: false,
             referrer,

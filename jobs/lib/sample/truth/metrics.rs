@@ -8,8 +8,9 @@
 //!
 //! | table | one row a `dt` and … |
 //! | --- | --- |
-//! | `revenue` | order day, currency, channel (customer type: `all`) |
+//! | `revenue` | order day, currency, channel, customer type |
 //! | `nps`, `csat`, `ces` | response day, survey, channel; ratings of cases are answers to `csat` |
+//! | `sentiment` | day of the text, kind of event, channel, with the true sentiment |
 //! | `service` | day of opening in the 28 days up to `dt`, channel: as known at its end |
 //! | `service_backlog` | channel with open cases: at the end of the day |
 //! | `service_events` | channel: opened, first answered, solved, reopened, rated on the day |
@@ -18,21 +19,33 @@
 //! | `reviews` | — |
 //! | `community` | topic |
 //! | `web` | channel |
-//! | `campaigns` | campaign |
+//! | `campaigns` | campaign: what was done, who bought while it ran, and its true uplift |
+//! | `spend` | channel, campaign |
+//! | `last_touch` | how the visit began in which an order was placed |
 //! | `loyalty` | — |
 //! | `retention` | month of the first known purchase: at the end of the day |
+//! | `acquisition` | how the person's first visit began: persons who first bought on the day |
+//! | `churn` | —: who has not left, at the end of the day |
+//! | `segments` | recency, frequency and value of known purchases: at the end of the day |
 //!
-//! It does not know people's records: retention and revenue hold for perfect resolution.
+//! It does not know people's records: what counts persons holds for perfect resolution.
 
+mod courses;
 mod frames;
+mod sentiment;
 mod service;
+mod standing;
 mod sums;
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use chrono::Datelike;
 
+use self::courses::Churn;
 use self::service::CaseChanges;
+use self::standing::Segments;
+pub use self::standing::Standings;
 use self::sums::Sums;
 use crate::dates::{Day, DayRange};
 use crate::sample::facts::{
@@ -46,8 +59,9 @@ use crate::sample::world::calendar::{day_of, london_day, london_midnight};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricTruth {
     days: DayRange,
-    /// By channel: orders, refunds, units, returned units, gross, discount, refunded (pence).
-    revenue: Sums<&'static str, 7>,
+    /// By channel and customer type: orders, refunds, units, returned units, gross, discount,
+    /// refunded (pence).
+    revenue: Sums<(&'static str, &'static str), 7>,
     /// By survey and channel: asked, then the answers by score from 0.
     surveys: Sums<(Survey, &'static str), 12>,
     cases: CaseChanges,
@@ -56,8 +70,12 @@ pub struct MetricTruth {
     ratings: Sums<(Day, &'static str), 12>,
     /// By channel: opened, first replies, solved, reopened, ratings, sum of ratings.
     service_events: Sums<&'static str, 6>,
-    /// By topic: opened, first solved, of them within 3 days, within 8 weeks, upheld.
-    complaints: Sums<&'static str, 5>,
+    /// By topic: opened, first solved, of them within 3 days, within 8 weeks, upheld; opened by
+    /// somebody who had complained before.
+    complaints: Sums<&'static str, 6>,
+    /// By the day they are told, the day of the text, kind of event and channel: texts, positive,
+    /// neutral, negative, sum of sentiment in hundredths and of its squares.
+    sentiment: Sums<(Day, &'static str, &'static str), 6>,
     /// By platform: posts, replies among them, sum of sentiment in hundredths, positive, negative,
     /// views.
     mentions: Sums<&'static str, 6>,
@@ -67,8 +85,11 @@ pub struct MetricTruth {
     community: Sums<&'static str, 5>,
     /// By channel: sessions, events, events logged in, then events by kind.
     web: Sums<&'static str, 10>,
-    /// By campaign: treated, control, the events by kind, purchases brought.
-    campaigns: Sums<CampaignIndex, 9>,
+    /// By campaign: treated, control, the events by kind, purchases brought; those of the treated
+    /// and of the control that bought for the first time while it ran.
+    campaigns: Sums<CampaignIndex, 11>,
+    /// By how the visit began: orders placed in it, and their net value (pence).
+    last_touch: Sums<&'static str, 2>,
     /// Earned, redeemed, expired, adjusted, each as the change of the balance.
     loyalty: Sums<(), 4>,
     /// Members: those who joined on the day, less those who left.
@@ -77,6 +98,11 @@ pub struct MetricTruth {
     cohorts: Sums<Day, 2>,
     /// By month of the first known purchase: those whose first purchase of a month is on the day.
     active: Sums<Day, 1>,
+    /// By how the first visit began: persons who first bought, of them recommended ones, and ones
+    /// whom the seller knew.
+    acquisition: Sums<&'static str, 3>,
+    churn: Churn,
+    segments: Segments,
 }
 
 /// The kinds of web events, as the table's columns have them.
@@ -98,26 +124,34 @@ impl MetricTruth {
             ratings: Sums::default(),
             service_events: Sums::default(),
             complaints: Sums::default(),
+            sentiment: Sums::default(),
             mentions: Sums::default(),
             reviews: Sums::default(),
             community: Sums::default(),
             web: Sums::default(),
             campaigns: Sums::default(),
+            last_touch: Sums::default(),
             loyalty: Sums::default(),
             members: Sums::default(),
             cohorts: Sums::default(),
             active: Sums::default(),
+            acquisition: Sums::default(),
+            churn: Churn::new(days),
+            segments: Segments::new(days),
         }
     }
 
     /// Counts the facts of a window.
     ///
     /// `facts` are those of [`crate::sample::life::facts`] for some persons and the window; what
-    /// else they hold is passed over. Each person's window must be added once.
-    pub fn add(&mut self, facts: &Facts, window: DayRange) {
+    /// else they hold is passed over. Each person's window must be added once, in order of the
+    /// windows; `standings` are those of the same persons after the window before, and then after
+    /// this one.
+    pub fn add(&mut self, facts: &Facts, window: DayRange, standings: &mut Standings) {
         let (from, to) = (london_midnight(window.from), london_midnight(window.to));
         let is_in = |at: Instant| from <= at && at < to;
-        self.add_revenue(facts, &is_in);
+        self.add_by_day(facts, window, standings);
+        self.add_sentiment(facts, &is_in);
         for response in &facts.survey_responses {
             if is_in(response.answered_at.unwrap_or(response.invited_at)) {
                 self.add_response(response);
@@ -170,29 +204,57 @@ impl MetricTruth {
         self.ratings.merge(other.ratings);
         self.service_events.merge(other.service_events);
         self.complaints.merge(other.complaints);
+        self.sentiment.merge(other.sentiment);
         self.mentions.merge(other.mentions);
         self.reviews.merge(other.reviews);
         self.community.merge(other.community);
         self.web.merge(other.web);
         self.campaigns.merge(other.campaigns);
+        self.last_touch.merge(other.last_touch);
         self.loyalty.merge(other.loyalty);
         self.members.merge(other.members);
         self.cohorts.merge(other.cohorts);
         self.active.merge(other.active);
+        self.acquisition.merge(other.acquisition);
+        self.churn.merge(&other.churn);
+        self.segments.merge(&other.segments);
     }
 
-    fn add_revenue(&mut self, facts: &Facts, is_in: &impl Fn(Instant) -> bool) {
-        for order in facts.orders.iter().filter(|order| is_in(order.placed_at)) {
-            let units: i64 = order.lines.iter().map(|line| i64::from(line.quantity)).sum();
-            let (gross, net) = (order.gross(), order.net());
-            let day = london_day(order.placed_at);
-            let sums = [1, 0, units, 0, gross, gross - net, 0];
-            self.revenue.add(day, channel_of(order.shop), sums);
-            self.add_retention(order, day);
-        }
-        for refund in facts.refunds.iter().filter(|refund| is_in(refund.refunded_at)) {
-            let sums = [0, 1, 0, refund.quantity.into(), 0, 0, refund.amount];
-            self.revenue.add(london_day(refund.refunded_at), channel_of(refund.shop), sums);
+    /// Counts what depends on what was known of the persons before, in order of the days.
+    fn add_by_day(&mut self, facts: &Facts, window: DayRange, standings: &mut Standings) {
+        let from = london_midnight(window.from);
+        let mut orders = facts.orders.iter().skip_while(|it| it.placed_at < from).peekable();
+        let mut refunds = facts.refunds.iter().skip_while(|it| it.refunded_at < from).peekable();
+        let mut cases = facts.cases.iter().skip_while(|it| it.opened_at < from).peekable();
+        for day in window.days() {
+            let end = london_midnight(day.plus(1));
+            while let Some(order) = orders.next_if(|it| it.placed_at < end) {
+                let customer_type = match order.known_by {
+                    KnownBy::Nothing => "anonymous",
+                    _ if standings.buy(order, day) => "new",
+                    _ => "returning",
+                };
+                let units: i64 = order.lines.iter().map(|line| i64::from(line.quantity)).sum();
+                let (gross, net) = (order.gross(), order.net());
+                let sums = [1, 0, units, 0, gross, gross - net, 0];
+                self.revenue.add(day, (channel_of(order.shop), customer_type), sums);
+                self.add_retention(order, day);
+            }
+            while let Some(refund) = refunds.next_if(|it| it.refunded_at < end) {
+                let customer_type = match refund.known_by {
+                    KnownBy::Nothing => "anonymous",
+                    _ if standings.refund(refund, day) => "new",
+                    _ => "returning",
+                };
+                let sums = [0, 1, 0, refund.quantity.into(), 0, 0, refund.amount];
+                self.revenue.add(day, (channel_of(refund.shop), customer_type), sums);
+            }
+            while let Some(case) = cases.next_if(|it| it.opened_at < end) {
+                if case.case_type == "complaint" && standings.complain(case.person) {
+                    self.complaints.add(day, case.topic, [0, 0, 0, 0, 0, 1]);
+                }
+            }
+            self.segments.add(day, standings);
         }
     }
 
@@ -248,8 +310,8 @@ impl MetricTruth {
                 1,
                 i64::from(mention.in_reply_to.is_some()),
                 hundredths,
-                i64::from(hundredths >= 5),
-                i64::from(hundredths <= -5),
+                i64::from(hundredths >= sentiment::THRESHOLD),
+                i64::from(hundredths <= -sentiment::THRESHOLD),
                 i64::from(mention.view_count),
             ];
             self.mentions.add(london_day(mention.posted_at), mention.platform, sums);
@@ -282,6 +344,7 @@ impl MetricTruth {
             self.web.add(day, event.channel, sums);
             sessions.push((day, event.session, event.channel));
         }
+        self.add_last_touch(facts, is_in);
         sessions.sort_unstable();
         sessions.dedup();
         for (day, _, channel) in sessions {
@@ -291,14 +354,26 @@ impl MetricTruth {
         }
     }
 
+    /// Credits each order that was placed in a visit to how the visit began.
+    fn add_last_touch(&mut self, facts: &Facts, is_in: &impl Fn(Instant) -> bool) {
+        let orders = facts.orders.iter().filter(|order| is_in(order.placed_at));
+        let orders: HashMap<u64, &Order> = orders.map(|order| (order.number, order)).collect();
+        for event in &facts.web_events {
+            if let Some(order) = event.order.and_then(|number| orders.get(&number)) {
+                let day = london_day(order.placed_at);
+                self.last_touch.add(day, event.referrer, [1, order.net()]);
+            }
+        }
+    }
+
     fn add_campaigns(&mut self, facts: &Facts, is_in: &impl Fn(Instant) -> bool) {
         for contact in facts.campaign_contacts.iter().filter(|contact| is_in(contact.at)) {
-            let mut sums = [0; 9];
+            let mut sums = [0; 11];
             sums[usize::from(!contact.is_treated)] = 1;
             self.campaigns.add(london_day(contact.at), contact.campaign, sums);
         }
         for event in facts.campaign_events.iter().filter(|event| is_in(event.at)) {
-            let mut sums = [0; 9];
+            let mut sums = [0; 11];
             if let Some(kind) = CAMPAIGN_KINDS.iter().position(|kind| *kind == event.kind) {
                 sums[2 + kind] = 1;
             }
@@ -306,7 +381,7 @@ impl MetricTruth {
         }
         for order in facts.orders.iter().filter(|order| is_in(order.placed_at)) {
             if let Some(campaign) = order.campaign {
-                let mut sums = [0; 9];
+                let mut sums = [0; 11];
                 sums[8] = 1;
                 self.campaigns.add(london_day(order.placed_at), campaign, sums);
             }

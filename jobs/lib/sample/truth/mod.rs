@@ -13,13 +13,19 @@
 //! | `deliveries` | a fact, or a part of one, that is told on another day than its own, or never |
 //!
 //! And once for all persons, `<truth>/metrics/<table>.parquet`: what the metric tables must say of
-//! clean exports whose records are all linked to the right persons ([`metrics`]).
+//! clean exports whose records are all linked to the right persons ([`metrics`]); and
+//! `<truth>/models.parquet`: the parameters of the models that persons behave by.
 
 pub mod metrics;
+mod models;
 mod people;
 mod tables;
 
+pub use models::models;
 pub use tables::PartTruth;
+
+/// The path of the object that holds the stated models' parameters.
+pub const MODELS: &str = "models.parquet";
 
 /// The tables of each part, in order of their names.
 pub const TABLES: [&str; 7] =

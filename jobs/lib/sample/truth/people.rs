@@ -9,7 +9,7 @@ use crate::sample::columns::{Column, boolean, day, double, instant, number, text
 use crate::sample::facts::{Instant, KnownBy, PersonIndex, Shop};
 use crate::sample::feeds::scene::People;
 use crate::sample::life::{Course, Purchase};
-use crate::sample::people::{Person, Record};
+use crate::sample::people::{Person, Record, models};
 use crate::sample::world::World;
 
 pub(super) fn persons(people: &People, courses: &[Course]) -> Vec<Column> {
@@ -32,7 +32,29 @@ pub(super) fn persons(people: &People, courses: &[Course]) -> Vec<Column> {
         ("acquired_at", false, instant(rows, |row| Some(row.0.acquired_at))),
         ("dropped_out_at", true, instant(rows, |row| row.1)),
         ("referrer", true, number(rows, |row| row.0.referrer.and_then(whole))),
+        ("mean_purchase_pounds", false, double(rows, |row| mean_purchase(row.0))),
+        ("expected_purchases_365_days", false, double(rows, |row| expected(row.0, row.1, 365.0))),
     ]
+}
+
+/// What a purchase of theirs is worth on average, pounds: p ÷ ν of gamma-gamma.
+fn mean_purchase(person: &Person) -> f64 {
+    rounded(models::SPEND_SHAPE / person.spend)
+}
+
+/// How many purchases they will make of themselves in the days after the exported ones, given
+/// their own λ and p and whether they have left: (1 − e^(−λpt)) ÷ p of BG/NBD.
+fn expected(person: &Person, dropped_out_at: Option<Instant>, days: f64) -> f64 {
+    match dropped_out_at {
+        Some(_) => 0.0,
+        None if person.dropout * person.rate * days < 1e-9 => rounded(person.rate * days),
+        None => rounded((1.0 - (-person.rate * person.dropout * days).exp()) / person.dropout),
+    }
+}
+
+/// To six digits after the point, where machines agree.
+fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
 }
 
 pub(super) fn purchases(world: &World, people: &People, courses: &[Course]) -> Vec<Column> {

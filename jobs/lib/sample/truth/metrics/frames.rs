@@ -9,11 +9,15 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 
+use super::courses::{self, CUSTOMERS, INACTIVE, INACTIVE_BINS, PERSONS};
 use super::service::{self, BINS};
+use super::standing::{NET_BANDS, ORDER_BANDS, RECENCY_BANDS};
 use super::{CAMPAIGN_KINDS, MetricTruth, Sums, WEB_KINDS, month_of};
 use crate::dates::Day;
 use crate::errors::{Context as _, Kind, Result};
-use crate::sample::facts::Survey;
+use crate::sample::facts::{MarketingSpend, Survey};
+use crate::sample::life;
+use crate::sample::life::parameters::loyalty as points;
 use crate::sample::world::World;
 
 /// A column: its name and values.
@@ -24,29 +28,39 @@ impl MetricTruth {
     /// dimensions. Errors: `Defect` where a table cannot be made of its columns.
     pub fn into_tables(self, world: &World) -> Result<Vec<(&'static str, RecordBatch)>> {
         let tables = [
+            ("acquisition", acquisition(&self)),
             ("campaigns", campaigns(&self, world)),
             ("ces", ces(&self)),
+            ("churn", churn(&self)),
             ("community", community(&self)),
             ("complaints", complaints(&self)),
             ("csat", csat(&self)),
+            ("last_touch", last_touch(&self)),
             ("loyalty", loyalty(&self)),
             ("mentions", mentions(&self)),
             ("nps", nps(&self)),
             ("retention", retention(&self)),
             ("revenue", revenue(&self)),
             ("reviews", reviews(&self)),
+            ("segments", segments(&self)),
+            ("sentiment", sentiment(&self)),
             ("service", service(&self)),
             ("service_backlog", service_backlog(&self)),
             ("service_events", service_events(&self)),
+            ("spend", spend(&self, world)),
             ("web", web(&self)),
         ];
         tables
             .into_iter()
             .map(|(name, columns)| {
                 let columns = columns?;
-                // Only the day of the oldest open case may be missing.
+                // Only the day of the oldest open case, quantiles and campaigns may be missing.
+                let may_be_missing = |column: &str| {
+                    let is_quantile = column.ends_with("_p50") || column.ends_with("_p90");
+                    is_quantile || column == "oldest_case_date" || column == "campaign_id"
+                };
                 let field = |(column, array): &Column| {
-                    let is_nullable = array.null_count() > 0 || *column == "oldest_case_date";
+                    let is_nullable = array.null_count() > 0 || may_be_missing(column);
                     Field::new(*column, array.data_type().clone(), is_nullable)
                 };
                 let schema = Schema::new(columns.iter().map(field).collect::<Vec<_>>());
@@ -99,15 +113,17 @@ fn lists<T>(rows: &[T], list: impl Fn(&T) -> Vec<i64>) -> ArrayRef {
 type Row<K, const N: usize> = (Day, K, [i64; N]);
 
 fn revenue(truth: &MetricTruth) -> Result<Vec<Column>> {
-    let rows: Vec<Row<&str, 7>> = truth.revenue.regrouped(|channel| [channel, "all"]).rows();
-    let rows = &rows;
+    type Key = (&'static str, &'static str);
+    let with_totals =
+        |(channel, kind): Key| [(channel, kind), (channel, "all"), ("all", kind), ("all", "all")];
+    let rows: &[Row<Key, 7>] = &truth.revenue.regrouped(with_totals).rows();
     let zero = || counts(rows, |_| 0);
     Ok(vec![
         ("dt", days(rows, |row| row.0)),
         ("order_date", days(rows, |row| row.0)),
         ("currency", texts(rows, |_| "GBP")),
-        ("channel", texts(rows, |row| row.1)),
-        ("customer_type", texts(rows, |_| "all")),
+        ("channel", texts(rows, |row| row.1.0)),
+        ("customer_type", texts(rows, |row| row.1.1)),
         ("order_count", counts(rows, |row| row.2[0])),
         ("cancellation_count", zero()),
         ("refund_count", counts(rows, |row| row.2[1])),
@@ -225,6 +241,9 @@ fn service(truth: &MetricTruth) -> Result<Vec<Column>> {
     let bins = |first: usize| lists(rows, move |row| row.2[first..first + BINS].to_vec());
     let of = |figure: usize| counts(rows, move |row| row.2[figure]);
     let rest = |figure: usize| counts(rows, move |row| row.2[service::CASES] - row.2[figure]);
+    let quantile = |which: usize| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| row.3[which]).collect::<Int64Array>())
+    };
     Ok(vec![
         ("dt", days(rows, |row| row.0)),
         ("case_date", days(rows, |row| row.1.0)),
@@ -242,6 +261,10 @@ fn service(truth: &MetricTruth) -> Result<Vec<Column>> {
         ("impossible_time_count", counts(rows, |_| 0)),
         ("reply_minutes_counts", bins(service::REPLY_BINS)),
         ("resolution_minutes_counts", bins(service::RESOLUTION_BINS)),
+        ("first_reply_minutes_p50", quantile(0)),
+        ("first_reply_minutes_p90", quantile(1)),
+        ("resolution_minutes_p50", quantile(2)),
+        ("resolution_minutes_p90", quantile(3)),
     ])
 }
 
@@ -291,6 +314,7 @@ fn complaints(truth: &MetricTruth) -> Result<Vec<Column>> {
         "closed_within_3_days_count",
         "closed_within_8_weeks_count",
         "upheld_count",
+        "repeat_count",
     ];
     Ok(by_text(&truth.complaints, "topic", names))
 }
@@ -343,8 +367,98 @@ fn web(truth: &MetricTruth) -> Result<Vec<Column>> {
     Ok(by_text(&truth.web, "channel", NAMES))
 }
 
+/// Texts, with every total over kinds of events and channels.
+fn sentiment(truth: &MetricTruth) -> Result<Vec<Column>> {
+    type Key = (Day, &'static str, &'static str);
+    let rows: &[Row<Key, 6>] = &truth
+        .sentiment
+        .regrouped(|(day, kind, channel)| {
+            [(day, kind, channel), (day, kind, "all"), (day, "all", channel), (day, "all", "all")]
+        })
+        .rows();
+    Ok(vec![
+        ("dt", days(rows, |row| row.0)),
+        ("interaction_date", days(rows, |row| row.1.0)),
+        ("interaction_kind", texts(rows, |row| row.1.1)),
+        ("channel", texts(rows, |row| row.1.2)),
+        ("text_count", counts(rows, |row| row.2[0])),
+        ("positive_count", counts(rows, |row| row.2[1])),
+        ("neutral_count", counts(rows, |row| row.2[2])),
+        ("negative_count", counts(rows, |row| row.2[3])),
+        ("true_sentiment_sum", decimals(rows, 4, |row| row.2[4] * 100)?),
+        ("true_sentiment_square_sum", decimals(rows, 8, |row| row.2[5] * 10_000)?),
+    ])
+}
+
+fn last_touch(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let rows: &[Row<&str, 2>] = &truth.last_touch.regrouped(|channel| [channel, "all"]).rows();
+    Ok(vec![
+        ("dt", days(rows, |row| row.0)),
+        ("channel", texts(rows, |row| row.1)),
+        ("order_count", counts(rows, |row| row.2[0])),
+        ("net_amount", pounds(rows, |row| row.2[1])?),
+    ])
+}
+
+fn acquisition(truth: &MetricTruth) -> Result<Vec<Column>> {
+    Ok(by_text(
+        &truth.acquisition,
+        "channel",
+        ["new_person_count", "recommended_count", "known_count"],
+    ))
+}
+
+/// Money spent on advertising on each day, with its totals.
+fn spend(truth: &MetricTruth, world: &World) -> Result<Vec<Column>> {
+    let mut rows: Vec<(Day, &str, Option<&str>, i64)> = vec![];
+    for day in truth.days.days() {
+        let spends = life::marketing_spend(world, day);
+        let mut channels: BTreeMap<&str, i64> = BTreeMap::new();
+        for MarketingSpend { channel, campaign, amount, .. } in &spends {
+            let campaign = campaign.and_then(|place| world.campaigns.get(usize::from(place)));
+            rows.push((day, channel, campaign.map(|it| it.code.as_str()), *amount));
+            *channels.entry("all").or_default() += amount;
+        }
+        rows.extend(channels.into_iter().map(|(channel, amount)| (day, channel, None, amount)));
+    }
+    let rows = &rows;
+    let campaigns: StringArray = rows.iter().map(|row| row.2).collect();
+    Ok(vec![
+        ("dt", days(rows, |row| row.0)),
+        ("channel", texts(rows, |row| row.1)),
+        ("campaign_id", Arc::new(campaigns)),
+        ("spend_amount", pounds(rows, |row| row.3)?),
+    ])
+}
+
+fn churn(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let rows: &[(Day, [i64; courses::FIGURES])] = &truth.churn.rows();
+    let of = |place: usize| counts(rows, move |row| row.1[place]);
+    Ok(vec![
+        ("dt", days(rows, |row| row.0)),
+        ("person_count", of(PERSONS)),
+        ("alive_person_count", of(PERSONS + 1)),
+        ("leaving_person_count", of(PERSONS + 2)),
+        ("customer_count", of(CUSTOMERS)),
+        ("alive_customer_count", of(CUSTOMERS + 1)),
+        ("leaving_customer_count", of(CUSTOMERS + 2)),
+        ("inactive_days_counts", lists(rows, |row| row.1[INACTIVE..][..INACTIVE_BINS].to_vec())),
+    ])
+}
+
+fn segments(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let rows = &truth.segments.rows();
+    Ok(vec![
+        ("dt", days(rows, |row| row.0)),
+        ("recency_days", texts(rows, |row| RECENCY_BANDS[row.1[0]])),
+        ("order_count", texts(rows, |row| ORDER_BANDS[row.1[1]])),
+        ("net_amount", texts(rows, |row| NET_BANDS[row.1[2]])),
+        ("person_count", counts(rows, |row| row.2)),
+    ])
+}
+
 fn campaigns(truth: &MetricTruth, world: &World) -> Result<Vec<Column>> {
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 11] = [
         "treated_count",
         "control_count",
         "sent_count",
@@ -354,6 +468,8 @@ fn campaigns(truth: &MetricTruth, world: &World) -> Result<Vec<Column>> {
         "responded_count",
         "unsubscribed_count",
         "brought_order_count",
+        "treated_buyer_count",
+        "control_buyer_count",
     ];
     debug_assert!(NAMES[2..].iter().zip(CAMPAIGN_KINDS).all(|(name, kind)| name.starts_with(kind)));
     let rows = &truth.campaigns.rows();
@@ -364,6 +480,11 @@ fn campaigns(truth: &MetricTruth, world: &World) -> Result<Vec<Column>> {
         vec![("dt", days(rows, |row| row.0)), ("campaign_id", texts(rows, |row| code(row.1)))];
     let measures = NAMES.into_iter().enumerate();
     columns.extend(measures.map(|(place, name)| (name, counts(rows, |row| row.2[place]))));
+    let uplift = |place: u16| {
+        let uplift = world.campaigns.get(usize::from(place)).map_or(0.0, |it| it.uplift);
+        (f64::from(uplift) * 1e6).round() as i64
+    };
+    columns.push(("true_uplift", decimals(rows, 6, |row| uplift(row.1))?));
     Ok(columns)
 }
 
@@ -393,6 +514,9 @@ fn loyalty(truth: &MetricTruth) -> Result<Vec<Column>> {
     let mut columns = vec![("dt", days(rows, |row| row.0))];
     let measures = names.into_iter().enumerate();
     columns.extend(measures.map(|(place, name)| (name, counts(rows, |row| row.1[place]))));
+    // What the members could still redeem.
+    let liability = |row: &(Day, [i64; 6])| row.1[4] * points::STEP_PENCE / points::REDEEM_STEP;
+    columns.push(("liability_amount", pounds(rows, liability)?));
     Ok(columns)
 }
 

@@ -35,9 +35,27 @@ pub(super) const FIGURES: usize = RESOLUTION_BINS + BINS;
 /// What is counted of some cases.
 pub(super) type Figures = [i64; FIGURES];
 
-/// The changes of figures from one day's end to the next, by day of opening and channel.
+/// The changes from one day's end to the next.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct CaseChanges(Sums<(Day, &'static str), FIGURES>);
+pub(super) struct CaseChanges {
+    /// Of the figures, by day of opening and channel.
+    figures: Sums<(Day, &'static str), FIGURES>,
+    /// Of the cases with a duration, by day of opening, channel, which of [`Durations`], minutes.
+    durations: Sums<(Day, &'static str, usize, i64), 1>,
+}
+
+/// Minutes to the first reply, and to the resolution that holds.
+type Durations = [Option<i64>; 2];
+
+/// The minutes that half and nine tenths of the cases took at most, those that wait last: of the
+/// first reply, then of the resolution. None where that many have not got so far.
+pub(super) type Quantiles = [Option<i64>; 4];
+
+/// Cases by minutes, for each of [`Durations`].
+type Distribution = [BTreeMap<i64, i64>; 2];
+
+/// A row of the table `service`: the day, the day of opening and the channel, what is counted.
+pub(super) type ServiceRow = (Day, (Day, &'static str), Figures, Quantiles);
 
 impl CaseChanges {
     /// Adds what changed of a case in a window (`is_in`).
@@ -50,31 +68,53 @@ impl CaseChanges {
         let times = std::iter::once(case.opened_at).chain(case.events.iter().map(|event| event.at));
         let mut changed: Vec<Day> = times.filter(|at| *at >= first).map(london_day).collect();
         changed.dedup();
-        let mut before = [0; FIGURES];
+        let (mut before, mut took_before) = ([0; FIGURES], [None; 2]);
         for day in changed {
-            let after = figures(case, london_midnight(day.plus(1)));
+            let (after, took) = figures(case, london_midnight(day.plus(1)));
             if is_in(london_midnight(day)) {
                 let mut change = after;
                 change.iter_mut().zip(before).for_each(|(change, before)| *change -= before);
-                self.0.add(day, key, change);
+                self.figures.add(day, key, change);
+                for (which, (before, now)) in took_before.into_iter().zip(took).enumerate() {
+                    for (minutes, count) in [(before, -1), (now, 1)] {
+                        if let Some(minutes) = minutes.filter(|_| before != now) {
+                            self.durations.add(day, (key.0, key.1, which, minutes), [count]);
+                        }
+                    }
+                }
             }
-            before = after;
+            (before, took_before) = (after, took);
         }
     }
 
     /// Adds the changes of another one.
     pub(super) fn merge(&mut self, other: CaseChanges) {
-        self.0.merge(other.0);
+        self.figures.merge(other.figures);
+        self.durations.merge(other.durations);
     }
 
     /// The figures at the end of each day by day of opening and channel (with the total `all`),
     /// for cases opened in the 28 days up to it.
-    pub(super) fn service(&self, days: DayRange) -> Vec<(Day, (Day, &'static str), Figures)> {
+    pub(super) fn service(&self, days: DayRange) -> Vec<ServiceRow> {
+        let with_total = self.durations.regrouped(|(opened_on, channel, which, minutes)| {
+            [(opened_on, channel, which, minutes), (opened_on, "all", which, minutes)]
+        });
+        let mut changes = with_total.rows().into_iter().peekable();
+        let mut took: BTreeMap<(Day, &'static str), Distribution> = BTreeMap::new();
         let mut rows = vec![];
         self.each_day(days, |day, standing| {
+            while let Some((_, (opened_on, channel, which, minutes), [change])) =
+                changes.next_if(|(changed, _, _)| *changed <= day)
+            {
+                let distribution = took.entry((opened_on, channel)).or_default();
+                *distribution[which].entry(minutes).or_default() += change;
+            }
             let oldest = day.minus(WINDOW_DAYS - 1);
             let recent = standing.range((oldest, "")..).filter(|(_, sums)| sums[CASES] > 0);
-            rows.extend(recent.map(|(key, sums)| (day, *key, *sums)));
+            rows.extend(recent.map(|(key, sums)| {
+                let quantiles = took.get(key).map(|took| quantiles(took, sums[CASES]));
+                (day, *key, *sums, quantiles.unwrap_or_default())
+            }));
         });
         rows
     }
@@ -111,8 +151,9 @@ impl CaseChanges {
         days: DayRange,
         mut tell: impl FnMut(Day, &BTreeMap<(Day, &'static str), Figures>),
     ) {
-        let with_total =
-            self.0.regrouped(|(opened_on, channel)| [(opened_on, channel), (opened_on, "all")]);
+        let with_total = self
+            .figures
+            .regrouped(|(opened_on, channel)| [(opened_on, channel), (opened_on, "all")]);
         let mut standing: BTreeMap<(Day, &'static str), Figures> = BTreeMap::new();
         let mut changes = with_total.rows().into_iter().peekable();
         for day in days.days() {
@@ -151,8 +192,23 @@ impl Backlog {
     }
 }
 
-/// A case's figures as it stands just before `until`.
-fn figures(case: &Case, until: Instant) -> Figures {
+/// The nearest-rank quantiles of `count` cases, of which those without a duration wait.
+fn quantiles(took: &Distribution, count: i64) -> Quantiles {
+    let ranks = [(count + 1) / 2, (count * 9 + 9) / 10];
+    let mut quantiles = [None; 4];
+    let places = (0..2).flat_map(|which| ranks.map(|rank| (which, rank)));
+    for (quantile, (which, rank)) in quantiles.iter_mut().zip(places) {
+        let mut seen = 0;
+        *quantile = took[which].iter().find_map(|(minutes, cases)| {
+            seen += cases;
+            (seen >= rank).then_some(*minutes)
+        });
+    }
+    quantiles
+}
+
+/// A case's figures and durations as it stands just before `until`.
+fn figures(case: &Case, until: Instant) -> (Figures, Durations) {
     let is_complaint = i64::from(case.case_type == "complaint");
     let mut replied_at = None;
     let mut resolved_at = None;
@@ -180,14 +236,13 @@ fn figures(case: &Case, until: Instant) -> Figures {
     figures[REOPENABLE] = (is_reopened || is_resolved).into();
     figures[OPEN_UNANSWERED] = (!is_resolved && !is_answered).into();
     figures[OPEN_COMPLAINTS] = if is_resolved { 0 } else { is_complaint };
-    let bins = [(REPLY_BINS, replied_at), (RESOLUTION_BINS, resolved_at)];
-    for (first, at) in bins {
-        if let Some(at) = at {
-            let minutes = (at - case.opened_at) / 60;
+    let took = [replied_at, resolved_at].map(|at| at.map(|at| (at - case.opened_at) / 60));
+    for (first, minutes) in [REPLY_BINS, RESOLUTION_BINS].into_iter().zip(took) {
+        if let Some(minutes) = minutes {
             figures[first + EDGES.partition_point(|edge| *edge < minutes)] = 1;
         }
     }
-    figures
+    (figures, took)
 }
 
 /// The events of a case, as `service_events` counts them: opened, first replies, solved, reopened,
@@ -267,20 +322,20 @@ const QUICK_DAYS: i64 = 3;
 const MOST_DAYS: i64 = 56;
 
 /// The events of a complaint, as `complaints` counts them: opened, first solved, of them within 3
-/// days, after that within 8 weeks, upheld.
-pub(super) fn complaint_events(case: &Case) -> Vec<(Instant, [i64; 5])> {
+/// days, after that within 8 weeks, upheld; and nothing of complaints before.
+pub(super) fn complaint_events(case: &Case) -> Vec<(Instant, [i64; 6])> {
     if case.case_type != "complaint" {
         return vec![];
     }
-    let mut events = vec![(case.opened_at, [1, 0, 0, 0, 0])];
+    let mut events = vec![(case.opened_at, [1, 0, 0, 0, 0, 0])];
     let solved = case.events.iter().find(|event| event.kind == CaseEventKind::Solved);
     if let Some(solved) = solved {
         let took = solved.at - case.opened_at;
         let is_quick = took <= QUICK_DAYS * 86_400;
         let is_in_time = took <= MOST_DAYS * 86_400;
         let is_upheld = case.is_upheld == Some(true);
-        let sums =
-            [0, 1, i64::from(is_quick), i64::from(is_in_time && !is_quick), i64::from(is_upheld)];
+        let (quick, in_time) = (i64::from(is_quick), i64::from(is_in_time && !is_quick));
+        let sums = [0, 1, quick, in_time, i64::from(is_upheld), 0];
         events.push((solved.at, sums));
     }
     events

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Decimal128Type, Int64Type};
 
+mod persons;
+
 use super::*;
 use crate::sample::facts::CaseEventKind;
 use crate::sample::life;
@@ -23,9 +25,15 @@ fn truth_of(world: &World, parts: &[(u64, u64)], cuts: &[&str]) -> Result<Metric
         let part = *first..*end;
         let mut own = MetricTruth::new(world.days);
         own.add_members(world, part.clone());
+        let mut standings = Standings::of(&part);
         for cut in cuts.windows(2) {
             let window = range(cut[0], cut[1])?;
-            own.add(&life::facts(world, part.clone(), window), window);
+            own.add(&life::facts(world, part.clone(), window), window, &mut standings);
+        }
+        for index in part {
+            let person = Person::of(world, index);
+            let course = life::life(world, &person, london_midnight(world.days.to));
+            own.add_course(world, &person, &course);
         }
         whole.merge(own);
     }
@@ -81,19 +89,20 @@ fn revenue_is_that_of_orders_and_refunds() -> Result<(), String> {
     let facts = life::facts(&world, world.all_persons(), world.days);
     let truth = truth_of(&world, &[(0, 2_000)], &["2024-03-20", "2024-04-25"])?;
     let batch = table(truth, &world, "revenue")?;
-    let is_total: Vec<bool> = texts(&batch, "channel").iter().map(|it| *it == "all").collect();
-    let total = |column: &str, wanted: bool| -> i64 {
-        numbers(&batch, column)
-            .iter()
-            .zip(&is_total)
-            .filter(|(_, is_total)| **is_total == wanted)
-            .map(|(number, _)| number)
-            .sum()
+    let kinds = texts(&batch, "customer_type");
+    let is_all: Vec<[bool; 2]> = texts(&batch, "channel")
+        .iter()
+        .zip(kinds)
+        .map(|(a, b)| [*a == "all", b == "all"])
+        .collect();
+    let total = |column: &str, wanted: [bool; 2]| -> i64 {
+        let rows = numbers(&batch, column).into_iter().zip(&is_all);
+        rows.filter(|(_, is_all)| **is_all == wanted).map(|(number, _)| number).sum()
     };
     let gross: i64 = facts.orders.iter().flat_map(|it| &it.lines).map(|it| it.gross()).sum();
     let discount: i64 = facts.orders.iter().flat_map(|it| &it.lines).map(|it| it.discount).sum();
     let refunded: i64 = facts.refunds.iter().map(|it| it.amount).sum();
-    for wanted in [true, false] {
+    for wanted in [[true, true], [false, true], [true, false], [false, false]] {
         assert_eq!(total("order_count", wanted), facts.orders.len() as i64);
         assert_eq!(total("refund_count", wanted), facts.refunds.len() as i64);
         // Four digits after the point: a hundred of them are a penny.
@@ -241,6 +250,46 @@ fn the_backlog_is_what_is_open_at_the_end_of_the_day() -> Result<(), String> {
     }
     let resolved = rows.iter().filter(|it| it.0 == "all").map(|it| it.2).sum::<i64>();
     assert_eq!(resolved, solved);
+    Ok(())
+}
+
+#[test]
+fn quantiles_of_replies_are_those_of_the_nearest_rank() -> Result<(), String> {
+    let world = world()?;
+    let end: Day = "2024-04-10".parse()?;
+    let window = DayRange { from: world.days.from, to: end.plus(1) };
+    let facts = life::facts(&world, world.all_persons(), window);
+    let mut by_day: HashMap<i32, Vec<i64>> = HashMap::new();
+    for case in facts.cases.iter().filter(|case| london_day(case.opened_at) >= end.minus(27)) {
+        let replied = case
+            .events
+            .iter()
+            .find(|event| matches!(event.kind, CaseEventKind::AgentReplied(true, _)));
+        // Who waits comes last.
+        let minutes = replied.map_or(i64::MAX, |event| (event.at - case.opened_at) / 60);
+        by_day.entry(london_day(case.opened_at).to_epoch()).or_default().push(minutes);
+    }
+    let truth = truth_of(&world, &[(0, 900), (900, 2_000)], &["2024-03-20", "2024-04-25"])?;
+    let batch = table(truth, &world, "service")?;
+    let [median, ninth] = ["first_reply_minutes_p50", "first_reply_minutes_p90"].map(|column| {
+        batch.column_by_name(column).map(|array| array.as_primitive::<Int64Type>().clone())
+    });
+    let (median, ninth) = (median.ok_or("no median")?, ninth.ok_or("no ninth")?);
+    let (dts, opened) = (dates(&batch, "dt"), dates(&batch, "case_date"));
+    let mut checked = 0;
+    for (row, channel) in texts(&batch, "channel").into_iter().enumerate() {
+        if dts[row] != end.to_epoch() || channel != "all" {
+            continue;
+        }
+        let minutes = by_day.get_mut(&opened[row]).ok_or("no cases on the day")?;
+        minutes.sort_unstable();
+        let at = |rank: usize| Some(minutes[rank - 1]).filter(|minutes| *minutes < i64::MAX);
+        let count = minutes.len();
+        let found = [&median, &ninth].map(|it| it.iter().nth(row).flatten());
+        assert_eq!(found, [at(count.div_ceil(2)), at((count * 9).div_ceil(10))], "{minutes:?}");
+        checked += 1;
+    }
+    assert!(checked > 15, "{checked}");
     Ok(())
 }
 

@@ -1,0 +1,178 @@
+//! What is known of each person's purchases up to a day, and how many persons stand where at its
+//! end.
+//!
+//! "Known" is what can be told from the exports: purchases of the exported days at which the
+//! seller knew the buyer, and their refunds.
+
+use std::ops::Range;
+
+use crate::dates::{Day, DayRange};
+use crate::sample::facts::{Order, Pence, PersonIndex, Refund};
+
+/// The upper ends of the bands of days since the last known purchase; the last band has none.
+const RECENCY_DAYS: [i64; 4] = [6, 13, 29, 89];
+/// The upper ends of the bands of known purchases.
+const ORDERS: [i64; 4] = [1, 2, 4, 9];
+/// The upper ends of the bands of their net value less refunds, pence.
+const NET_PENCE: [i64; 4] = [4_999, 9_999, 24_999, 49_999];
+
+/// The bands' names, from the first on.
+pub(super) const RECENCY_BANDS: [&str; BANDS] = ["0-6", "7-13", "14-29", "30-89", "90-"];
+/// See [`RECENCY_BANDS`].
+pub(super) const ORDER_BANDS: [&str; BANDS] = ["1", "2", "3-4", "5-9", "10-"];
+/// See [`RECENCY_BANDS`].
+pub(super) const NET_BANDS: [&str; BANDS] =
+    ["-49.99", "50.00-99.99", "100.00-249.99", "250.00-499.99", "500.00-"];
+
+/// Bands of each of the three.
+const BANDS: usize = 5;
+/// Combinations of bands.
+const CELLS: usize = BANDS * BANDS * BANDS;
+
+/// Where one person stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Standing {
+    /// The day of their first known purchase.
+    first_on: Option<Day>,
+    /// Since the epoch: that of their last.
+    last_on: i32,
+    order_count: u32,
+    complaint_count: u32,
+    net: Pence,
+}
+
+/// Where some persons that stand beside one another are, up to some day.
+#[derive(Debug, Clone, Default)]
+pub struct Standings {
+    first: PersonIndex,
+    persons: Vec<Standing>,
+}
+
+impl Standings {
+    /// Persons of whom nothing is known yet.
+    pub fn of(persons: &Range<PersonIndex>) -> Standings {
+        let count = usize::try_from(persons.end - persons.start).unwrap_or(0);
+        Standings { first: persons.start, persons: vec![Standing::default(); count] }
+    }
+
+    fn place(&self, person: PersonIndex) -> usize {
+        usize::try_from(person.wrapping_sub(self.first)).unwrap_or(usize::MAX)
+    }
+
+    /// Those of some of the persons.
+    pub fn some(&self, persons: &Range<PersonIndex>) -> Standings {
+        let range = self.place(persons.start)..self.place(persons.end);
+        let persons_there = self.persons.get(range).unwrap_or_default().to_vec();
+        Standings { first: persons.start, persons: persons_there }
+    }
+
+    /// Takes over where some of the persons are by now.
+    pub fn put(&mut self, some: Standings) {
+        let start = self.place(some.first);
+        let range = start..start.saturating_add(some.persons.len());
+        if let Some(persons) = self.persons.get_mut(range) {
+            persons.copy_from_slice(&some.persons);
+        }
+    }
+
+    fn person(&mut self, person: PersonIndex) -> Option<&mut Standing> {
+        let place = self.place(person);
+        self.persons.get_mut(place)
+    }
+
+    /// Takes in a known purchase of a day; tells whether the day is that of the buyer's first.
+    pub(super) fn buy(&mut self, order: &Order, day: Day) -> bool {
+        let Some(person) = self.person(order.person) else { return false };
+        person.last_on = day.to_epoch();
+        person.order_count += 1;
+        person.net += order.net();
+        *person.first_on.get_or_insert(day) == day
+    }
+
+    /// Takes in a refund of a known purchase, paid on a day after the day's purchases; tells
+    /// whether the day is that of the buyer's first purchase.
+    pub(super) fn refund(&mut self, refund: &Refund, day: Day) -> bool {
+        let Some(person) = self.person(refund.person) else { return false };
+        person.net -= refund.amount;
+        person.first_on == Some(day)
+    }
+
+    /// Takes in a complaint; tells whether there was one before.
+    pub(super) fn complain(&mut self, person: PersonIndex) -> bool {
+        let Some(person) = self.person(person) else { return false };
+        person.complaint_count += 1;
+        person.complaint_count > 1
+    }
+}
+
+/// How many persons with known purchases stand in which bands at the end of each day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Segments {
+    days: DayRange,
+    counts: Vec<i64>,
+}
+
+/// A row of the segments: the day, the bands (from 0), how many persons.
+pub(super) type SegmentRow = (Day, [usize; 3], i64);
+
+impl Segments {
+    pub(super) fn new(days: DayRange) -> Segments {
+        Segments { days, counts: vec![0; days.day_count() * CELLS] }
+    }
+
+    /// Counts the persons as they stand at the end of a day.
+    pub(super) fn add(&mut self, day: Day, standings: &Standings) {
+        let place = usize::try_from(day.to_epoch() - self.days.from.to_epoch()).unwrap_or(0);
+        let Some(counts) = self.counts.get_mut(place * CELLS..(place + 1) * CELLS) else { return };
+        for person in standings.persons.iter().filter(|person| person.order_count > 0) {
+            let days = i64::from(day.to_epoch() - person.last_on);
+            let cell = (band(RECENCY_DAYS, days) * BANDS
+                + band(ORDERS, i64::from(person.order_count)))
+                * BANDS
+                + band(NET_PENCE, person.net);
+            counts[cell] += 1;
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: &Segments) {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(sum, count)| *sum += count);
+    }
+
+    /// The bands in which anybody stands, by day.
+    pub(super) fn rows(&self) -> Vec<SegmentRow> {
+        let mut rows = vec![];
+        for (day, counts) in self.days.days().zip(self.counts.chunks(CELLS)) {
+            for (cell, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+                let bands = [cell / (BANDS * BANDS), cell / BANDS % BANDS, cell % BANDS];
+                rows.push((day, bands, *count));
+            }
+        }
+        rows
+    }
+}
+
+fn band(ends: [i64; BANDS - 1], value: i64) -> usize {
+    ends.partition_point(|end| *end < value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bands_meet_where_their_names_say() {
+        for (ends, value, name) in [
+            (RECENCY_DAYS, 0, "0-6"),
+            (RECENCY_DAYS, 6, "0-6"),
+            (RECENCY_DAYS, 7, "7-13"),
+            (RECENCY_DAYS, 89, "30-89"),
+            (RECENCY_DAYS, 90, "90-"),
+        ] {
+            assert_eq!(RECENCY_BANDS[band(ends, value)], name, "{value}");
+        }
+        assert_eq!(ORDER_BANDS[band(ORDERS, 4)], "3-4");
+        assert_eq!(ORDER_BANDS[band(ORDERS, 10)], "10-");
+        assert_eq!(NET_BANDS[band(NET_PENCE, -300)], "-49.99");
+        assert_eq!(NET_BANDS[band(NET_PENCE, 5_000)], "50.00-99.99");
+    }
+}
