@@ -170,7 +170,7 @@ impl Drive<'_> {
             let mut facts = life::facts(&self.world, block.clone(), window);
             let mut metrics = MetricTruth::new(self.order.days);
             let mut standings = part.standings.some(&block);
-            metrics.add(&facts, window, &mut standings);
+            metrics.add(&self.world, &facts, window, &mut standings);
             if is_first {
                 metrics.add_members(&self.world, block.clone());
                 // The register that the CRM holds when its exports begin.

@@ -156,7 +156,9 @@ pub struct Refund {
     pub quantity: u16,
     /// Paid back, pence.
     pub amount: Pence,
-    /// When.
+    /// When it was bought.
+    pub ordered_at: Instant,
+    /// When the money went back.
     pub refunded_at: Instant,
     /// `damaged`, `late`, `changed_mind`, `wrong_item`.
     pub reason: &'static str,

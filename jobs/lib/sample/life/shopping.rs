@@ -194,6 +194,7 @@ fn refunds(seed: u64, person: &Person, bought: &Bought) -> Vec<Refund> {
             product: line.product,
             quantity: quantity.clamp(1, 60_000) as u16,
             amount,
+            ordered_at: order.placed_at,
             refunded_at,
             reason,
         });

@@ -8,13 +8,13 @@
 //!
 //! | table | one row a `dt` and … |
 //! | --- | --- |
-//! | `revenue` | order day, currency, channel, customer type |
+//! | `revenue` | day of the document or, of what was taken back, of the purchase; currency, channel, customer type |
 //! | `nps`, `csat`, `ces` | response day, survey, channel; ratings of cases are answers to `csat` |
-//! | `sentiment` | day of the text, kind of event, channel, with the true sentiment |
+//! | `sentiment` | day and kind of the text, topic, channel, with the true sentiment |
 //! | `service` | day of opening in the 28 days up to `dt`, channel: as known at its end |
 //! | `service_backlog` | channel with open cases: at the end of the day |
 //! | `service_events` | channel: opened, first answered, solved, reopened, rated on the day |
-//! | `complaints` | topic: opened, and solved for the first time, on the day |
+//! | `complaints` | day of opening or first closing, topic, channel |
 //! | `mentions` | platform, with the true sentiment |
 //! | `reviews` | — |
 //! | `community` | topic |
@@ -49,7 +49,8 @@ pub use self::standing::Standings;
 use self::sums::Sums;
 use crate::dates::{Day, DayRange};
 use crate::sample::facts::{
-    CampaignIndex, Facts, Instant, KnownBy, Order, PersonIndex, Shop, Survey, SurveyResponse, Text,
+    CampaignIndex, Case, Facts, Instant, KnownBy, Order, Pence, PersonIndex, ProductIndex, Refund,
+    Shop, Survey, SurveyResponse, Text,
 };
 use crate::sample::people::{Dirt, Person, System, records_of};
 use crate::sample::world::World;
@@ -59,23 +60,23 @@ use crate::sample::world::calendar::{day_of, london_day, london_midnight};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricTruth {
     days: DayRange,
-    /// By channel and customer type: orders, refunds, units, returned units, gross, discount,
-    /// refunded (pence).
-    revenue: Sums<(&'static str, &'static str), 7>,
+    /// By the row's day, channel and customer type: orders, refunds, units, returned units, gross,
+    /// discount, refunded (pence), of purchases of the row's day returned units and refunded;
+    /// cost of the goods.
+    revenue: Sums<(Day, &'static str, &'static str), 10>,
     /// By survey and channel: asked, then the answers by score from 0.
     surveys: Sums<(Survey, &'static str), 12>,
     cases: CaseChanges,
     /// By the day they are told, the day of the rating and channel: the ratings of cases, as
-    /// `surveys` has answers.
-    ratings: Sums<(Day, &'static str), 12>,
+    /// `surveys` has answers; then of each case the first one, and whether good, and the latest.
+    ratings: Sums<(Day, &'static str), 16>,
     /// By channel: opened, first replies, solved, reopened, ratings, sum of ratings.
     service_events: Sums<&'static str, 6>,
-    /// By topic: opened, first solved, of them within 3 days, within 8 weeks, upheld; opened by
-    /// somebody who had complained before.
-    complaints: Sums<&'static str, 6>,
-    /// By the day they are told, the day of the text, kind of event and channel: texts, positive,
+    /// By the day they are told, the event's day, topic and channel.
+    complaints: Sums<(Day, &'static str, &'static str), 8>,
+    /// By the day they are told, the day of the text, its kind, topic and channel: texts, positive,
     /// neutral, negative, sum of sentiment in hundredths and of its squares.
-    sentiment: Sums<(Day, &'static str, &'static str), 6>,
+    sentiment: Sums<(Day, &'static str, &'static str, &'static str), 6>,
     /// By platform: posts, replies among them, sum of sentiment in hundredths, positive, negative,
     /// views.
     mentions: Sums<&'static str, 6>,
@@ -147,10 +148,16 @@ impl MetricTruth {
     /// else they hold is passed over. Each person's window must be added once, in order of the
     /// windows; `standings` are those of the same persons after the window before, and then after
     /// this one.
-    pub fn add(&mut self, facts: &Facts, window: DayRange, standings: &mut Standings) {
+    pub fn add(
+        &mut self,
+        world: &World,
+        facts: &Facts,
+        window: DayRange,
+        standings: &mut Standings,
+    ) {
         let (from, to) = (london_midnight(window.from), london_midnight(window.to));
         let is_in = |at: Instant| from <= at && at < to;
-        self.add_by_day(facts, window, standings);
+        self.add_by_day(world, facts, window, standings);
         self.add_sentiment(facts, &is_in);
         for response in &facts.survey_responses {
             if is_in(response.answered_at.unwrap_or(response.invited_at)) {
@@ -221,41 +228,76 @@ impl MetricTruth {
     }
 
     /// Counts what depends on what was known of the persons before, in order of the days.
-    fn add_by_day(&mut self, facts: &Facts, window: DayRange, standings: &mut Standings) {
+    fn add_by_day(
+        &mut self,
+        world: &World,
+        facts: &Facts,
+        window: DayRange,
+        standings: &mut Standings,
+    ) {
         let from = london_midnight(window.from);
         let mut orders = facts.orders.iter().skip_while(|it| it.placed_at < from).peekable();
         let mut refunds = facts.refunds.iter().skip_while(|it| it.refunded_at < from).peekable();
-        let mut cases = facts.cases.iter().skip_while(|it| it.opened_at < from).peekable();
+        // Complaints by the day that tells of them first.
+        let complaints = facts.cases.iter().filter(|case| case.case_type == "complaint");
+        let mut complaints: Vec<(Day, &Case)> = complaints
+            .filter_map(|case| Some((service::first_told_on(case, self.days.from)?, case)))
+            .collect();
+        complaints.sort_by_key(|(told_on, case)| (*told_on, case.opened_at, case.number));
+        let mut complaints = complaints.into_iter().peekable();
         for day in window.days() {
             let end = london_midnight(day.plus(1));
             while let Some(order) = orders.next_if(|it| it.placed_at < end) {
-                let customer_type = match order.known_by {
-                    KnownBy::Nothing => "anonymous",
-                    _ if standings.buy(order, day) => "new",
-                    _ => "returning",
-                };
-                let units: i64 = order.lines.iter().map(|line| i64::from(line.quantity)).sum();
-                let (gross, net) = (order.gross(), order.net());
-                let sums = [1, 0, units, 0, gross, gross - net, 0];
-                self.revenue.add(day, (channel_of(order.shop), customer_type), sums);
-                self.add_retention(order, day);
+                self.add_order(world, order, day, standings);
             }
             while let Some(refund) = refunds.next_if(|it| it.refunded_at < end) {
-                let customer_type = match refund.known_by {
-                    KnownBy::Nothing => "anonymous",
-                    _ if standings.refund(refund, day) => "new",
-                    _ => "returning",
-                };
-                let sums = [0, 1, 0, refund.quantity.into(), 0, 0, refund.amount];
-                self.revenue.add(day, (channel_of(refund.shop), customer_type), sums);
+                self.add_refund(world, refund, day, standings);
             }
-            while let Some(case) = cases.next_if(|it| it.opened_at < end) {
-                if case.case_type == "complaint" && standings.complain(case.person) {
-                    self.complaints.add(day, case.topic, [0, 0, 0, 0, 0, 1]);
+            while let Some((told_on, case)) = complaints.next_if(|it| it.0 <= day) {
+                if told_on == day {
+                    let is_repeat = standings.complain(case.person, case.opened_at);
+                    let sums = if is_repeat { service::REPEATED } else { service::OPENED };
+                    let key = (london_day(case.opened_at), case.topic, case.channel);
+                    self.complaints.add(day, key, sums);
                 }
             }
             self.segments.add(day, standings);
         }
+    }
+
+    fn add_order(&mut self, world: &World, order: &Order, day: Day, standings: &mut Standings) {
+        let customer_type = match order.known_by {
+            KnownBy::Nothing => "anonymous",
+            _ if standings.buy(order, day) => "new",
+            _ => "returning",
+        };
+        let units: i64 = order.lines.iter().map(|line| i64::from(line.quantity)).sum();
+        let cost = order.lines.iter().map(|line| cost(world, line.product, line.quantity)).sum();
+        let (gross, net) = (order.gross(), order.net());
+        let sums = [1, 0, units, 0, gross, gross - net, 0, 0, 0, cost];
+        self.revenue.add(day, (day, channel_of(order.shop), customer_type), sums);
+        self.add_retention(order, day);
+    }
+
+    fn add_refund(&mut self, world: &World, refund: &Refund, day: Day, standings: &mut Standings) {
+        let first_on = match refund.known_by {
+            KnownBy::Nothing => None,
+            _ => Some(standings.refund(refund)),
+        };
+        let customer_type = |day: Day| match first_on {
+            None => "anonymous",
+            Some(first_on) if first_on == Some(day) => "new",
+            Some(_) => "returning",
+        };
+        let (channel, units) = (channel_of(refund.shop), i64::from(refund.quantity));
+        let cost = -cost(world, refund.product, refund.quantity);
+        let sums = [0, 1, 0, units, 0, 0, refund.amount, 0, 0, cost];
+        self.revenue.add(day, (day, channel, customer_type(day)), sums);
+        // What was bought before the first exported day lies on the refund's own.
+        let bought_on = london_day(refund.ordered_at);
+        let bought_on = if bought_on < self.days.from { day } else { bought_on };
+        let sums = [0, 0, 0, 0, 0, 0, 0, units, refund.amount, 0];
+        self.revenue.add(day, (bought_on, channel, customer_type(bought_on)), sums);
     }
 
     fn add_retention(&mut self, order: &Order, day: Day) {
@@ -280,25 +322,40 @@ impl MetricTruth {
         self.surveys.add(day, (response.survey, response.channel), answer(response.score));
     }
 
-    fn add_case_events(
-        &mut self,
-        case: &crate::sample::facts::Case,
-        is_in: &impl Fn(Instant) -> bool,
-    ) {
+    fn add_case_events(&mut self, case: &Case, is_in: &impl Fn(Instant) -> bool) {
+        let mut before: Option<service::ToldRating> = None;
         for rating in service::told_ratings(case, self.days.from) {
             if is_in(london_midnight(rating.told_on)) {
-                let key = (rating.rated_on, case.channel);
-                self.ratings.add(rating.told_on, key, answer(Some(rating.stars)));
+                let is_good = i64::from(rating.stars >= 4);
+                let mut sums = [0; 16];
+                sums[..12].copy_from_slice(&answer(Some(rating.stars)));
+                sums[14..].copy_from_slice(&[1, is_good]);
+                match before {
+                    None => sums[12..14].copy_from_slice(&[1, is_good]),
+                    // What was the latest is so no more.
+                    Some(before) => {
+                        let mut sums = [0; 16];
+                        sums[14..].copy_from_slice(&[-1, -i64::from(before.stars >= 4)]);
+                        self.ratings.add(rating.told_on, (before.rated_on, case.channel), sums);
+                    }
+                }
+                self.ratings.add(rating.told_on, (rating.rated_on, case.channel), sums);
             }
+            before = Some(rating);
         }
         for (at, sums) in service::events(case) {
             if is_in(at) {
                 self.service_events.add(london_day(at), case.channel, sums);
             }
         }
-        for (at, sums) in service::complaint_events(case) {
-            if is_in(at) {
-                self.complaints.add(london_day(at), case.topic, sums);
+        if case.case_type == "complaint"
+            && let Some(first) = service::first_told_on(case, self.days.from)
+            && let Some((at, sums)) = service::closing(case)
+        {
+            let day = london_day(at);
+            let told_on = day.max(first);
+            if is_in(london_midnight(told_on)) {
+                self.complaints.add(told_on, (day, case.topic, case.channel), sums);
             }
         }
     }
@@ -396,6 +453,12 @@ fn channel_of(shop: Shop) -> &'static str {
         Shop::App => "app",
         Shop::Till(_) => "store",
     }
+}
+
+/// What the goods cost the company, pence.
+fn cost(world: &World, product: ProductIndex, quantity: u16) -> Pence {
+    let each = world.products.get(usize::from(product)).map_or(0, |product| product.cost);
+    each * Pence::from(quantity)
 }
 
 /// One answer, as `surveys` counts it.

@@ -113,17 +113,19 @@ fn lists<T>(rows: &[T], list: impl Fn(&T) -> Vec<i64>) -> ArrayRef {
 type Row<K, const N: usize> = (Day, K, [i64; N]);
 
 fn revenue(truth: &MetricTruth) -> Result<Vec<Column>> {
-    type Key = (&'static str, &'static str);
-    let with_totals =
-        |(channel, kind): Key| [(channel, kind), (channel, "all"), ("all", kind), ("all", "all")];
-    let rows: &[Row<Key, 7>] = &truth.revenue.regrouped(with_totals).rows();
+    type Key = (Day, &'static str, &'static str);
+    let with_totals = |(day, channel, kind): Key| {
+        [(day, channel, kind), (day, channel, "all"), (day, "all", kind), (day, "all", "all")]
+    };
+    let rows: &[Row<Key, 10>] = &truth.revenue.regrouped(with_totals).rows();
     let zero = || counts(rows, |_| 0);
+    let net = |row: &Row<Key, 10>| row.2[4] - row.2[5] - row.2[6];
     Ok(vec![
         ("dt", days(rows, |row| row.0)),
-        ("order_date", days(rows, |row| row.0)),
+        ("order_date", days(rows, |row| row.1.0)),
         ("currency", texts(rows, |_| "GBP")),
-        ("channel", texts(rows, |row| row.1.0)),
-        ("customer_type", texts(rows, |row| row.1.1)),
+        ("channel", texts(rows, |row| row.1.1)),
+        ("customer_type", texts(rows, |row| row.1.2)),
         ("order_count", counts(rows, |row| row.2[0])),
         ("cancellation_count", zero()),
         ("refund_count", counts(rows, |row| row.2[1])),
@@ -135,7 +137,12 @@ fn revenue(truth: &MetricTruth) -> Result<Vec<Column>> {
         ("cancelled_amount", pounds(rows, |_| 0)?),
         ("refunded_amount", pounds(rows, |row| row.2[6])?),
         ("adjusted_amount", pounds(rows, |_| 0)?),
-        ("net_amount", pounds(rows, |row| row.2[4] - row.2[5] - row.2[6])?),
+        ("net_amount", pounds(rows, net)?),
+        ("order_day_returned_unit_count", decimals(rows, 3, |row| row.2[7] * 1_000)?),
+        ("order_day_returned_amount", pounds(rows, |row| row.2[8])?),
+        // The cost of everything is known.
+        ("costed_net_amount", pounds(rows, net)?),
+        ("cost_amount", pounds(rows, |row| row.2[9])?),
     ])
 }
 
@@ -182,10 +189,15 @@ fn nps(truth: &MetricTruth) -> Result<Vec<Column>> {
 
 /// A rating of a case is an answer to how satisfied somebody is, as that to a survey is.
 fn csat(truth: &MetricTruth) -> Result<Vec<Column>> {
-    let mut answers = Sums::default();
+    let mut answers: Sums<(Day, &'static str, &'static str), 16> = Sums::default();
     for ((day, (survey, channel)), sums) in &truth.surveys.0 {
         if *survey == Survey::Csat {
-            answers.add(*day, (*day, "CSAT", *channel), *sums);
+            // Nobody answers an invitation twice: each answer is the first and the latest.
+            let (answered, good) = (sums[1..].iter().sum(), sums[5] + sums[6]);
+            let mut all = [0; 16];
+            all[..12].copy_from_slice(sums);
+            all[12..].copy_from_slice(&[answered, good, answered, good]);
+            answers.add(*day, (*day, "CSAT", *channel), all);
         }
     }
     for ((told_on, (rated_on, channel)), sums) in &truth.ratings.0 {
@@ -201,9 +213,9 @@ fn csat(truth: &MetricTruth) -> Result<Vec<Column>> {
             ]
         })
         .rows();
-    let rows: &[Row<(Day, &str, &str), 12>] = &rows;
+    let rows: &[Row<(Day, &str, &str), 16>] = &rows;
     // Shares of the scale from 1 to 5 in millionths: quarters, whose squares are exact as well.
-    let sum = |sums: &[i64; 12], value: fn(i64) -> i64| -> i64 {
+    let sum = |sums: &[i64; 16], value: fn(i64) -> i64| -> i64 {
         (1..=5).map(|score| sums[score as usize + 1] * value(score)).sum()
     };
     Ok(vec![
@@ -212,8 +224,12 @@ fn csat(truth: &MetricTruth) -> Result<Vec<Column>> {
         ("survey", texts(rows, |row| row.1.1)),
         ("channel", texts(rows, |row| row.1.2)),
         ("asked_count", counts(rows, |row| row.2[0])),
-        ("response_count", counts(rows, |row| row.2[1..].iter().sum())),
+        ("response_count", counts(rows, |row| row.2[1..12].iter().sum())),
         ("good_count", counts(rows, |row| row.2[5] + row.2[6])),
+        ("first_response_count", counts(rows, |row| row.2[12])),
+        ("first_good_count", counts(rows, |row| row.2[13])),
+        ("latest_response_count", counts(rows, |row| row.2[14])),
+        ("latest_good_count", counts(rows, |row| row.2[15])),
         ("score_share_sum", decimals(rows, 6, |row| sum(&row.2, |score| (score - 1) * 250_000))?),
         (
             "score_share_square_sum",
@@ -224,13 +240,16 @@ fn csat(truth: &MetricTruth) -> Result<Vec<Column>> {
 
 fn ces(truth: &MetricTruth) -> Result<Vec<Column>> {
     let rows = &answers(truth, Survey::Ces);
+    let sum = |row: &Row<(&str, &str), 12>, value: fn(i64) -> i64| -> i64 {
+        (1..=7).map(|score| row.2[score as usize + 1] * value(score)).sum()
+    };
     let mut columns = survey_columns(rows);
     columns.extend([
+        ("scale", texts(rows, |_| "1-7")),
+        ("polarity", texts(rows, |_| "higher_is_better")),
         ("easy_count", counts(rows, |row| row.2[6..9].iter().sum())),
-        (
-            "score_sum",
-            counts(rows, |row| (1..=7).map(|score| row.2[score as usize + 1] * score).sum()),
-        ),
+        ("score_sum", decimals(rows, 2, |row| sum(row, |score| score * 100))?),
+        ("score_square_sum", decimals(rows, 4, |row| sum(row, |score| score * score * 10_000))?),
         ("score_counts", lists(rows, |row| row.2[2..9].to_vec())),
     ]);
     Ok(columns)
@@ -308,15 +327,30 @@ fn service_events(truth: &MetricTruth) -> Result<Vec<Column>> {
 }
 
 fn complaints(truth: &MetricTruth) -> Result<Vec<Column>> {
-    let names = [
+    const NAMES: [&str; 8] = [
         "opened_count",
+        "repeat_count",
         "closed_count",
         "closed_within_3_days_count",
         "closed_within_8_weeks_count",
+        "closed_later_count",
+        "decided_count",
         "upheld_count",
-        "repeat_count",
     ];
-    Ok(by_text(&truth.complaints, "topic", names))
+    type Key = (Day, &'static str, &'static str);
+    let with_totals = |(day, topic, channel): Key| {
+        [(day, topic, channel), (day, topic, "all"), (day, "all", channel), (day, "all", "all")]
+    };
+    let rows: &[Row<Key, 8>] = &truth.complaints.regrouped(with_totals).rows();
+    let mut columns = vec![
+        ("dt", days(rows, |row| row.0)),
+        ("event_date", days(rows, |row| row.1.0)),
+        ("topic", texts(rows, |row| row.1.1)),
+        ("channel", texts(rows, |row| row.1.2)),
+    ];
+    let measures = NAMES.into_iter().enumerate();
+    columns.extend(measures.map(|(place, name)| (name, counts(rows, |row| row.2[place]))));
+    Ok(columns)
 }
 
 fn mentions(truth: &MetricTruth) -> Result<Vec<Column>> {
@@ -367,24 +401,32 @@ fn web(truth: &MetricTruth) -> Result<Vec<Column>> {
     Ok(by_text(&truth.web, "channel", NAMES))
 }
 
-/// Texts, with every total over kinds of events and channels.
+/// Texts, with every total over kinds, topics and channels.
 fn sentiment(truth: &MetricTruth) -> Result<Vec<Column>> {
-    type Key = (Day, &'static str, &'static str);
-    let rows: &[Row<Key, 6>] = &truth
-        .sentiment
-        .regrouped(|(day, kind, channel)| {
-            [(day, kind, channel), (day, kind, "all"), (day, "all", channel), (day, "all", "all")]
-        })
-        .rows();
+    type Key = (Day, &'static str, &'static str, &'static str);
+    let with_totals = |(day, kind, topic, channel): Key| {
+        [
+            (day, kind, topic, channel),
+            (day, kind, topic, "all"),
+            (day, kind, "all", channel),
+            (day, kind, "all", "all"),
+            (day, "all", topic, channel),
+            (day, "all", topic, "all"),
+            (day, "all", "all", channel),
+            (day, "all", "all", "all"),
+        ]
+    };
+    let rows: &[Row<Key, 6>] = &truth.sentiment.regrouped(with_totals).rows();
     Ok(vec![
         ("dt", days(rows, |row| row.0)),
-        ("interaction_date", days(rows, |row| row.1.0)),
-        ("interaction_kind", texts(rows, |row| row.1.1)),
-        ("channel", texts(rows, |row| row.1.2)),
+        ("text_date", days(rows, |row| row.1.0)),
+        ("text_kind", texts(rows, |row| row.1.1)),
+        ("topic", texts(rows, |row| row.1.2)),
+        ("channel", texts(rows, |row| row.1.3)),
         ("text_count", counts(rows, |row| row.2[0])),
-        ("positive_count", counts(rows, |row| row.2[1])),
-        ("neutral_count", counts(rows, |row| row.2[2])),
-        ("negative_count", counts(rows, |row| row.2[3])),
+        ("true_positive_count", counts(rows, |row| row.2[1])),
+        ("true_neutral_count", counts(rows, |row| row.2[2])),
+        ("true_negative_count", counts(rows, |row| row.2[3])),
         ("true_sentiment_sum", decimals(rows, 4, |row| row.2[4] * 100)?),
         ("true_sentiment_square_sum", decimals(rows, 8, |row| row.2[5] * 10_000)?),
     ])

@@ -321,22 +321,38 @@ pub(super) fn told_ratings(case: &Case, from: Day) -> Vec<ToldRating> {
 const QUICK_DAYS: i64 = 3;
 const MOST_DAYS: i64 = 56;
 
-/// The events of a complaint, as `complaints` counts them: opened, first solved, of them within 3
-/// days, after that within 8 weeks, upheld; and nothing of complaints before.
-pub(super) fn complaint_events(case: &Case) -> Vec<(Instant, [i64; 6])> {
-    if case.case_type != "complaint" {
-        return vec![];
-    }
-    let mut events = vec![(case.opened_at, [1, 0, 0, 0, 0, 0])];
-    let solved = case.events.iter().find(|event| event.kind == CaseEventKind::Solved);
-    if let Some(solved) = solved {
-        let took = solved.at - case.opened_at;
-        let is_quick = took <= QUICK_DAYS * 86_400;
-        let is_in_time = took <= MOST_DAYS * 86_400;
-        let is_upheld = case.is_upheld == Some(true);
-        let (quick, in_time) = (i64::from(is_quick), i64::from(is_in_time && !is_quick));
-        let sums = [0, 1, quick, in_time, i64::from(is_upheld), 0];
-        events.push((solved.at, sums));
-    }
-    events
+/// The first of the exported days, from `from` on, that tells of a case; none where none does.
+pub(super) fn first_told_on(case: &Case, from: Day) -> Option<Day> {
+    let times = std::iter::once(case.opened_at).chain(case.events.iter().map(|event| event.at));
+    times.map(london_day).find(|day| *day >= from)
+}
+
+/// What is counted of complaints on a day: opened, by somebody who had complained before, first
+/// closed, of them within 3 days, after that within 8 weeks, later, decided, upheld.
+pub(super) type Complaints = [i64; 8];
+
+/// That a complaint was opened, as [`Complaints`].
+pub(super) const OPENED: Complaints = [1, 0, 0, 0, 0, 0, 0, 0];
+/// The same by somebody who had complained before.
+pub(super) const REPEATED: Complaints = [1, 1, 0, 0, 0, 0, 0, 0];
+
+/// The closing of a complaint: when, and what is counted.
+pub(super) fn closing(case: &Case) -> Option<(Instant, Complaints)> {
+    let solved = case.events.iter().find(|event| event.kind == CaseEventKind::Solved)?;
+    let took = solved.at - case.opened_at;
+    let is_quick = took <= QUICK_DAYS * 86_400;
+    let is_in_time = took <= MOST_DAYS * 86_400;
+    // North's desk does not say what it decided.
+    let decided = case.is_upheld.filter(|_| !case.is_north);
+    let sums = [
+        0,
+        0,
+        1,
+        i64::from(is_quick),
+        i64::from(is_in_time && !is_quick),
+        i64::from(!is_in_time),
+        i64::from(decided.is_some()),
+        i64::from(decided == Some(true)),
+    ];
+    Some((solved.at, sums))
 }

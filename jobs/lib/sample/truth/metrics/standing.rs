@@ -7,7 +7,8 @@
 use std::ops::Range;
 
 use crate::dates::{Day, DayRange};
-use crate::sample::facts::{Order, Pence, PersonIndex, Refund};
+use crate::sample::facts::{Instant, Order, Pence, PersonIndex, Refund};
+use crate::sample::world::calendar::london_day;
 
 /// The upper ends of the bands of days since the last known purchase; the last band has none.
 const RECENCY_DAYS: [i64; 4] = [6, 13, 29, 89];
@@ -15,6 +16,9 @@ const RECENCY_DAYS: [i64; 4] = [6, 13, 29, 89];
 const ORDERS: [i64; 4] = [1, 2, 4, 9];
 /// The upper ends of the bands of their net value less refunds, pence.
 const NET_PENCE: [i64; 4] = [4_999, 9_999, 24_999, 49_999];
+
+/// Days in which a second complaint repeats a first.
+const REPEAT_DAYS: u64 = 90;
 
 /// The bands' names, from the first on.
 pub(super) const RECENCY_BANDS: [&str; BANDS] = ["0-6", "7-13", "14-29", "30-89", "90-"];
@@ -37,7 +41,8 @@ struct Standing {
     /// Since the epoch: that of their last.
     last_on: i32,
     order_count: u32,
-    complaint_count: u32,
+    /// When their last complaint that is known was opened.
+    complained_at: Option<Instant>,
     net: Pence,
 }
 
@@ -89,19 +94,21 @@ impl Standings {
         *person.first_on.get_or_insert(day) == day
     }
 
-    /// Takes in a refund of a known purchase, paid on a day after the day's purchases; tells
-    /// whether the day is that of the buyer's first purchase.
-    pub(super) fn refund(&mut self, refund: &Refund, day: Day) -> bool {
-        let Some(person) = self.person(refund.person) else { return false };
+    /// Takes in a refund of a known purchase, after the day's purchases; tells the day of the
+    /// buyer's first one.
+    pub(super) fn refund(&mut self, refund: &Refund) -> Option<Day> {
+        let person = self.person(refund.person)?;
         person.net -= refund.amount;
-        person.first_on == Some(day)
+        person.first_on
     }
 
-    /// Takes in a complaint; tells whether there was one before.
-    pub(super) fn complain(&mut self, person: PersonIndex) -> bool {
+    /// Takes in a complaint that becomes known; tells whether another was opened in the 90 days up
+    /// to its opening.
+    pub(super) fn complain(&mut self, person: PersonIndex, opened_at: Instant) -> bool {
         let Some(person) = self.person(person) else { return false };
-        person.complaint_count += 1;
-        person.complaint_count > 1
+        let before = person.complained_at.filter(|before| *before <= opened_at);
+        person.complained_at = person.complained_at.max(Some(opened_at));
+        before.is_some_and(|before| london_day(before) >= london_day(opened_at).minus(REPEAT_DAYS))
     }
 }
 

@@ -28,7 +28,7 @@ fn truth_of(world: &World, parts: &[(u64, u64)], cuts: &[&str]) -> Result<Metric
         let mut standings = Standings::of(&part);
         for cut in cuts.windows(2) {
             let window = range(cut[0], cut[1])?;
-            own.add(&life::facts(world, part.clone(), window), window, &mut standings);
+            own.add(world, &life::facts(world, part.clone(), window), window, &mut standings);
         }
         for index in part {
             let person = Person::of(world, index);
@@ -110,6 +110,10 @@ fn revenue_is_that_of_orders_and_refunds() -> Result<(), String> {
         assert_eq!(total("discount_amount", wanted), discount * 100);
         assert_eq!(total("refunded_amount", wanted), refunded * 100);
         assert_eq!(total("net_amount", wanted), (gross - discount - refunded) * 100);
+        // By the day of the purchase the same is taken back in all.
+        assert_eq!(total("order_day_returned_amount", wanted), refunded * 100);
+        let margin = total("costed_net_amount", wanted) - total("cost_amount", wanted);
+        assert!(0 < margin && margin < total("net_amount", wanted), "{margin}");
     }
     Ok(())
 }

@@ -37,8 +37,10 @@ fn the_type_of_a_customer_follows_from_the_first_known_purchase() -> Result<(), 
     let keys = dates(&batch, "dt").into_iter().zip(texts(&batch, "customer_type"));
     let mut found: BTreeMap<(i32, &str), [i64; 2]> = BTreeMap::new();
     for (row, (key, channel)) in keys.zip(texts(&batch, "channel")).enumerate() {
-        if channel == "all" && key.1 != "all" {
-            found.insert(key, [orders[row], refunds[row]]);
+        // Rows of the purchase's day hold neither.
+        if channel == "all" && key.1 != "all" && [orders[row], refunds[row]] != [0; 2] {
+            let sums = found.entry(key).or_default();
+            (sums[0], sums[1]) = (sums[0] + orders[row], sums[1] + refunds[row]);
         }
     }
     assert!(found.values().filter(|counts| counts[1] > 0).count() > 10);
@@ -168,31 +170,61 @@ fn texts_feel_as_they_were_written() -> Result<(), String> {
     let world = world()?;
     let facts = life::facts(&world, world.all_persons(), world.days);
     let batch = table(truth_of(&world, &[(0, 2_000)], &CUTS)?, &world, "sentiment")?;
-    let rows = texts(&batch, "interaction_kind").into_iter().zip(texts(&batch, "channel"));
-    let rows: Vec<(&str, &str)> = rows.collect();
+    let keys = texts(&batch, "text_kind").into_iter().zip(texts(&batch, "topic"));
+    let rows: Vec<_> = keys.zip(texts(&batch, "channel")).collect();
     let total = |column: &str, kind: &str| -> i64 {
         let counts = numbers(&batch, column).into_iter().zip(&rows);
-        counts.filter(|(_, row)| **row == (kind, "all")).map(|(count, _)| count).sum()
+        counts.filter(|(_, row)| **row == ((kind, "all"), "all")).map(|(count, _)| count).sum()
     };
     let reviews = facts.reviews.iter();
-    assert_eq!(total("text_count", "review_posted"), facts.reviews.len() as i64);
+    assert_eq!(total("text_count", "review"), facts.reviews.len() as i64);
     let negative = reviews.clone().filter(|it| it.text.sentiment <= -0.045).count();
-    assert_eq!(total("negative_count", "review_posted"), negative as i64);
+    assert_eq!(total("true_negative_count", "review"), negative as i64);
     let sum: i64 = reviews.map(|it| (f64::from(it.text.sentiment) * 100.0).round() as i64).sum();
-    assert_eq!(total("true_sentiment_sum", "review_posted"), sum * 100);
-    assert_eq!(total("text_count", "mention_posted"), facts.mentions.len() as i64);
+    assert_eq!(total("true_sentiment_sum", "review"), sum * 100);
+    assert_eq!(total("text_count", "mention"), facts.mentions.len() as i64);
     // Each case is told for the first time once, on whichever day.
-    assert_eq!(total("text_count", "case_opened"), facts.cases.len() as i64);
-    let commented =
-        facts.survey_responses.iter().filter(|it| it.score.is_some() && it.comment.is_some());
-    assert_eq!(total("text_count", "survey_answered"), commented.count() as i64);
-    let classes = ["positive_count", "neutral_count", "negative_count"];
-    let kinds: HashSet<&str> = rows.iter().map(|row| row.0).collect();
-    assert!(kinds.len() >= 8, "{kinds:?}");
+    assert_eq!(total("text_count", "case"), facts.cases.len() as i64);
+    let commented = facts.survey_responses.iter().filter(|it| it.comment.is_some());
+    assert_eq!(total("text_count", "survey_comment"), commented.count() as i64);
+    let classes = ["true_positive_count", "true_neutral_count", "true_negative_count"];
+    let kinds: HashSet<&str> = rows.iter().map(|row| row.0.0).collect();
+    assert_eq!(kinds.len(), 7, "{kinds:?}");
     for kind in kinds {
         let classed: i64 = classes.iter().map(|column| total(column, kind)).sum();
         assert_eq!(classed, total("text_count", kind), "{kind}");
     }
+    Ok(())
+}
+
+#[test]
+fn complaints_are_opened_and_closed_once() -> Result<(), String> {
+    let world = world()?;
+    let facts = life::facts(&world, world.all_persons(), world.days);
+    let complaints: Vec<_> =
+        facts.cases.iter().filter(|case| case.case_type == "complaint").collect();
+    let batch = table(truth_of(&world, &[(0, 2_000)], &CUTS)?, &world, "complaints")?;
+    let keys = texts(&batch, "topic").into_iter().zip(texts(&batch, "channel"));
+    let is_total: Vec<bool> = keys.map(|key| key == ("all", "all")).collect();
+    let total = |column: &str| -> i64 {
+        let rows = numbers(&batch, column).into_iter().zip(&is_total);
+        rows.filter(|(_, is_total)| **is_total).map(|(count, _)| count).sum()
+    };
+    let is_solved = |case: &&&crate::sample::facts::Case| {
+        case.events.iter().any(|event| event.kind == CaseEventKind::Solved)
+    };
+    let solved: Vec<_> = complaints.iter().filter(is_solved).collect();
+    let upheld = solved.iter().filter(|it| !it.is_north && it.is_upheld == Some(true)).count();
+    assert_eq!(total("opened_count"), complaints.len() as i64);
+    assert_eq!(total("closed_count"), solved.len() as i64);
+    assert_eq!(total("upheld_count"), upheld as i64);
+    assert!(upheld > 5 && total("decided_count") > upheld as i64);
+    let bands = ["3_days_count", "8_weeks_count"].map(|end| total(&format!("closed_within_{end}")));
+    assert_eq!(bands.iter().sum::<i64>() + total("closed_later_count"), solved.len() as i64);
+    // Whoever complained twice, within a month and a half, did so again once less.
+    let persons: HashSet<u64> = complaints.iter().map(|case| case.person).collect();
+    assert_eq!(total("repeat_count"), (complaints.len() - persons.len()) as i64);
+    assert!(total("repeat_count") > 0);
     Ok(())
 }
 
