@@ -334,6 +334,37 @@ fn a_replay_is_judged_anew_when_its_original_comes_or_changes() {
 }
 
 #[test]
+fn rows_of_repeated_files_are_read_and_dropped() {
+    let project = Project::small();
+    for (file, again) in [("04", "05-again"), ("06", "06-twice")] {
+        let original = project.read(&format!("landing/sales/2024-03-{file}.csv"));
+        project.write(&format!("landing/sales/2024-03-{again}.csv"), original);
+    }
+    // With the original's day in the ledger, and without it.
+    for days in [&DAYS[..], &["--from", "2024-03-05", "--to", "2024-03-07"]] {
+        let project = project.copy();
+        let result = project.must_run("ingest", days);
+        let last = raw_rows(&project).pop().unwrap();
+        let mut sum = rapport::lake::ledger::Accounting::default();
+        for entry in project.history() {
+            let Some(told) = entry.accounting else { continue };
+            sum = sum.plus(told);
+            let (duplicates, rows_of_files) = match entry.partition.dt.to_string() {
+                dt if dt.ends_with("05") => (3, vec![Some(3), Some(2)]),
+                dt if dt.ends_with("06") => (last, vec![Some(last), Some(last)]),
+                _ => (0, vec![Some(3)]),
+            };
+            assert_eq!(told.duplicate_row_count, duplicates, "{}", entry.partition);
+            assert_eq!(told.accepted_row_count, entry.row_count);
+            assert_eq!(told.read_row_count, entry.row_count + duplicates);
+            let row_counts: Vec<_> = entry.exports.iter().map(|file| file.row_count).collect();
+            assert_eq!(row_counts, rows_of_files, "{}", entry.partition);
+        }
+        assert_eq!(result["accounting"]["sales"], serde_json::to_value(sum).unwrap());
+    }
+}
+
+#[test]
 fn a_file_compressed_anew_is_the_same_file() {
     let project = Project::small();
     let original = project.read("landing/sales/2024-03-04.csv");

@@ -23,8 +23,12 @@ use crate::lake::publish::Part;
 use crate::lake::{self, Partition, TableName, fetch, publish};
 use crate::models::{Model, QUARANTINE, RAW};
 
-/// Version of how exports are read. Raise it when the same file would give other rows on purpose.
-const READER_VERSION: u32 = 3;
+/// Version of how exports are read. Raise it when the same file would give other rows, or other
+/// counts of them, on purpose.
+const READER_VERSION: u32 = 4;
+
+/// The part of a fingerprint that says how the files are read.
+const SOURCE: &str = "source";
 
 /// The warnings of a day of raw.
 const QUARANTINED_ROWS: &str = "quarantined_rows";
@@ -42,13 +46,7 @@ pub(super) async fn evaluate(
     let files = workshop.files.files(source, dt).await?;
     let current = workshop.entry(&partition).await;
     let mut parts = BTreeMap::from([
-        (
-            "source".to_string(),
-            ContentHash::of_json(&(
-                source.definition_hash(workshop.settings.time_zone),
-                READER_VERSION,
-            )),
-        ),
+        (SOURCE.to_string(), declaration_hash(workshop, source)),
         ("engine".to_string(), fingerprint::engine_hash()),
     ]);
     if files.is_empty() {
@@ -104,6 +102,11 @@ pub(super) async fn evaluate(
     reasons.dedup();
     let freshness = if reasons.is_empty() { Freshness::Fresh } else { Freshness::Stale(reasons) };
     Ok(Evaluation { partition, parts, inputs: vec![], exports, freshness })
+}
+
+/// Hash of how the files of `source` are read.
+fn declaration_hash(workshop: &Workshop, source: &Source) -> ContentHash {
+    ContentHash::of_json(&(source.definition_hash(workshop.settings.time_zone), READER_VERSION))
 }
 
 /// The judgement of a day whose files have been taken out of the landing zone since.
@@ -274,7 +277,7 @@ fn judge(source: &Source, partition: &Partition, counts: &Counts) -> Result<()> 
                 source.name,
                 partition.dt,
                 counts.quarantined,
-                counts.read,
+                counts.judged(),
                 share * 100.0,
                 source.maximum_bad_share * 100.0,
                 by_reason.join(", "),
@@ -300,6 +303,7 @@ fn judge(source: &Source, partition: &Partition, counts: &Counts) -> Result<()> 
                 dt = %partition.dt,
                 file = file.name,
                 original,
+                row_count = file.read,
                 "a file was delivered again and counts once"
             );
         }
@@ -330,16 +334,20 @@ fn accounting(counts: &Counts) -> Accounting {
 /// The files of the days before, newest first, among which a replayed file may be found.
 async fn earlier_files(workshop: &Workshop, source: &Source, dt: Day) -> Result<Vec<EarlierFile>> {
     let mut earlier = vec![];
+    let declaration = declaration_hash(workshop, source);
     for days in 1..=u64::from(source.replay_window_days) {
         let day = dt.minus(days);
         let files = workshop.files.files(source, day).await?;
         let partition = Partition { table: TableName::new(RAW, &source.name), dt: day };
         let entry = workshop.entry(&partition).await;
+        // Read in another way, the same file may have another number of rows.
+        let is_read_alike =
+            entry.as_ref().is_some_and(|entry| entry.parts.get(SOURCE) == Some(&declaration));
         earlier.extend(files.into_iter().map(|file| {
             let read = read_before(entry.as_deref(), &file);
-            let plain =
-                read.filter(|read| is_version_read(read, &file)).and_then(|read| read.plain);
-            EarlierFile { file, plain }
+            let read = read.filter(|read| is_version_read(read, &file));
+            let row_count = read.filter(|_| is_read_alike).and_then(|read| read.row_count);
+            EarlierFile { plain: read.and_then(|read| read.plain), row_count, file }
         }));
     }
     Ok(earlier)

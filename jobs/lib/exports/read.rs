@@ -74,6 +74,9 @@ pub struct EarlierFile {
     /// The hashes of what it holds, where they are known; else it is read again as far as it is
     /// like a file of today.
     pub plain: Option<PlainHashes>,
+    /// Rows that the source reads in it, where that is known; else those of a file that repeats it
+    /// are counted by reading.
+    pub row_count: Option<u64>,
 }
 
 /// Some rows of a day's files, in order.

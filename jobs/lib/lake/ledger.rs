@@ -95,10 +95,11 @@ pub struct ExportInput {
     /// Hashes of what it holds once decompressed. Missing where an earlier version wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plain: Option<PlainHashes>,
-    /// Rows that were read of it; of a replay none. Missing where an earlier version wrote it.
+    /// Rows in it. Missing where an earlier version wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row_count: Option<u64>,
-    /// The file of an earlier day that holds the same, because of which this one counts nothing.
+    /// The file of an earlier day that holds the same, because of which all rows of this one are
+    /// exact duplicates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay_of: Option<String>,
 }

@@ -9,7 +9,7 @@ use crate::hash::{ContentHash, PlainHashes};
 /// What was read. Always: `read = accepted + quarantined + duplicates`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Rows in the files.
+    /// Rows in the files, repeated ones included.
     pub read: u64,
     /// Rows that were handed out.
     pub accepted: u64,
@@ -28,12 +28,19 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// The share of rows that broke the contract, 0 to 1.
+    /// Rows that were held against the contract: those of repeated files were when they first came.
+    pub fn judged(&self) -> u64 {
+        let repeated = |file: &&FileRead| file.replay_of.is_some() || file.same_as.is_some();
+        let repeated: u64 = self.files.iter().filter(repeated).map(|file| file.read).sum();
+        self.read - repeated
+    }
+
+    /// The share of rows that broke the contract among those that were held against it, 0 to 1.
     pub fn bad_share(&self) -> f64 {
         #[allow(clippy::cast_precision_loss)] // a share needs no sixteenth digit
-        match self.read {
+        match self.judged() {
             0 => 0.0,
-            read => self.quarantined as f64 / read as f64,
+            judged => self.quarantined as f64 / judged as f64,
         }
     }
 }
@@ -49,7 +56,7 @@ pub struct FileRead {
     pub content_hash: ContentHash,
     /// The hashes of what it holds, once all of it was read.
     pub plain: Option<PlainHashes>,
-    /// Rows in it; none are counted of a replay.
+    /// Rows in it.
     pub read: u64,
     /// Rows of it that were handed out.
     pub accepted: u64,
@@ -57,7 +64,7 @@ pub struct FileRead {
     pub quarantined: u64,
     /// Rows of it that were dropped as repetitions.
     pub duplicates: u64,
-    /// The earlier file that holds the same, because of which this one counts nothing.
+    /// The file of an earlier day that holds the same, because of which all rows are repetitions.
     pub replay_of: Option<String>,
     /// The file of the same day that holds the same, because of which all rows are repetitions.
     pub same_as: Option<String>,

@@ -1,19 +1,16 @@
 //! Cuts the files, one after the other, into pieces of whole records, and tells which of them were
 //! delivered before.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use super::Input;
-use super::pipeline::{Abandoned, Step, Stop, Task, Work};
+use super::pipeline::{Abandoned, Original, Step, Stop, Task, Work};
 use super::preamble::{OpenFile, open_text};
-use super::replays::{Content, Earlier, open_file};
-use super::typing::Typist;
-use crate::errors::{Error, Kind, Result};
+use super::replays::{Content, Earlier, Found, Hashes, open_file};
+use crate::errors::{Error, Result};
 use crate::exports::csv::Dialect;
 use crate::exports::header::Layout;
-use crate::exports::location::ExportFile;
 use crate::exports::open::{self, Meter, OpenedFile};
 use crate::exports::parquet_file;
 use crate::exports::source::{Format, Load, Source};
@@ -66,61 +63,52 @@ impl Feeder<'_> {
         let opened = open_file(input, file)?;
         let (meter, opening) = (opened.meter.clone(), opened.opening);
         let mut own = Content::new(input, file, &opened);
-        // Days without a fact look alike: a header alone repeats nothing.
-        if let Some((of, (content_hash, plain))) = earlier.original(&mut own)?
-            && self.has_rows(file)?
-        {
-            let byte_count = file.byte_count;
-            self.step(Step::Replay { index, byte_count, content_hash, plain, of })?;
-            return Ok(plain);
+        let mut replay_of = None;
+        if let Some(Found { name, row_count, hashes }) = earlier.original(&mut own)? {
+            if let Some(row_count) = row_count {
+                return self.repeat(index, hashes, Original::Earlier { name, row_count });
+            }
+            replay_of = Some(name);
         }
         // Changes that come once more after others change things back: only right away they don't.
         let first = match input.source().load {
             Load::Changes => index.saturating_sub(1),
             Load::Events | Load::Snapshot => 0,
         };
-        let mut same_as = None;
         for (other, plain) in read.iter().enumerate().skip(first) {
-            if own.if_same_as(*plain)?.is_some() {
-                same_as = Some(other);
-                break;
+            if replay_of.is_none()
+                && let Some(hashes) = own.if_same_as(*plain)?
+            {
+                return self.repeat(index, hashes, Original::OfTheDay(other));
             }
         }
-        self.step(Step::Begin { index, same_as })?;
-        cut(input, &file.name, opened, |work, of| {
-            self.task(work, of)?;
-            Ok(ControlFlow::Continue(()))
-        })?;
+        self.step(Step::Begin { index, replay_of })?;
+        cut(input, &file.name, opened, |work, of| Ok(self.task(work, of)?))?;
         let (byte_count, content_hash) = (meter.byte_count(), meter.content_hash());
         let plain = meter.plain_hashes(opening);
         self.step(Step::End { byte_count, content_hash, plain })?;
         Ok(plain)
     }
 
-    /// Whether there is any record in `file`. One that cannot be made out may hold some.
-    fn has_rows(&self, file: &ExportFile) -> Result<bool> {
-        let input = self.input;
-        let typist = Typist::new(input);
-        let mut is_found = false;
-        let looked = cut(input, &file.name, open_file(input, file)?, |work, open_file| {
-            let parsed = typist.typed(work, open_file)?;
-            is_found |= parsed.row_count > 0 || parsed.broken.is_some();
-            Ok(if is_found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-        });
-        match looked {
-            Ok(()) => Ok(is_found),
-            Err(Stop::Failed(error)) if error.kind() != Kind::ExportBroken => Err(error),
-            Err(_) => Ok(true),
-        }
+    /// The file of that index holds what `of` does: nothing of it is cut.
+    fn repeat(
+        &self,
+        index: usize,
+        (content_hash, plain): Hashes,
+        of: Original,
+    ) -> Result<PlainHashes, Stop> {
+        let byte_count = self.input.files[index].byte_count;
+        self.step(Step::Repeat { index, byte_count, content_hash, plain, of })?;
+        Ok(plain)
     }
 }
 
-/// Cuts the file, and gives `take` one piece after the other for as long as it wants more.
+/// Cuts the file, and gives `take` one piece after the other.
 fn cut(
     input: &Input,
     name: &str,
     opened: OpenedFile,
-    take: impl FnMut(Work, &Arc<OpenFile>) -> Result<ControlFlow<()>, Stop>,
+    take: impl FnMut(Work, &Arc<OpenFile>) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
     match input.source().format {
         Format::Parquet => cut_parquet(input, name, opened, take),
@@ -132,7 +120,7 @@ fn cut_parquet(
     input: &Input,
     name: &str,
     opened: OpenedFile,
-    mut take: impl FnMut(Work, &Arc<OpenFile>) -> Result<ControlFlow<()>, Stop>,
+    mut take: impl FnMut(Work, &Arc<OpenFile>) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
     let source = input.source();
     let OpenedFile { mut content, meter, .. } = opened;
@@ -147,9 +135,7 @@ fn cut_parquet(
     for batch in batches {
         let batch =
             batch.map_err(|error| broken(format!("its Parquet data cannot be read: {error}")))?;
-        if take(Work::Batch(batch, Arc::clone(&unfolding)), &file)?.is_break() {
-            break;
-        }
+        take(Work::Batch(batch, Arc::clone(&unfolding)), &file)?;
     }
     Ok(())
 }
@@ -158,7 +144,7 @@ fn cut_text(
     input: &Input,
     name: &str,
     opened: OpenedFile,
-    mut take: impl FnMut(Work, &Arc<OpenFile>) -> Result<ControlFlow<()>, Stop>,
+    mut take: impl FnMut(Work, &Arc<OpenFile>) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
     let source = input.source();
     let meter = opened.meter.clone();
@@ -169,9 +155,7 @@ fn cut_text(
     if source.format == Format::Json {
         let mut splitter = JsonSplitter::new(opened.rest, &source.json.records, piece_bytes);
         while let Some(piece) = splitter.next().map_err(failed)? {
-            if take(Work::Text(piece), &file)?.is_break() {
-                break;
-            }
+            take(Work::Text(piece), &file)?;
         }
         return Ok(());
     }
@@ -181,9 +165,7 @@ fn cut_text(
     };
     let mut splitter = Splitter::new(opened.rest, scanner, opened.line, piece_bytes);
     while let Some(piece) = splitter.next().map_err(failed)? {
-        if take(Work::Text(piece), &file)?.is_break() {
-            break;
-        }
+        take(Work::Text(piece), &file)?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 use tokio::sync::mpsc;
 
 use super::counts::{Counts, FileRead};
-use super::pipeline::{Step, Stop, start};
+use super::pipeline::{Original, Step, Stop, start};
 use super::{Input, Message, Rows};
 use crate::errors::{Context, Error, Kind, Result};
 use crate::exports::duplicates::{Mark, Repeated, Seen, Spill};
@@ -73,7 +73,6 @@ pub(super) struct Sequencer {
 /// The file at hand.
 struct At {
     index: usize,
-    same_as: Option<usize>,
     read: FileRead,
 }
 
@@ -102,7 +101,7 @@ impl Sequencer {
         let mut is_whole = self.input.files.is_empty();
         while let Ok(step) = steps.recv() {
             let is_last = self.counts.files.len() + 1 == self.input.files.len();
-            let ends_file = matches!(step, Step::End { .. } | Step::Replay { .. });
+            let ends_file = matches!(step, Step::End { .. } | Step::Repeat { .. });
             match self.step(step) {
                 Ok(()) => is_whole = is_whole || (is_last && ends_file),
                 Err(Stop::Abandoned) => return,
@@ -121,9 +120,8 @@ impl Sequencer {
 
     fn step(&mut self, step: Step) -> Result<(), Stop> {
         match step {
-            Step::Begin { index, same_as } => {
+            Step::Begin { index, replay_of } => {
                 let name = self.input.files[index].name.clone();
-                let same_name = same_as.map(|other| self.input.files[other].name.clone());
                 let read = FileRead {
                     name,
                     byte_count: 0,
@@ -133,10 +131,10 @@ impl Sequencer {
                     accepted: 0,
                     quarantined: 0,
                     duplicates: 0,
-                    replay_of: None,
-                    same_as: same_name,
+                    replay_of,
+                    same_as: None,
                 };
-                self.at = Some(At { index, same_as, read });
+                self.at = Some(At { index, read });
                 self.names = None;
             }
             Step::Part(result) => {
@@ -151,23 +149,34 @@ impl Sequencer {
                     at.read.plain = Some(plain);
                     if at.read.read == 0 {
                         // Without rows there is nothing that could count twice.
-                        at.read.same_as = None;
+                        at.read.replay_of = None;
                     }
                     self.counts.files.push(at.read);
                 }
             }
-            Step::Replay { index, byte_count, content_hash, plain, of } => {
+            Step::Repeat { index, byte_count, content_hash, plain, of } => {
+                let (row_count, replay_of, same_as) = match of {
+                    Original::Earlier { name, row_count } => (row_count, Some(name), None),
+                    Original::OfTheDay(other) => {
+                        let original = &self.counts.files[other];
+                        // Without rows there is nothing that could count twice.
+                        let same_as = (original.read > 0).then(|| original.name.clone());
+                        (original.read, None, same_as)
+                    }
+                };
+                self.counts.read += row_count;
+                self.counts.duplicates += row_count;
                 self.counts.files.push(FileRead {
                     name: self.input.files[index].name.clone(),
                     byte_count,
                     content_hash,
                     plain: Some(plain),
-                    read: 0,
+                    read: row_count,
                     accepted: 0,
                     quarantined: 0,
-                    duplicates: 0,
-                    replay_of: Some(of),
-                    same_as: None,
+                    duplicates: row_count,
+                    replay_of,
+                    same_as,
                 });
             }
             Step::Failed(error) => return Err(error.into()),
@@ -177,14 +186,14 @@ impl Sequencer {
 
     fn part(&mut self, mut parsed: Parsed) -> Result<(), Stop> {
         let Some(at) = &self.at else { return Ok(()) };
-        let (index, is_double) = (at.index, at.same_as.is_some());
+        let (index, is_replay) = (at.index, at.read.replay_of.is_some());
         let base = at.read.read;
         let name = at.read.name.clone();
         if let Some(what) = parsed.broken.take() {
             return Err(self.input.source().broken(&name, what).into());
         }
         let mut duplicates = 0;
-        if is_double {
+        if is_replay {
             duplicates = parsed.row_count;
             parsed.bad.clear();
             let keep = vec![false; parsed.numbers.len()];
@@ -295,20 +304,20 @@ fn second_pass(
     let steps = start(input, &mut threads)?;
     let is_keyed = input.source().load == Load::Changes;
     let mut spill = Spill::new(is_keyed).context(Kind::Storage, failed)?;
-    let mut is_double = false;
+    let mut is_replay = false;
     while let Ok(step) = steps.recv() {
         match step {
-            Step::Begin { same_as, .. } => is_double = same_as.is_some(),
+            Step::Begin { replay_of, .. } => is_replay = replay_of.is_some(),
             Step::Part(result) => {
                 let lost = || Error::new(Kind::Defect, "read exports: a piece got lost");
                 let parsed = result.recv().map_err(|_| lost())??;
-                if !is_double {
+                if !is_replay {
                     for mark in parsed.marks {
                         spill.push(mark).context(Kind::Storage, failed)?;
                     }
                 }
             }
-            Step::End { .. } | Step::Replay { .. } => {}
+            Step::End { .. } | Step::Repeat { .. } => {}
             Step::Failed(error) => return Err(error.into()),
         }
         if sender.is_closed() {

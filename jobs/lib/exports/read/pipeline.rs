@@ -32,10 +32,11 @@ pub(super) struct Task {
 
 /// What the sequencer is told, in order.
 pub(super) enum Step {
-    /// A file begins; all its rows are repetitions where another of the day holds the same.
+    /// A file begins; all its rows are repetitions where one of an earlier day holds the same, of
+    /// which is not known how many rows it has.
     Begin {
         index: usize,
-        same_as: Option<usize>,
+        replay_of: Option<String>,
     },
     Part(Receiver<Result<Parsed>>),
     End {
@@ -43,15 +44,23 @@ pub(super) enum Step {
         content_hash: ContentHash,
         plain: PlainHashes,
     },
-    /// A file of an earlier day again.
-    Replay {
+    /// A file that holds what another does, of which is known how many rows it has.
+    Repeat {
         index: usize,
         byte_count: u64,
         content_hash: ContentHash,
         plain: PlainHashes,
-        of: String,
+        of: Original,
     },
     Failed(Error),
+}
+
+/// A file whose rows are counted already.
+pub(super) enum Original {
+    /// One of an earlier day.
+    Earlier { name: String, row_count: u64 },
+    /// The one of that index.
+    OfTheDay(usize),
 }
 
 /// Starts a thread of that name.

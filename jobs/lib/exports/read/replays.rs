@@ -46,6 +46,16 @@ impl<'a> Content<'a> {
     }
 }
 
+/// A file of an earlier day that holds the same as one of today.
+pub(super) struct Found {
+    /// Its name.
+    pub name: String,
+    /// Rows in it, where that is known.
+    pub row_count: Option<u64>,
+    /// The hashes of today's file.
+    pub hashes: Hashes,
+}
+
 /// The files of the days before, and how those begin that are not known.
 #[derive(Default)]
 pub(super) struct Earlier {
@@ -54,11 +64,14 @@ pub(super) struct Earlier {
 }
 
 impl Earlier {
-    /// The first of them that holds the same as `own`: its name, and the hashes of `own`.
-    pub fn original(&mut self, own: &mut Content<'_>) -> Result<Option<(String, Hashes)>> {
+    /// The first of them that holds the same as `own`, and any rows as far as is known: days
+    /// without a fact look alike, and a header alone repeats nothing.
+    pub fn original(&mut self, own: &mut Content<'_>) -> Result<Option<Found>> {
         let input = own.input;
-        for (index, EarlierFile { file, plain }) in input.options.earlier.iter().enumerate() {
-            if file.location == own.file.location {
+        for (index, EarlierFile { file, plain, row_count }) in
+            input.options.earlier.iter().enumerate()
+        {
+            if file.location == own.file.location || *row_count == Some(0) {
                 continue;
             }
             let plain = match plain {
@@ -70,7 +83,8 @@ impl Earlier {
             };
             let Some(plain) = plain else { continue };
             if let Some(hashes) = own.if_same_as(plain)? {
-                return Ok(Some((file.name.clone(), hashes)));
+                let (name, row_count) = (file.name.clone(), *row_count);
+                return Ok(Some(Found { name, row_count, hashes }));
             }
         }
         Ok(None)

@@ -82,33 +82,46 @@ async fn repetitions_are_the_same_in_memory_and_by_a_second_pass() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_of_an_earlier_day_counts_nothing() {
+async fn of_a_file_of_an_earlier_day_all_rows_are_duplicates() {
+    // A bad row and a repeated one among them.
+    let replayed = b"a,b\n1,x\n1,x\nbad,x\n";
     let store = store(&[
-        ("in/2024-02-28/a.csv", b"a,b\n1,x\n".to_vec()),
-        ("in/2024-02-29/b.csv", b"a,b\n1,x\n".to_vec()),
-        ("in/2024-02-29/c.csv", b"a,b\n1,y\n".to_vec()),
+        ("in/2024-02-28/a.csv", replayed.to_vec()),
+        ("in/2024-02-29/b.csv", replayed.to_vec()),
+        ("in/2024-02-29/c.csv", b"a,b\n1,y\n1,x\n".to_vec()),
+        ("in/2024-02-29/d.csv", replayed.to_vec()),
+        ("in/2024-02-29/e.csv", b"a,b\n1,y\n1,x\n".to_vec()),
     ])
     .await;
-    let source = source("");
+    let source = source("maximum_bad_share: 0\nduplicates: keep");
     let earlier = files(&store, &source, "2024-02-28").await;
-    for known in [true, false] {
+    for (known, row_count) in [(true, Some(3)), (true, None), (false, None)] {
         let (_, counts) = all(&store, &source, |options| {
             options.earlier = earlier
                 .iter()
                 .map(|file| EarlierFile {
                     file: file.clone(),
                     plain: known.then(|| PlainHashes {
-                        opening: ContentHash::of(b"a,b\n1,x\n"),
-                        whole: ContentHash::of(b"a,b\n1,x\n"),
+                        opening: ContentHash::of(replayed),
+                        whole: ContentHash::of(replayed),
                     }),
+                    row_count,
                 })
                 .collect();
+            // A second pass finds the same.
+            options.rows_in_memory = usize::from(known) * 1000;
         })
         .await
         .unwrap();
-        assert_eq!((counts.read, counts.accepted), (1, 1));
-        let replays: Vec<_> = counts.files.iter().map(|file| file.replay_of.as_deref()).collect();
-        assert_eq!(replays, [Some("in/2024-02-28/a.csv"), None]);
+        assert_eq!((counts.read, counts.accepted, counts.quarantined), (10, 2, 0));
+        assert_eq!((counts.duplicates, counts.judged()), (8, 2));
+        let replay = (3, 3, Some("in/2024-02-28/a.csv"), None);
+        let double = (2, 2, None, Some("in/2024-02-29/c.csv"));
+        let files = counts.files.iter().map(|file| {
+            (file.read, file.duplicates, file.replay_of.as_deref(), file.same_as.as_deref())
+        });
+        let files: Vec<_> = files.collect();
+        assert_eq!(files, [replay, (2, 0, None, None), replay, double], "{known} {row_count:?}");
     }
 }
 
@@ -147,7 +160,7 @@ async fn content_is_the_same_whatever_it_is_compressed_with() {
         let (_, counts) = all(&store, &source, |options| {
             let earlier_file = |file: &ExportFile| {
                 let plain = known.filter(|_| file.name.contains("-28/"));
-                EarlierFile { file: file.clone(), plain }
+                EarlierFile { file: file.clone(), plain, row_count: None }
             };
             options.earlier = earlier.iter().map(earlier_file).collect();
         })
@@ -158,7 +171,7 @@ async fn content_is_the_same_whatever_it_is_compressed_with() {
             .iter()
             .map(|file| (file.read, file.replay_of.as_deref(), file.same_as.as_deref()))
             .collect();
-        let replay = (0, Some("in/2024-02-28/a.csv"), None);
+        let replay = (30_001, Some("in/2024-02-28/a.csv"), None);
         let again = (30_001, None, Some("in/2024-02-29/c.csv"));
         assert_eq!(found, [replay, replay, (30_001, None, None), again]);
         // Known by its bytes it is what it is; known by what it holds, what it was before.
@@ -199,7 +212,7 @@ async fn a_file_without_rows_repeats_nothing() {
         let source = Arc::new(Source::parse("things", &text).unwrap());
         let earlier = files(&store, &source, "2024-02-28").await;
         let (_, counts) = all(&store, &source, |options| {
-            let hashed = |file| EarlierFile { file, plain: None };
+            let hashed = |file| EarlierFile { file, plain: None, row_count: None };
             options.earlier = earlier.into_iter().map(hashed).collect();
         })
         .await
