@@ -1,9 +1,13 @@
 //! The ledger: what was published, when, from what, by which run.
 //!
-//! Append-only. Each publish adds one small immutable object; at the end of a run the small ones
-//! are folded into compressed segments, so that a reader needs few requests however long the
-//! history. An entry is known by its id, so one that stands both loose and in a segment (a
-//! compaction was cut short) counts once.
+//! Append-only. Each publish adds one small immutable object; at the end of a day's work the small
+//! ones are folded into compressed segments ([`folding`]), so that a reader needs few requests
+//! however long the history. An entry is known by its id, so one that stands both loose and in a
+//! segment (folding was cut short) counts once.
+
+mod folding;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Read as _;
@@ -12,8 +16,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, TryStreamExt as _};
+use object_store::ObjectMeta;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStoreExt as _};
 use serde::{Deserialize, Serialize};
 
 use crate::dates::Day;
@@ -148,12 +152,6 @@ const SEGMENTS: &str = "segments";
 const LOOSE_ENDING: &str = ".json";
 const SEGMENT_ENDING: &str = ".ndjson.zst";
 
-/// Loose entries that are worth folding into a segment.
-const LOOSE_ENTRIES_TO_FOLD: usize = 64;
-
-/// Segments that are worth folding into one.
-const SEGMENTS_TO_FOLD: usize = 8;
-
 /// Objects that are read at a time: a request to object storage takes long, but not much else.
 const READS_AT_ONCE: usize = 16;
 
@@ -193,26 +191,21 @@ impl Ledger {
     }
 
     async fn read_unseen(&mut self, lake: &Lake) -> Result<Option<Vec<Entry>>> {
-        let mut unseen = list(lake).await?;
-        unseen.retain(|key| !self.seen.contains(key));
-        let read: Vec<Option<Vec<Entry>>> = futures::stream::iter(&unseen)
-            .map(|key| read_object(lake, key))
-            .buffered(READS_AT_ONCE)
-            .try_collect()
-            .await?;
-        let read: Option<Vec<Vec<Entry>>> = read.into_iter().collect();
+        let listed = list(lake).await?.into_iter().map(|object| object.location);
+        let unseen: Vec<Path> = listed.filter(|key| !self.seen.contains(key)).collect();
+        let read = read_objects(lake, &unseen).await?;
         if read.is_some() {
             self.seen.extend(unseen);
         }
-        Ok(read.map(|entries| entries.concat()))
+        Ok(read)
     }
 
     /// Folds the small objects of the ledger in storage, where there are many.
     pub async fn compact(&mut self, lake: &Lake) -> Result<()> {
-        if let Some((segment, entries)) = compact(lake).await? {
+        for segment in folding::fold(lake).await? {
             // What was just written need not be read again.
-            entries.into_iter().for_each(|entry| self.add(entry));
-            self.seen.insert(segment);
+            segment.entries.into_iter().for_each(|entry| self.add(entry));
+            self.seen.insert(segment.key);
         }
         Ok(())
     }
@@ -268,54 +261,15 @@ pub(crate) async fn append(lake: &Lake, entry: &Entry) -> Result<()> {
     lake.create(&key, entry).await.map(|_| ())
 }
 
-/// Folds small objects into segments, so that the next reader needs few requests.
-async fn compact(lake: &Lake) -> Result<Option<(Path, Vec<Entry>)>> {
-    let (loose, segments): (Vec<_>, Vec<_>) =
-        list(lake).await?.into_iter().partition(|key| key.prefix_matches(&loose_folder(lake)));
-    let fold = if segments.len() >= SEGMENTS_TO_FOLD {
-        [segments, loose].concat()
-    } else if loose.len() >= LOOSE_ENTRIES_TO_FOLD {
-        loose
-    } else {
-        return Ok(None);
-    };
-    let mut entries = BTreeMap::new();
-    for key in &fold {
-        match read_object(lake, key).await? {
-            Some(some) => entries.extend(some.into_iter().map(|entry| (entry.id.clone(), entry))),
-            // Somebody else is folding: leave it to them.
-            None => return Ok(None),
-        }
-    }
-    let mut lines = Vec::new();
-    for entry in entries.values() {
-        serde_json::to_writer(&mut lines, entry)
-            .map_err(|error| Error::new(Kind::Defect, "write a ledger segment").because(error))?;
-        lines.push(b'\n');
-    }
-    let bytes = zstd::encode_all(lines.as_slice(), 3)
-        .map_err(|error| Error::new(Kind::Defect, "compress a ledger segment").because(error))?;
-    // Named by its content: two runs that fold the same entries write the same object.
-    let name = format!("{}{SEGMENT_ENDING}", ContentHash::of(&lines));
-    let key = folder(lake).join(SEGMENTS).join(name);
-    let put = lake.store.put(&key, bytes.into()).await;
-    put.map_err(|error| lake.trouble("write", &key, error))?;
-    for folded in fold.iter().filter(|folded| **folded != key) {
-        lake.delete(folded).await?;
-    }
-    Ok(Some((key, entries.into_values().collect())))
-}
-
 /// The ledger's objects. Loose entries are listed first: one that a compaction deletes before it
 /// is listed stands in a segment that was written before that, and is listed after it.
-async fn list(lake: &Lake) -> Result<Vec<Path>> {
+async fn list(lake: &Lake) -> Result<Vec<ObjectMeta>> {
     let loose = lake.list(&loose_folder(lake)).await?;
     let segments = lake.list(&folder(lake).join(SEGMENTS)).await?;
     let own = |objects: Vec<ObjectMeta>, ending: &'static str| {
         objects.into_iter().filter(move |object| damage::own_name(object, ending).is_some())
     };
-    let objects = own(loose, LOOSE_ENDING).chain(own(segments, SEGMENT_ENDING));
-    Ok(objects.map(|object| object.location).collect())
+    Ok(own(loose, LOOSE_ENDING).chain(own(segments, SEGMENT_ENDING)).collect())
 }
 
 fn folder(lake: &Lake) -> Path {
@@ -324,6 +278,17 @@ fn folder(lake: &Lake) -> Path {
 
 fn loose_folder(lake: &Lake) -> Path {
     folder(lake).join(LOOSE)
+}
+
+/// The entries of these objects; none where one of them has vanished.
+async fn read_objects(lake: &Lake, keys: &[Path]) -> Result<Option<Vec<Entry>>> {
+    let read: Vec<Option<Vec<Entry>>> = futures::stream::iter(keys)
+        .map(|key| read_object(lake, key))
+        .buffered(READS_AT_ONCE)
+        .try_collect()
+        .await?;
+    let read: Option<Vec<Vec<Entry>>> = read.into_iter().collect();
+    Ok(read.map(|entries| entries.concat()))
 }
 
 async fn read_object(lake: &Lake, key: &Path) -> Result<Option<Vec<Entry>>> {
