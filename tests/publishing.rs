@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rapport::lake::Partition;
 use rapport::lake::ledger::Entry;
@@ -63,6 +63,7 @@ fn a_killed_run_leaves_whole_partitions_and_the_next_run_finishes_the_rest() {
         assert_part_of(&project.published(), &expected);
     }
     assert!(killed_count >= 3, "the runs are too short to be killed: {killed_count}");
+    project.let_torn_files_age();
     project.must_run("daily", &MANY_DAYS);
     assert_eq!(project.published(), expected);
     project.assert_nothing_left_behind();
@@ -89,6 +90,7 @@ fn what_a_killed_run_had_half_written_goes_with_the_next_run() {
     started.signal("KILL");
     finish(started);
     assert!(!project.own_files("work").is_empty(), "it was killed too late");
+    project.let_torn_files_age();
     project.must_run("ingest", &day);
     project.assert_nothing_left_behind();
 }
@@ -146,6 +148,7 @@ fn the_lease_of_a_killed_run_is_taken_over_at_once() {
     first.signal("KILL");
     finish(first);
     assert!(!project.own_files("leases").is_empty());
+    project.let_torn_files_age();
     // A lease lasts a minute: a run that waited for it would take longer than this.
     let finished = project.run("daily", &MANY_DAYS);
     finished.expect(0);
@@ -355,6 +358,38 @@ fn a_damaged_table_is_named_when_it_is_read_and_is_built_anew_once_deleted() {
         assert_eq!(std::fs::read(project.path(&format!("warehouse/{object}"))).unwrap(), sound);
         project.assert_nothing_left_behind();
     }
+}
+
+#[test]
+fn what_killed_writers_left_half_created_goes_once_a_lease_would_have_run_out() {
+    let project = Project::small();
+    project.must_run("daily", &DAYS);
+    let torn = [
+        "leases/raw.sales/dt=2024-03-05/0000000009.json#1",
+        "intents/raw.sales/dt=2024-03-06/0000000009.00ff.json#12",
+        "ledger/entries/0190aaaa-0000-7000-8000-000000000000.json#1",
+        "ledger/segments/00ff.ndjson.zst#1",
+        "runs/20240305T000000.start.json#1",
+    ];
+    let strangers = ["leases/draft#2", "runs/notes.json#one"];
+    for file in torn.iter().chain(&strangers) {
+        project.write(&format!("warehouse/_rapport/{file}"), "{\"tok");
+    }
+    let is_there = |file: &&str| project.path(&format!("warehouse/_rapport/{file}")).exists();
+    // It may be that a living run is creating them in this moment.
+    project.run("daily", &[&DAYS[..], &["--skip-when-fresh"]].concat()).expect(99);
+    assert!(torn.iter().all(|file| is_there(&file)));
+    for file in torn.iter().chain(&strangers) {
+        let file = std::fs::File::options()
+            .append(true)
+            .open(project.path(&format!("warehouse/_rapport/{file}")))
+            .unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(61)).unwrap();
+    }
+    project.run("daily", &[&DAYS[..], &["--skip-when-fresh"]].concat()).expect(99);
+    assert!(!torn.iter().any(|file| is_there(&file)));
+    assert!(strangers.iter().all(|file| is_there(&file)));
+    assert!(!project.path("warehouse/_rapport/leases/raw.sales/dt=2024-03-05").exists());
 }
 
 #[test]

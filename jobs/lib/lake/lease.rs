@@ -44,6 +44,11 @@ impl Holder {
         }
     }
 
+    /// How long its leases last unless renewed.
+    pub fn length(&self) -> Duration {
+        self.length
+    }
+
     /// Gives back whatever leases are still held: the job was stopped while it held them.
     pub async fn release_all(&self, lake: &Lake) {
         let held = self.held.lock().map(|mut held| std::mem::take(&mut *held)).unwrap_or_default();

@@ -32,6 +32,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -305,20 +306,49 @@ impl Lake {
     }
 
     /// Deletes what killed writers left directly below `prefix` of a local folder, where
-    /// `is_swept` says so of its name: `<name>#<number>`, which the store itself does not list.
+    /// `is_swept` says so of its name.
     fn delete_torn(&self, prefix: &Path, is_swept: impl Fn(&str) -> bool) -> Result<()> {
         let Some(folder) = &self.folder else { return Ok(()) };
         let Ok(entries) = std::fs::read_dir(folder.join(prefix.as_ref())) else { return Ok(()) };
         for entry in entries.flatten() {
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
-            let is_torn = name.rsplit_once('#').is_some_and(|(_, number)| {
-                !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
-            });
-            if is_torn && is_swept(name) {
-                let path = entry.path();
-                std::fs::remove_file(&path)
-                    .context(Kind::Storage, || format!("delete `{}`", path.display()))?;
+            if torn_of(name).is_some() && is_swept(name) {
+                remove_torn(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes what killed writers left of our own objects anywhere below `prefix` of a local
+    /// folder, where nothing was written to it for `age`: its writer is dead, or has been asleep so
+    /// long that it may fail.
+    fn delete_torn_older_than(&self, prefix: &Path, age: Duration) -> Result<()> {
+        let Some(root) = &self.folder else { return Ok(()) };
+        let mut folders = vec![root.join(prefix.as_ref())];
+        while let Some(folder) = folders.pop() {
+            let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+            let mut has_deleted = false;
+            for entry in entries.flatten() {
+                let Ok(kind) = entry.file_type() else { continue };
+                if kind.is_dir() {
+                    folders.push(entry.path());
+                    continue;
+                }
+                let name = entry.file_name();
+                let of = name.to_str().and_then(torn_of).unwrap_or_default();
+                let is_own = [".json", ".zst"].iter().any(|ending| of.ends_with(ending));
+                let written = entry.metadata().and_then(|metadata| metadata.modified());
+                let is_old = written.is_ok_and(|at| at.elapsed().is_ok_and(|since| since > age));
+                if is_own && is_old {
+                    remove_torn(&entry.path())?;
+                    has_deleted = true;
+                }
+            }
+            let is_partitions =
+                folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with("dt="));
+            if has_deleted && is_partitions {
+                let _ = std::fs::remove_dir(&folder);
             }
         }
         Ok(())
@@ -338,5 +368,21 @@ impl Lake {
 
     fn trouble(&self, verb: &str, key: &Path, error: object_store::Error) -> Error {
         failure(format!("{verb} `{key}` of `{}`", self.name), error)
+    }
+}
+
+/// The name of the object that a local file was to become, where a killed writer left it half
+/// created as `<name>#<number>`, which the store itself does not list.
+fn torn_of(file_name: &str) -> Option<&str> {
+    let (of, number) = file_name.rsplit_once('#')?;
+    let is_number = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
+    is_number.then_some(of)
+}
+
+/// Deletes the file; one that is gone already is fine.
+fn remove_torn(path: &std::path::Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed.context(Kind::Storage, || format!("delete `{}`", path.display())),
     }
 }

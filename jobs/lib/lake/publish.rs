@@ -115,7 +115,8 @@ async fn sweep_where(lake: &Lake, lease: &Lease, is_swept: impl Fn(&str) -> bool
 
 /// Rolls forward every publish that a killed run left halfway, whatever its partition.
 ///
-/// Those that a living run is carrying out are left to it. Leases of dead processes go too.
+/// Those that a living run is carrying out are left to it. Leases of dead processes go too, and
+/// what they left half created, once it is older than a lease lasts.
 pub async fn recover_all(lake: &Lake, holder: &Holder) -> Result<()> {
     let mut floors: BTreeMap<Partition, u64> = BTreeMap::new();
     for intent in all_intents(lake).await? {
@@ -135,7 +136,11 @@ pub async fn recover_all(lake: &Lake, holder: &Holder) -> Result<()> {
             Err(error) => return Err(error),
         }
     }
-    lease::sweep_dead(lake).await
+    lease::sweep_dead(lake).await?;
+    for area in ["leases", "intents", "ledger", "runs"] {
+        lake.delete_torn_older_than(&lake.key(OWN).join(area), holder.length())?;
+    }
+    Ok(())
 }
 
 /// Partitions whose publish was cut short or is under way, for those who only look.
