@@ -393,6 +393,47 @@ fn what_killed_writers_left_half_created_goes_once_a_lease_would_have_run_out() 
 }
 
 #[test]
+fn an_object_altered_at_its_size_is_replaced_by_any_rebuild() {
+    let project = Project::small();
+    project.must_run("daily", &DAYS);
+    let expected = project.published();
+    let alter = |object: &str| {
+        let mut bytes = std::fs::read(project.path(object)).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[4..middle].fill(0xff);
+        project.write(object, bytes);
+        assert_ne!(project.published(), expected);
+    };
+    // Nobody has looked at it, so it is not known to be altered; then its rebuild is the same as
+    // what was published.
+    alter("warehouse/staging/sales/dt=2024-03-05/data.parquet");
+    project.run("daily", &[&DAYS[..], &["--skip-when-fresh"]].concat()).expect(99);
+    let sql = project.read("sql/staging/sales.sql");
+    let edited = sql.replace("dt = $run_date", "dt = $run_date and 1 = 1");
+    assert_ne!(edited, sql);
+    project.write("sql/staging/sales.sql", edited);
+    let finished = project.run("daily", &DAYS);
+    let result = finished.expect(0);
+    assert_eq!((&result["built_count"], &result["unchanged_count"]), (&1.into(), &2.into()));
+    assert!(finished.stderr.contains("had been altered"), "{}", finished.stderr);
+    assert_eq!(project.published(), expected);
+    project.assert_nothing_left_behind();
+    project.run("daily", &[&DAYS[..], &["--skip-when-fresh"]].concat()).expect(99);
+
+    // The same of raw, which is published together with its quarantine.
+    alter("warehouse/raw/sales/dt=2024-03-04/data.parquet");
+    // That its export was written anew is noted all the same.
+    let sales = project.read("landing/sales/2024-03-04.csv");
+    project.write("landing/sales/2024-03-04.csv", sales);
+    project.run("daily", &[&DAYS[..], &["--skip-when-fresh"]].concat()).expect(99);
+    project.edit("sources/sales.yaml", "load: events", "load: events\nnull_tokens: ['', 'n/a']");
+    let result = project.must_run("daily", &DAYS);
+    assert_eq!((&result["built_count"], &result["unchanged_count"]), (&1.into(), &2.into()));
+    assert_eq!(project.published(), expected);
+    project.assert_nothing_left_behind();
+}
+
+#[test]
 fn an_undisturbed_run_leaves_no_empty_folders() {
     let project = Project::small();
     project.must_run("daily", &DAYS);

@@ -159,7 +159,7 @@ pub(super) async fn noted_anew(
     let mut parts = vec![];
     for partition in guarded(&evaluation.partition) {
         let Some(published) = workshop.entry(&partition).await else { continue };
-        parts.push(Part::unchanged(Entry {
+        parts.push(Part::noted(Entry {
             id: uuid::Uuid::now_v7().to_string(),
             version: published.version + 1,
             fence: lease.fence(),

@@ -248,7 +248,7 @@ async fn build_under(
     if published.as_ref().err().is_none_or(|error| error.kind() == Kind::LeaseHeld) {
         publish::sweep(&workshop.warehouse, lease).await?;
     }
-    published?;
+    let changed = published? || changed;
     let entry = workshop.note_published(entries, model).await?;
     let (message, outcome): (_, fn(Arc<Entry>) -> Outcome) = match (is_fresh, changed) {
         (true, _) => ("fresh, noted anew", Outcome::Fresh),
@@ -332,7 +332,8 @@ async fn make(
             .is_some_and(|current| current.content_hash == entry.content_hash)
             && published.objects.get(&partition) == Some(&entry.byte_count);
         changed |= !same;
-        parts.push(if same { Part::unchanged(entry) } else { Part::staged(&object.key, entry) });
+        let part = if same { Part::unchanged } else { Part::staged };
+        parts.push(part(&object.key, entry));
     }
     Ok((parts, changed))
 }

@@ -26,8 +26,12 @@ use crate::lake::{Lake, OWN, Partition, damage, fetch};
 /// A built object in the work area, and what the ledger will say of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Part {
-    /// Key of the built object; none where what is published already has these very bytes.
+    /// Key of the built object; none where nothing was built.
     staged: Option<String>,
+    /// Whether the build came out with the very bytes that were published before: they stay, unless
+    /// somebody has altered them since.
+    #[serde(default)]
+    is_unchanged: bool,
     /// What the ledger will say.
     pub entry: Entry,
 }
@@ -35,12 +39,18 @@ pub struct Part {
 impl Part {
     /// Publishes the object that was staged under `key`.
     pub fn staged(key: &Path, entry: Entry) -> Part {
-        Part { staged: Some(key.to_string()), entry }
+        Part { staged: Some(key.to_string()), is_unchanged: false, entry }
     }
 
-    /// Records that a rebuild came out with the bytes that are published already.
-    pub fn unchanged(entry: Entry) -> Part {
-        Part { staged: None, entry }
+    /// Records that a rebuild, staged under `key`, came out with the bytes that were published
+    /// before. It is published only where what stands there now is something else.
+    pub fn unchanged(key: &Path, entry: Entry) -> Part {
+        Part { staged: Some(key.to_string()), is_unchanged: true, entry }
+    }
+
+    /// Records something else about what is published; no object is looked at.
+    pub fn noted(entry: Entry) -> Part {
+        Part { staged: None, is_unchanged: true, entry }
     }
 }
 
@@ -57,19 +67,21 @@ pub fn work_key(lake: &Lake, lease: &Lease, partition: &Partition) -> Path {
     folder.join(format!("{}.{}.parquet", lease.mark(), partition.table))
 }
 
-/// Publishes `parts` under `lease`.
+/// Publishes `parts` under `lease`; tells whether any part that is recorded as unchanged replaced an
+/// object that was not what had been published.
 ///
 /// Errors: [`Kind::LeaseHeld`] where the lease was lost: a later holder has swept away what we
 /// built, and nothing of ours is published. After any other error the next run rolls the publish
 /// forward.
-pub async fn publish(lake: &Lake, lease: &Lease, parts: Vec<Part>) -> Result<()> {
+pub async fn publish(lake: &Lake, lease: &Lease, parts: Vec<Part>) -> Result<bool> {
     let guard = lease.partition().clone();
     let key = intents(lake, &guard).join(format!("{}.json", lease.mark()));
     let intent = Intent { guard, parts };
     lease.ensure_held().await?;
     lake.create(&key, &intent).await?;
-    if carry_out(lake, &key, &intent).await? {
-        return Ok(());
+    let shown = carry_out(lake, &key, &intent).await?;
+    if !shown.contains(&Shown::Void) {
+        return Ok(shown.contains(&Shown::Mended));
     }
     Err(Error::new(
         Kind::LeaseHeld,
@@ -163,44 +175,68 @@ async fn all_intents(lake: &Lake) -> Result<Vec<Intent>> {
     Ok(intents)
 }
 
-/// Does what the intent says and removes it; tells whether all of it came to be.
-async fn carry_out(lake: &Lake, key: &Path, intent: &Intent) -> Result<bool> {
-    let mut is_whole = true;
+/// What became of a part of a publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// Readers see its bytes.
+    InPlace,
+    /// Readers see its bytes, in place of others that should have been these.
+    Mended,
+    /// They are neither where they were built nor where readers look.
+    Void,
+}
+
+/// Does what the intent says and removes it; tells what became of each part.
+async fn carry_out(lake: &Lake, key: &Path, intent: &Intent) -> Result<Vec<Shown>> {
+    let mut shown = vec![];
     for part in &intent.parts {
-        if show(lake, part).await? {
+        shown.push(show(lake, part).await?);
+        if shown.last() != Some(&Shown::Void) {
             ledger::append(lake, &part.entry).await?;
         } else {
-            // Neither the built object nor its bytes in place: a later publish has replaced
-            // them, or somebody emptied the work area. The ledger must not claim it.
+            // A later publish has replaced them, or somebody emptied the work area. The ledger
+            // must not claim it.
             warn!(partition = %part.entry.partition, "a publish that was cut short is void");
-            is_whole = false;
         }
     }
     lake.delete(key).await?;
-    Ok(is_whole)
+    Ok(shown)
 }
 
-/// Makes the part visible to readers; tells whether its bytes are in place.
-async fn show(lake: &Lake, part: &Part) -> Result<bool> {
-    let to = lake.partition_key(&part.entry.partition);
-    if let Some(staged) = &part.staged {
-        let from = Path::from(staged.as_str());
-        // On a local file system this is one rename, elsewhere a copy and a delete.
-        match lake.store.rename(&from, &to).await {
-            Ok(()) => return Ok(true),
-            Err(object_store::Error::NotFound { .. }) => {}
-            Err(error) => return Err(lake.trouble("publish", &to, error)),
-        }
+/// Makes the part visible to readers.
+async fn show(lake: &Lake, part: &Part) -> Result<Shown> {
+    let Some(staged) = &part.staged else { return Ok(Shown::InPlace) };
+    let entry = &part.entry;
+    if part.is_unchanged && is_sound(lake, entry).await? {
+        return Ok(Shown::InPlace);
     }
-    let hash = hash_of(lake, &to, part.entry.byte_count).await?;
-    Ok(hash == Some(part.entry.content_hash))
+    let (from, to) = (Path::from(staged.as_str()), lake.partition_key(&entry.partition));
+    // On a local file system this is one rename, elsewhere a copy and a delete.
+    match lake.store.rename(&from, &to).await {
+        Ok(()) if part.is_unchanged => {
+            warn!(partition = %entry.partition, "its object had been altered, and is replaced");
+            Ok(Shown::Mended)
+        }
+        Ok(()) => Ok(Shown::InPlace),
+        // Moved already, or swept away by a later holder of the lease.
+        Err(object_store::Error::NotFound { .. }) => {
+            Ok(if is_sound(lake, entry).await? { Shown::InPlace } else { Shown::Void })
+        }
+        Err(error) => Err(lake.trouble("publish", &to, error)),
+    }
+}
+
+/// Whether the object of `entry` holds the bytes that were published.
+async fn is_sound(lake: &Lake, entry: &Entry) -> Result<bool> {
+    let key = lake.partition_key(&entry.partition);
+    Ok(hash_of(lake, &key, entry.byte_count).await? == Some(entry.content_hash))
 }
 
 /// Errors with [`Kind::Storage`] where the object of `entry` does not hold the bytes that were
 /// published.
 pub async fn ensure_sound(lake: &Lake, entry: &Entry) -> Result<()> {
     let key = lake.partition_key(&entry.partition);
-    if hash_of(lake, &key, entry.byte_count).await? == Some(entry.content_hash) {
+    if is_sound(lake, entry).await? {
         return Ok(());
     }
     Err(Error::new(

@@ -235,6 +235,11 @@ fn entry(ledger: &Ledger, lease: &Lease, partition: &Partition, bytes: &Bytes) -
 
 /// One run, as the workshop does it: recovers, takes the lease, builds `text` and publishes it.
 async fn run(view: &View, text: &'static str) -> Result<()> {
+    run_as(view, text, Part::staged).await.map(|_| ())
+}
+
+/// The same, with what `part` makes of a built object; tells whether any was mended.
+async fn run_as(view: &View, text: &'static str, part: fn(&Path, Entry) -> Part) -> Result<bool> {
     let lake = view.lake();
     let holder = Holder::new(text, Duration::from_secs(600));
     let bytes = Bytes::from_static(text.as_bytes());
@@ -256,11 +261,12 @@ async fn run(view: &View, text: &'static str) -> Result<()> {
     publish::ensure_not_fenced(&ledger, &lease)?;
     let parts = parts
         .into_iter()
-        .map(|(key, partition)| Part::staged(&key, entry(&ledger, &lease, &partition, &bytes)))
+        .map(|(key, partition)| part(&key, entry(&ledger, &lease, &partition, &bytes)))
         .collect();
-    publish::publish(&lake, &lease, parts).await?;
+    let is_mended = publish::publish(&lake, &lease, parts).await?;
     publish::sweep(&lake, &lease).await?;
-    lease.release().await
+    lease.release().await?;
+    Ok(is_mended)
 }
 
 /// What a reader sees of each partition.
@@ -322,6 +328,37 @@ async fn a_run_killed_at_any_request_is_rolled_forward_or_leaves_no_trace() {
             }
         }
         assert!(rolled_forward > 10, "{rename:?}: {rolled_forward}");
+    }
+}
+
+#[tokio::test]
+async fn a_rebuild_with_unchanged_bytes_mends_what_was_altered_wherever_it_is_killed() {
+    for rename in [Rename::AtOnce, Rename::InSteps] {
+        for step in 0.. {
+            let mut has_come_through = false;
+            for fate in [Fate::KilledBefore(step), Fate::KilledAfter(step)] {
+                let case = format!("{rename:?} {fate:?}");
+                let store = Arc::new(InMemory::new());
+                let undisturbed = View::new(&store, rename, Fate::Undisturbed);
+                run(&undisturbed, "old").await.unwrap();
+                let [_, raw] = partitions();
+                let altered = undisturbed.lake().partition_key(&raw);
+                store.put(&altered, "0ld".into()).await.unwrap();
+                let view = View::new(&store, rename, fate);
+                if let Ok(is_mended) = run_as(&view, "old", Part::unchanged).await {
+                    assert!(is_mended, "{case}");
+                    has_come_through = true;
+                }
+                let is_mended = run_as(&undisturbed, "old", Part::unchanged).await.unwrap();
+                assert!(!(has_come_through && is_mended), "{case}");
+                assert_eq!(visible(&store).await, ["old", "old"], "{case}");
+                assert_the_ledger_tells_the_truth(&store, &case).await;
+                assert_nothing_is_left(&store, &case).await;
+            }
+            if has_come_through {
+                break;
+            }
+        }
     }
 }
 
