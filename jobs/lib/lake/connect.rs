@@ -58,9 +58,22 @@ macro_rules! of_cloud {
     }};
 }
 
-/// The store that `url` lies in, and its key there.
-pub(super) fn connect(url: &Url, patience: Patience) -> Result<(Arc<dyn ObjectStore>, Path)> {
+/// The largest object that S3 copies on its own side, in bytes. (AWS says 5 GB, and takes 5 GiB.)
+const S3_COPY_LIMIT: u64 = 5_000_000_000;
+
+/// A store that is connected to.
+pub(super) struct Connected {
+    pub store: Arc<dyn ObjectStore>,
+    /// The location's key there.
+    pub root: Path,
+    /// The largest object that the store copies on its own side, in bytes; none where any is.
+    pub copy_limit: Option<u64>,
+}
+
+/// Connects to the store that `url` lies in.
+pub(super) fn connect(url: &Url, patience: Patience) -> Result<Connected> {
     let (scheme, root) = ObjectStoreScheme::parse(url)?;
+    let copy_limit = matches!(scheme, ObjectStoreScheme::AmazonS3).then_some(S3_COPY_LIMIT);
     let store: Arc<dyn ObjectStore> = match scheme {
         ObjectStoreScheme::Memory => Arc::new(InMemory::new()),
         ObjectStoreScheme::AmazonS3 => of_cloud!(AmazonS3Builder, url, patience),
@@ -85,7 +98,7 @@ pub(super) fn connect(url: &Url, patience: Patience) -> Result<(Arc<dyn ObjectSt
             return Err(Error::NotSupported { source: format!("{other:?}: {url}").into() });
         }
     };
-    Ok((store, root))
+    Ok(Connected { store, root, copy_limit })
 }
 
 fn retry(patience: Patience) -> RetryConfig {

@@ -26,6 +26,7 @@ pub mod publish;
 pub mod runs;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -110,6 +111,8 @@ pub struct Lake {
     name: String,
     /// Where it lies on this machine; none elsewhere.
     folder: Option<PathBuf>,
+    /// The largest object that the store copies on its own side, in bytes; none where any is.
+    copy_limit: Option<u64>,
 }
 
 impl Lake {
@@ -135,6 +138,7 @@ impl Lake {
                 root: Path::default(),
                 name: location.to_string(),
                 folder: None,
+                copy_limit: None,
             }),
             _ => Lake::connect(location, patience),
         }
@@ -145,24 +149,31 @@ impl Lake {
         let unusable = |error: object_store::Error| {
             Error::new(Kind::Usage, format!("open `{name}`")).because(error)
         };
-        let (store, root): (Arc<dyn ObjectStore>, Path) = match location {
+        match location {
             Location::Folder(path) => {
                 let store = object_store::local::LocalFileSystem::new_with_prefix(path)
                     .map_err(unusable)?;
-                (Arc::new(store), Path::default())
+                let folder = Some(path.clone());
+                Ok(Lake { name, folder, ..Lake::over(Arc::new(store), "") })
             }
-            Location::Url(url) => connect::connect(url, patience).map_err(unusable)?,
-        };
-        let folder = match location {
-            Location::Folder(path) => Some(path.clone()),
-            Location::Url(_) => None,
-        };
-        Ok(Lake { store, root, name, folder })
+            Location::Url(url) => {
+                let connected = connect::connect(url, patience).map_err(unusable)?;
+                let connect::Connected { store, root, copy_limit } = connected;
+                Ok(Lake { store, root, name, folder: None, copy_limit })
+            }
+        }
     }
 
     /// A lake over a store that is already open.
     pub fn over(store: Arc<dyn ObjectStore>, name: &str) -> Lake {
-        Lake { store, root: Path::default(), name: name.to_string(), folder: None }
+        let (root, name) = (Path::default(), name.to_string());
+        Lake { store, root, name, folder: None, copy_limit: None }
+    }
+
+    /// The same, over a store that copies objects of at most `bytes` bytes on its own side.
+    #[must_use]
+    pub fn with_copy_limit(self, bytes: u64) -> Lake {
+        Lake { copy_limit: Some(bytes), ..self }
     }
 
     /// The store itself, for readers of whole objects.

@@ -12,8 +12,8 @@
 
 use std::collections::BTreeMap;
 
+use object_store::ObjectMeta;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStoreExt as _};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
@@ -21,7 +21,7 @@ use crate::errors::{Error, Kind, Result};
 use crate::hash::ContentHash;
 use crate::lake::lease::{self, Holder, Lease};
 use crate::lake::ledger::{self, Entry, Ledger};
-use crate::lake::{Lake, OWN, Partition, damage, fetch};
+use crate::lake::{Lake, OWN, Partition, damage, fetch, transfer};
 
 /// A built object in the work area, and what the ledger will say of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -211,8 +211,7 @@ async fn show(lake: &Lake, part: &Part) -> Result<Shown> {
         return Ok(Shown::InPlace);
     }
     let (from, to) = (Path::from(staged.as_str()), lake.partition_key(&entry.partition));
-    // On a local file system this is one rename, elsewhere a copy and a delete.
-    match lake.store.rename(&from, &to).await {
+    match transfer::move_object(lake, &from, &to, entry.byte_count).await {
         Ok(()) if part.is_unchanged => {
             warn!(partition = %entry.partition, "its object had been altered, and is replaced");
             Ok(Shown::Mended)
