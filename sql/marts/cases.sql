@@ -22,6 +22,14 @@ cases_yesterday as (
 
 ),
 
+complaints_yesterday as (
+
+    select case_id
+    from marts.cases
+    where dt = $run_date - interval '1 day' and is_complaint
+
+),
+
 mapped as (
 
     select record_id, customer_id
@@ -65,9 +73,22 @@ known as (
 
 complaints as (
 
-    select case_id, customer_id, case_date, opened_at, was_complaint
-    from known
-    where is_complaint and customer_id is not null
+    select
+        cases.case_id,
+        mapped.customer_id,
+        coalesce(cases.opened_date, cases.first_reported_date) as case_date,
+        cases.opened_at
+    from cases
+    inner join mapped on cases.record_id = mapped.record_id
+    where cases.case_type = 'complaint'
+
+),
+
+new_complaints as (
+
+    select complaints.*
+    from complaints
+    left anti join complaints_yesterday on complaints.case_id = complaints_yesterday.case_id
 
 ),
 
@@ -75,11 +96,10 @@ complaints as (
 repeats as (
 
     select distinct later.case_id
-    from complaints as later
+    from new_complaints as later
     inner join complaints as earlier on later.customer_id = earlier.customer_id
     where
-        not later.was_complaint
-        and earlier.case_id <> later.case_id
+        earlier.case_id <> later.case_id
         and earlier.case_date >= later.case_date - interval '90 days'
         and (
             earlier.case_date < later.case_date

@@ -111,6 +111,7 @@ strata as (
         scores.measure,
         scores.channel,
         scores.segment,
+        min(scores.known_date) as first_known_date,
         count(*) as response_count,
         sum(scores.score) as score_sum,
         sum(cast(scores.score * scores.score as decimal(18, 8))) as score_square_sum
@@ -123,45 +124,37 @@ strata as (
 
 ),
 
--- The standard: the mix of segments over all channels.
-standard as (
+-- The standard is the mix of segments over all channels.
+measured as (
 
     select
-        window_days,
-        measure,
-        segment,
-        sum(response_count) as standard_count
+        *,
+        sum(response_count) over (partition by window_days, measure, segment) as standard_count,
+        sum(response_count) over (partition by window_days, measure) as total_count,
+        min(first_known_date) over () as first_day
     from strata
-    group by window_days, measure, segment
 
 ),
 
 weighted as (
 
     select
-        strata.*,
-        standard.standard_count,
+        *,
         cast(
-            standard.standard_count
-            * (cast(strata.score_sum as decimal(18, 6)) / strata.response_count)
+            standard_count * (cast(score_sum as decimal(18, 6)) / response_count)
             as decimal(38, 8)
         ) as weighted_score,
         cast(
-            cast(standard.standard_count as double) * standard.standard_count
+            cast(standard_count as double) * standard_count
             * greatest(
-                cast(strata.score_square_sum as double) / strata.response_count
-                - cast(strata.score_sum as double) / strata.response_count
-                * (cast(strata.score_sum as double) / strata.response_count),
+                cast(score_square_sum as double) / response_count
+                - cast(score_sum as double) / response_count
+                * (cast(score_sum as double) / response_count),
                 0.0
-            ) / strata.response_count
+            ) / response_count
             as decimal(38, 8)
         ) as weighted_variance
-    from strata
-    inner join standard
-        on
-            strata.window_days = standard.window_days
-            and strata.measure = standard.measure
-            and strata.segment = standard.segment
+    from measured
 
 ),
 
@@ -175,54 +168,31 @@ by_channel as (
         sum(score_sum) as score_sum,
         sum(score_square_sum) as score_square_sum,
         sum(standard_count) as covered_count,
+        max(total_count) as total_count,
         sum(weighted_score) as weighted_score,
-        sum(weighted_variance) as weighted_variance
+        sum(weighted_variance) as weighted_variance,
+        min(first_day) as first_day
     from weighted
     group by window_days, measure, channel
-
-),
-
-totals_by_measure as (
-
-    select
-        window_days,
-        measure,
-        sum(response_count) as response_count,
-        sum(score_sum) as score_sum,
-        sum(score_square_sum) as score_square_sum
-    from strata
-    group by window_days, measure
 
 ),
 
 compared as (
 
     select
-        by_channel.*,
-        cast(
-            cast(by_channel.covered_count as decimal(18, 6)) / totals_by_measure.response_count
-            as decimal(9, 6)
-        ) as covered_share,
-        by_channel.response_count >= $minimum_sample_size
-        and by_channel.covered_count * 5 >= totals_by_measure.response_count * 4 as is_comparable
+        *,
+        cast(cast(covered_count as decimal(18, 6)) / total_count as decimal(9, 6))
+            as covered_share,
+        response_count >= $minimum_sample_size and covered_count * 5 >= total_count * 4
+            as is_comparable
     from by_channel
-    inner join totals_by_measure
-        on
-            by_channel.window_days = totals_by_measure.window_days
-            and by_channel.measure = totals_by_measure.measure
 
 ),
 
 adjusted as (
 
     select
-        window_days,
-        measure,
-        channel,
-        response_count,
-        score_sum,
-        score_square_sum,
-        covered_share,
+        *,
         case
             when is_comparable
                 then cast(weighted_score / covered_count as decimal(9, 4))
@@ -232,40 +202,12 @@ adjusted as (
                 then cast(
                     sqrt(cast(weighted_variance as double)) / covered_count as decimal(9, 4)
                 )
-        end as adjusted_error
+        end as adjusted_error,
+        case
+            when is_comparable
+                then cast(score_sum as decimal(18, 6)) / response_count
+        end as comparable_score
     from compared
-
-),
-
-spreads as (
-
-    select
-        window_days,
-        measure,
-        count(adjusted_score) as compared_channel_count,
-        case
-            when count(adjusted_score) >= 2 then max(adjusted_score) - min(adjusted_score)
-        end as adjusted_spread,
-        case
-            when count(adjusted_score) >= 2
-                then cast(
-                    max(
-                        case
-                            when adjusted_score is not null
-                                then cast(score_sum as decimal(18, 6)) / response_count
-                        end
-                    )
-                    - min(
-                        case
-                            when adjusted_score is not null
-                                then cast(score_sum as decimal(18, 6)) / response_count
-                        end
-                    )
-                    as decimal(9, 4)
-                )
-        end as raw_spread
-    from adjusted
-    group by window_days, measure
 
 ),
 
@@ -274,55 +216,36 @@ with_total as (
     select
         window_days,
         measure,
-        channel,
-        response_count,
-        score_sum,
-        score_square_sum,
-        covered_share,
-        adjusted_score,
-        adjusted_error,
-        cast(null as bigint) as compared_channel_count,
-        cast(null as decimal(9, 4)) as raw_spread,
-        cast(null as decimal(9, 4)) as adjusted_spread
+        case when grouping(channel) = 1 then 'all' else channel end as channel,
+        sum(response_count) as response_count,
+        sum(score_sum) as score_sum,
+        sum(score_square_sum) as score_square_sum,
+        case when grouping(channel) = 0 then max(covered_share) else 1 end as covered_share,
+        case when grouping(channel) = 0 then max(adjusted_score) end as adjusted_score,
+        case when grouping(channel) = 0 then max(adjusted_error) end as adjusted_error,
+        case when grouping(channel) = 1 then count(adjusted_score) end as compared_channel_count,
+        case
+            when grouping(channel) = 1 and count(adjusted_score) >= 2
+                then max(comparable_score) - min(comparable_score)
+        end as raw_spread,
+        case
+            when grouping(channel) = 1 and count(adjusted_score) >= 2
+                then max(adjusted_score) - min(adjusted_score)
+        end as adjusted_spread,
+        min(first_day) as first_day
     from adjusted
-    union all
-    select
-        totals_by_measure.window_days,
-        totals_by_measure.measure,
-        'all' as channel,
-        totals_by_measure.response_count,
-        totals_by_measure.score_sum,
-        totals_by_measure.score_square_sum,
-        cast(1 as decimal(9, 6)) as covered_share,
-        cast(null as decimal(9, 4)) as adjusted_score,
-        cast(null as decimal(9, 4)) as adjusted_error,
-        spreads.compared_channel_count,
-        spreads.raw_spread,
-        spreads.adjusted_spread
-    from totals_by_measure
-    inner join spreads
-        on
-            totals_by_measure.window_days = spreads.window_days
-            and totals_by_measure.measure = spreads.measure
-
-),
-
-started as (
-
-    select min(known_date) as first_known_date
-    from scores
+    group by grouping sets ((window_days, measure, channel), (window_days, measure))
 
 ),
 
 totals as (
 
     select
-        with_total.*,
+        *,
         coalesce(
-            days_between(started.first_known_date, $run_date) >= with_total.window_days - 1, false
+            days_between(first_day, $run_date) >= window_days - 1, false
         ) as is_mature
     from with_total
-    cross join started
 
 ),
 
@@ -342,7 +265,7 @@ channel_consistency as (
             end
             as decimal(9, 4)
         ) as raw_score,
-        covered_share,
+        cast(covered_share as decimal(9, 6)) as covered_share,
         cast(adjusted_score as decimal(9, 4)) as adjusted_score,
         cast(adjusted_error as decimal(9, 4)) as adjusted_error,
         compared_channel_count,

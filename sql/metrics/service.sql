@@ -14,19 +14,27 @@ cases as (
 
 ),
 
-by_channel_and_in_total as (
+-- Each case counts for its channel and segment, for each of the two in total, and for all.
+totals_and_parts as (
 
-    select *, channel as channel_or_all from cases
+    select false as is_of_all_channels, false as is_of_all_segments
     union all
-    select *, 'all' as channel_or_all from cases
+    select false as is_of_all_channels, true as is_of_all_segments
+    union all
+    select true as is_of_all_channels, false as is_of_all_segments
+    union all
+    select true as is_of_all_channels, true as is_of_all_segments
 
 ),
 
-by_segment_and_in_total as (
+spread as (
 
-    select *, segment as segment_or_all from by_channel_and_in_total
-    union all
-    select *, 'all' as segment_or_all from by_channel_and_in_total
+    select
+        cases.*,
+        case when is_of_all_channels then 'all' else channel end as channel_or_all,
+        case when is_of_all_segments then 'all' else segment end as segment_or_all
+    from cases
+    cross join totals_and_parts
 
 ),
 
@@ -38,7 +46,7 @@ placed as (
         first_reply_minutes is not null or not is_answered as is_reply_timed,
         resolution_minutes is not null or not is_resolved as is_resolution_timed,
         case when is_resolved then resolution_minutes end as final_resolution_minutes
-    from by_segment_and_in_total
+    from spread
 
 ),
 
