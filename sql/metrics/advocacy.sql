@@ -165,29 +165,49 @@ observed as (
 judged as (
 
     select
-        windows.window_days,
+        observed.window_days,
         customers.segment,
-        observed.customer_id is not null as is_observed,
         coalesce(observed.nps_group = 'promoter', false) as is_promoter,
         coalesce(observed.nps_group = 'detractor', false) as is_detractor,
-        coalesce(observed.valence_sum > 0, false) as is_positive_poster,
-        coalesce(observed.valence_sum < 0, false) as is_negative_poster
-    from customers
-    cross join windows
-    left join observed
-        on
-            customers.customer_id = observed.customer_id
-            and windows.window_days = observed.window_days
+        observed.valence_sum > 0 as is_positive_poster,
+        observed.valence_sum < 0 as is_negative_poster
+    from observed
+    inner join customers on observed.customer_id = customers.customer_id
 
 ),
 
-counted as (
+segments as (
 
     select
+        segment,
+        count(*) as customer_count
+    from customers
+    group by segment
+
+),
+
+parts as (
+
+    select
+        windows.window_days,
+        segments.segment,
+        segments.customer_count,
+        0 as observed_count,
+        0 as promoter_count,
+        0 as detractor_count,
+        0 as positive_poster_count,
+        0 as negative_poster_count,
+        0 as advocate_count,
+        0 as negative_advocate_count,
+        0 as mixed_count
+    from segments
+    cross join windows
+    union all
+    select
         window_days,
-        case when grouping(segment) = 1 then 'all' else segment end as segment,
-        count(*) as customer_count,
-        sum(case when is_observed then 1 else 0 end) as observed_count,
+        segment,
+        0 as customer_count,
+        count(*) as observed_count,
         sum(case when is_promoter then 1 else 0 end) as promoter_count,
         sum(case when is_detractor then 1 else 0 end) as detractor_count,
         sum(case when is_positive_poster then 1 else 0 end) as positive_poster_count,
@@ -205,6 +225,25 @@ counted as (
             end
         ) as mixed_count
     from judged
+    group by window_days, segment
+
+),
+
+counted as (
+
+    select
+        window_days,
+        case when grouping(segment) = 1 then 'all' else segment end as segment,
+        sum(customer_count) as customer_count,
+        sum(observed_count) as observed_count,
+        sum(promoter_count) as promoter_count,
+        sum(detractor_count) as detractor_count,
+        sum(positive_poster_count) as positive_poster_count,
+        sum(negative_poster_count) as negative_poster_count,
+        sum(advocate_count) as advocate_count,
+        sum(negative_advocate_count) as negative_advocate_count,
+        sum(mixed_count) as mixed_count
+    from parts
     group by grouping sets ((window_days, segment), (window_days))
 
 ),
