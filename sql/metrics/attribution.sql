@@ -216,6 +216,7 @@ parts as (
     select
         order_date, currency, model, channel, credited_amount, credited_order_count
     from credits
+    where credited_amount <> 0 or credited_order_count <> 0
     union all
     select * from untouched
     union all
