@@ -1,4 +1,4 @@
--- Grain: one row per reason; `all` is the total. The day is dt.
+-- Grain: one row per segment and reason; `all` is the total. The day is dt.
 -- Zero = nobody; null share = too few at risk. No rows: nobody was known the day before.
 with
 
@@ -6,9 +6,9 @@ customers_before as (
 
     select
         customer_id,
-        last_order_date,
+        segment,
         last_order_date
-        >= cast(cast($run_date as int) - 1 - $churn_inactive_days as date) as was_active,
+        >= cast(cast($run_date as int) - 1 - $churned_after_days as date) as was_active,
         case
             when complaint_count > 0 and last_case_date >= last_order_date then 'complaint'
             when nps_group = 'detractor' then 'detractor'
@@ -25,7 +25,7 @@ customers_now as (
 
     select
         customer_id,
-        last_order_date >= cast(cast($run_date as int) - $churn_inactive_days as date)
+        last_order_date >= cast(cast($run_date as int) - $churned_after_days as date)
             as is_active
     from marts.customers
     where dt = $run_date and last_order_date is not null
@@ -36,6 +36,7 @@ customers_now as (
 compared as (
 
     select
+        customers_before.segment,
         customers_before.reason,
         customers_before.was_active,
         customers_now.is_active
@@ -48,6 +49,7 @@ totals as (
 
     select
         $run_date as risk_date,
+        case when grouping(segment) = 1 then 'all' else segment end as segment,
         case when grouping(reason) = 1 then 'all' else reason end as reason,
         cast(sum(case when was_active then 1 else 0 end) as bigint) as at_risk_count,
         cast(sum(case when was_active and not is_active then 1 else 0 end) as bigint)
@@ -55,7 +57,7 @@ totals as (
         cast(sum(case when not was_active and is_active then 1 else 0 end) as bigint)
             as won_back_count
     from compared
-    group by grouping sets ((reason), ())
+    group by grouping sets ((segment, reason), (segment), (reason), ())
 
 ),
 
@@ -63,6 +65,7 @@ churn as (
 
     select
         risk_date,
+        segment,
         reason,
         at_risk_count,
         lost_count,
@@ -91,4 +94,4 @@ churn as (
 )
 
 select * from churn
-order by risk_date, reason
+order by risk_date, segment, reason

@@ -1,13 +1,51 @@
 -- Grain: one row per tier; `all` is the total.
--- The ledger: opening balances, what moved, closing balances. Customers by today's identities on
--- both days, so that a merge moves no points.
+-- The ledger: opening balances, what moved, closing balances. Customers by today's identities and
+-- tiers on both days, so that neither a merge nor a move moves points.
 with
 
 accounts as (
 
     select *
-    from marts.record_points
+    from marts.record_loyalty
     where dt <= $run_date and dt >= $run_date - interval '1 day'
+
+),
+
+lots as (
+
+    select record_id, entry_date, open_points
+    from marts.point_lots
+    where dt = $run_date
+
+),
+
+customers as (
+
+    select
+        customer_id,
+        case
+            when not is_member then 0
+            when loyalty_tier = 'gold' then 3
+            when loyalty_tier = 'silver' then 2
+            else 1
+        end as tier_rank
+    from marts.customers
+    where dt = $run_date
+
+),
+
+customers_before as (
+
+    select
+        customer_id,
+        case
+            when not is_member then 0
+            when loyalty_tier = 'gold' then 3
+            when loyalty_tier = 'silver' then 2
+            else 1
+        end as tier_rank
+    from marts.customers
+    where dt = $run_date - interval '1 day'
 
 ),
 
@@ -19,110 +57,87 @@ mapped as (
 
 ),
 
-ranked as (
+balances as (
 
     select
         mapped.customer_id,
-        accounts.dt = $run_date as is_now,
-        accounts.is_member,
-        accounts.earned_points,
-        accounts.redeemed_points,
-        accounts.expired_points,
-        accounts.adjusted_points,
-        accounts.balance_points,
-        accounts.open_lot_points,
-        accounts.uncovered_points,
-        case accounts.tier when 'gold' then 3 when 'silver' then 2 else 1 end as tier_rank
+        sum(case when accounts.dt < $run_date then accounts.points_balance else 0 end)
+            as opening_points,
+        sum(case when accounts.dt = $run_date then 1 else -1 end * accounts.earned_points)
+            as earned_points,
+        sum(case when accounts.dt = $run_date then 1 else -1 end * accounts.redeemed_points)
+            as redeemed_points,
+        sum(case when accounts.dt = $run_date then 1 else -1 end * accounts.expired_points)
+            as expired_points,
+        sum(
+            case when accounts.dt = $run_date then 1 else -1 end
+            * (accounts.added_points - accounts.removed_points)
+        ) as adjusted_points,
+        sum(case when accounts.dt = $run_date then accounts.points_balance else 0 end)
+            as closing_points,
+        sum(case when accounts.dt = $run_date then accounts.redeemed_points else 0 end)
+            as redeemed_to_date_points,
+        sum(case when accounts.dt = $run_date then accounts.expired_points else 0 end)
+            as expired_to_date_points
     from accounts
     inner join mapped on accounts.record_id = mapped.record_id
+    group by mapped.customer_id
+
+),
+
+lots_of_customers as (
+
+    select
+        mapped.customer_id,
+        sum(lots.open_points) as open_lot_points,
+        count(*) as open_lot_count,
+        sum(lots.open_points * days_between(lots.entry_date, $run_date)) as open_lot_age_days
+    from lots
+    inner join mapped on lots.record_id = mapped.record_id
+    group by mapped.customer_id
 
 ),
 
 members as (
 
     select
-        customer_id,
-        max(case when is_now then tier_rank else 0 end) as tier_rank,
-        max(case when is_now then 0 else tier_rank end) as tier_rank_before,
-        max(case when is_now and is_member then 1 else 0 end) as is_member,
-        max(case when not is_now and is_member then 1 else 0 end) as was_member,
-        sum(case when is_now then 0 else balance_points end) as opening_points,
-        sum(case when is_now then earned_points else -earned_points end) as earned_points,
-        sum(case when is_now then redeemed_points else -redeemed_points end) as redeemed_points,
-        sum(case when is_now then expired_points else -expired_points end) as expired_points,
-        sum(case when is_now then adjusted_points else -adjusted_points end) as adjusted_points,
-        sum(case when is_now then balance_points else 0 end) as closing_points,
-        sum(case when is_now then open_lot_points else 0 end) as open_lot_points,
-        sum(case when is_now then uncovered_points else 0 end) as uncovered_points,
-        sum(case when is_now then redeemed_points else 0 end) as redeemed_to_date_points,
-        sum(case when is_now then expired_points else 0 end) as expired_to_date_points
-    from ranked
-    group by customer_id
-
-),
-
-parts as (
-
-    select
-        tier_rank,
-        is_member as member_count,
-        case when is_member > was_member then 1 else 0 end as joined_count,
-        case when was_member > is_member then 1 else 0 end as left_count,
-        case when is_member + was_member = 2 and tier_rank > tier_rank_before then 1 else 0 end
-            as moved_up_count,
-        case when is_member + was_member = 2 and tier_rank < tier_rank_before then 1 else 0 end
+        case customers.tier_rank when 3 then 'gold' when 2 then 'silver' else 'base' end as tier,
+        case when coalesce(customers_before.tier_rank, 0) = 0 then 1 else 0 end
+            as joined_count,
+        case
+            when
+                customers_before.tier_rank > 0
+                and customers.tier_rank > customers_before.tier_rank
+                then 1
+            else 0
+        end as moved_up_count,
+        case when customers.tier_rank < customers_before.tier_rank then 1 else 0 end
             as moved_down_count,
-        case when tier_rank = tier_rank_before then opening_points else 0 end
-            as opening_points,
-        earned_points,
-        redeemed_points,
-        expired_points,
-        adjusted_points,
-        case when tier_rank <> tier_rank_before then opening_points else 0 end
-            as transferred_points,
-        closing_points,
-        open_lot_points,
-        uncovered_points,
-        redeemed_to_date_points,
-        expired_to_date_points
-    from members
-    union all
-    -- What left the tier of the day before.
-    select
-        tier_rank_before as tier_rank,
-        0 as member_count,
-        0 as joined_count,
-        0 as left_count,
-        0 as moved_up_count,
-        0 as moved_down_count,
-        opening_points,
-        0 as earned_points,
-        0 as redeemed_points,
-        0 as expired_points,
-        0 as adjusted_points,
-        -opening_points as transferred_points,
-        0 as closing_points,
-        0 as open_lot_points,
-        0 as uncovered_points,
-        0 as redeemed_to_date_points,
-        0 as expired_to_date_points
-    from members
-    where tier_rank <> tier_rank_before and tier_rank_before > 0
+        coalesce(balances.opening_points, 0) as opening_points,
+        coalesce(balances.earned_points, 0) as earned_points,
+        coalesce(balances.redeemed_points, 0) as redeemed_points,
+        coalesce(balances.expired_points, 0) as expired_points,
+        coalesce(balances.adjusted_points, 0) as adjusted_points,
+        coalesce(balances.closing_points, 0) as closing_points,
+        coalesce(balances.redeemed_to_date_points, 0) as redeemed_to_date_points,
+        coalesce(balances.expired_to_date_points, 0) as expired_to_date_points,
+        coalesce(lots_of_customers.open_lot_points, 0) as open_lot_points,
+        coalesce(lots_of_customers.open_lot_count, 0) as open_lot_count,
+        coalesce(lots_of_customers.open_lot_age_days, 0) as open_lot_age_days
+    from customers
+    left join customers_before on customers.customer_id = customers_before.customer_id
+    left join balances on customers.customer_id = balances.customer_id
+    left join lots_of_customers on customers.customer_id = lots_of_customers.customer_id
+    where customers.tier_rank > 0
 
 ),
 
 totals as (
 
     select
-        case
-            when grouping(tier_rank) = 1 then 'all'
-            when tier_rank = 3 then 'gold'
-            when tier_rank = 2 then 'silver'
-            else 'base'
-        end as tier,
-        cast(sum(member_count) as bigint) as member_count,
+        case when grouping(tier) = 1 then 'all' else tier end as tier,
+        count(*) as member_count,
         cast(sum(joined_count) as bigint) as joined_count,
-        cast(sum(left_count) as bigint) as left_count,
         cast(sum(moved_up_count) as bigint) as moved_up_count,
         cast(sum(moved_down_count) as bigint) as moved_down_count,
         cast(sum(opening_points) as bigint) as opening_points,
@@ -130,21 +145,28 @@ totals as (
         cast(sum(redeemed_points) as bigint) as redeemed_points,
         cast(sum(expired_points) as bigint) as expired_points,
         cast(sum(adjusted_points) as bigint) as adjusted_points,
-        cast(sum(transferred_points) as bigint) as transferred_points,
         cast(sum(closing_points) as bigint) as closing_points,
-        cast(sum(open_lot_points) as bigint) as open_lot_points,
-        cast(sum(uncovered_points) as bigint) as uncovered_points,
         cast(sum(redeemed_to_date_points) as bigint) as redeemed_to_date_points,
-        cast(sum(expired_to_date_points) as bigint) as expired_to_date_points
-    from parts
-    group by grouping sets ((tier_rank), ())
+        cast(sum(expired_to_date_points) as bigint) as expired_to_date_points,
+        cast(sum(open_lot_points) as bigint) as open_lot_points,
+        cast(sum(open_lot_count) as bigint) as open_lot_count,
+        cast(sum(open_lot_age_days) as bigint) as open_lot_age_days
+    from members
+    group by grouping sets ((tier), ())
 
 ),
 
-balances as (
+loyalty_balances as (
 
     select
         *,
+        cast(open_lot_points - closing_points as integer) as uncovered_points,
+        cast(
+            case
+                when open_lot_points > 0
+                    then cast(open_lot_age_days as decimal(24, 6)) / open_lot_points
+            end as decimal(18, 4)
+        ) as mean_age_days,
         cast(
             open_lot_points * cast($point_value as decimal(18, 6))
             as decimal(18, 4)
@@ -166,9 +188,9 @@ balances as (
             end as decimal(18, 4)
         ) as expected_liability_amount
     from totals
-    where member_count is not null
+    where member_count > 0
 
 )
 
-select * from balances
+select * from loyalty_balances
 order by tier
