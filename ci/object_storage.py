@@ -1,6 +1,9 @@
 """The sample week, two days, from object storage into object storage: S3 (moto's server) and
 Azure Blob (Azurite), both real servers on this machine.
 
+Before that, `sample-exports` writes a small company into each, byte for byte what it writes on
+local files, refuses the place as used, and takes its own away again where it is told to.
+
 The published objects must be byte for byte those of a run on local files; pyarrow, Polars and
 DuckDB (which reads through pyarrow: its own S3 and Azure readers are downloads) must count the
 same rows; a rerun must find nothing to do. An export that is replaced by another of the same size
@@ -20,6 +23,7 @@ import time
 import duckdb
 import polars
 import pyarrow.dataset
+from pyarrow import fs
 
 import jobs
 import servers
@@ -79,6 +83,37 @@ def replacements_are_told(storage, variables):
     return mistakes
 
 
+COMPANY = ["--from", "2024-03-04", "--to", "2024-03-06", "--customers", "200", "--dirt", "heavy"]
+
+
+def objects(filesystem, root):
+    """The content of every file below `root`, by its path below it."""
+    files = {}
+    selector = fs.FileSelector(str(root), recursive=True)
+    for info in filesystem.get_file_info(selector):
+        if info.type == fs.FileType.File:
+            path = info.path.removeprefix(f"{root}/")
+            files[path] = filesystem.open_input_stream(info.path).read()
+    return files
+
+
+def sample_exports_on(storage, expected):
+    """Mistakes of `sample-exports` into object storage; `expected`: what it writes locally."""
+    mistakes = []
+    command = [*COMPANY, "--out", storage.url("company/exports")]
+    for again in [[], ["--overwrite"]]:
+        jobs.must_run("sample-exports", [*command, *again], storage.variables)
+        found = objects(storage.filesystem, f"{servers.BUCKET}/company")
+        if found != expected:
+            names = sorted(set(found) ^ set(expected)) or "the same names"
+            mistakes.append(f"sample-exports {again}: other objects: {names}")
+        refused = jobs.run("sample-exports", command, storage.variables)
+        if refused.exit_code != 2:
+            mistakes.append(f"sample-exports into a used place: {refused.exit_code}, expected 2")
+    print(f"{storage.scheme}: sample-exports: {len(expected)} objects, {len(mistakes)} mistakes")
+    return mistakes
+
+
 def counts_differ(storage, table):
     """Mistakes where the readers count other rows than each other, or none at all."""
     path = f"warehouse/{table.replace('.', '/')}"
@@ -110,13 +145,18 @@ def main():
     parser.add_argument("--azurite", help="the command of Azurite's blob server")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        company = pathlib.Path(folder) / "company"
+        jobs.must_run("sample-exports", [*COMPANY, "--out", str(company / "exports")], {})
+        expected_company = objects(fs.LocalFileSystem(), company)
         local = pathlib.Path(folder) / "warehouse"
         jobs.must_run("daily", DAYS, {"RAPPORT_WAREHOUSE": str(local)})
         expected = Warehouse.local(local).hashes()
     with servers.s3() as storage:
-        mistakes = run_on(storage, expected)
+        mistakes = sample_exports_on(storage, expected_company)
+        mistakes += run_on(storage, expected)
     if arguments.azurite:
         with servers.azure(arguments.azurite) as storage:
+            mistakes += sample_exports_on(storage, expected_company)
             mistakes += run_on(storage, expected)
     else:
         print("SKIPPED: Azure Blob storage, because Azurite (npm) is not here")

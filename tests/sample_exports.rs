@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Date32Type, Int64Type};
+use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rapport::config::Location;
 use rapport::dates::{Day, DayRange};
@@ -21,7 +21,7 @@ use rapport::sample::{self, Order};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::harness::{Finished, copy_folder, files_below, finish, start, wait_until};
+use crate::harness::{Finished, Project, copy_folder, files_below, finish, start, wait_until};
 
 /// A folder with exports and their truth, gone when the test ends.
 struct Sample(TempDir);
@@ -66,12 +66,21 @@ impl Sample {
         files_below(&self.path("exports-truth").join(table)).iter().flat_map(read).collect()
     }
 
-    /// The columns of a table of the truth.
-    fn schema(&self, table: &str) -> Vec<String> {
-        let path = self.path("exports-truth").join(table).join("part-0001.parquet");
+    /// The columns of an object of the truth.
+    fn schema(&self, path: &str) -> Vec<String> {
+        let path = self.path("exports-truth").join(path);
         let file = std::fs::File::open(path).unwrap();
         let schema = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().schema().clone();
         schema.fields().iter().map(|field| field.name().clone()).collect()
+    }
+
+    /// The shipped sources, and no models.
+    fn set_up_ingest(&self) {
+        copy_folder(Path::new("config/sources"), &self.path("sources"));
+        std::fs::create_dir(self.path("models")).unwrap();
+        let settings = "landing: exports\nwarehouse: warehouse\nsources: [sources]\n\
+             models: [models]\ntime_zone: Europe/London\n";
+        std::fs::write(self.path("rapport.yaml"), settings).unwrap();
     }
 
     fn order(&self, customers: u64, to: &str, threads: usize, persons_a_part: u64) -> Order {
@@ -192,6 +201,22 @@ fn a_mix_of_formats_changes_compression_and_nothing_else() {
     assert!(system == make("compressed"));
 }
 
+/// The shipped sources read every mix, and find the same in each.
+#[test]
+fn the_shipped_sources_read_every_mix_of_formats() {
+    let read = |mix: &str| {
+        let sample = Sample::new();
+        sample.run("2024-03-06", "150", &["--format-mix", mix]).expect(0);
+        sample.set_up_ingest();
+        let result = ingest(&sample, &["--from", "2024-03-04", "--to", "2024-03-06"]).expect(0);
+        result["accounting"].clone()
+    };
+    let system = read("system");
+    assert!(system.as_object().unwrap().len() > 20, "{system}");
+    assert_eq!(read("plain"), system);
+    assert_eq!(read("compressed"), system);
+}
+
 #[test]
 fn parts_of_the_customers_are_made_one_after_the_other() {
     let make = |threads: usize, persons_a_part: u64| {
@@ -228,7 +253,7 @@ fn bad_arguments_end_with_2_and_write_nothing() {
     let days = ["--from", "2024-03-04", "--to", "2024-03-06"];
     let exports = ["--out", "exports"];
     let ten = ["--customers", "10"];
-    let cases: [(Vec<&str>, &str); 13] = [
+    let cases: [(Vec<&str>, &str); 20] = [
         ([&exports[..], &ten].concat(), "--from"),
         ([&days[..], &ten].concat(), "--out"),
         ([&exports[..], &days].concat(), "--customers"),
@@ -243,6 +268,14 @@ fn bad_arguments_end_with_2_and_write_nothing() {
         ([&exports[..], &ten, &["--from", "2024-02-30", "--to", "2024-03-04"]].concat(), "02-30"),
         ([&exports[..], &days, &["--customers", "0"]].concat(), "0 customers"),
         ([&exports[..], &days, &["--customers", "many"]].concat(), "many"),
+        ([&exports[..], &days, &["--customers", "-5"]].concat(), "-5"),
+        ([&exports[..], &days, &ten, &["--threads", "0"]].concat(), "--threads"),
+        ([&exports[..], &days, &ten, &["--format-mix", "zip"]].concat(), "zip"),
+        ([&exports[..], &days, &ten, &["--truth", "exports"]].concat(), "among the exports"),
+        ([&exports[..], &days, &ten, &["--truth", "exports/truth"]].concat(), "among the exports"),
+        ([&exports[..], &days, &ten, &["--truth", "."]].concat(), "among the truth"),
+        // Nobody can write there, not even root.
+        ([&["--out", "/proc/exports"][..], &days, &ten].concat(), "/proc/exports"),
         ([&exports[..], &days, &ten, &["--dirt", "filthy"]].concat(), "filthy"),
         ([&["--out", "used"][..], &days, &ten].concat(), "`something.csv`"),
         ([&exports[..], &days, &ten, &["--truth", "used"]].concat(), "--overwrite"),
@@ -395,11 +428,18 @@ fn what_is_exported_what_goes_wrong_and_what_is_true_is_documented() {
         let path = feed.path(day, 1, FormatMix::System).replace("2024-03-04", "{dt}");
         assert!(page.contains(&format!("`{path}`")), "{path}");
     }
-    for table in TABLES {
-        let sample = Sample::new();
-        sample.run("2024-03-05", "20", &[]).expect(0);
-        let row = page.lines().find(|line| line.starts_with(&format!("| `{table}` |"))).unwrap();
-        for column in sample.schema(table) {
+    let sample = Sample::new();
+    sample.run("2024-03-05", "200", &[]).expect(0);
+    let tables = TABLES.map(|table| (table.to_string(), format!("{table}/part-0001.parquet")));
+    let metrics = files_below(&sample.path("exports-truth/metrics")).into_iter().map(|path| {
+        let table = path.file_stem().unwrap().to_str().unwrap().to_string();
+        let path = format!("metrics/{table}.parquet");
+        (table, path)
+    });
+    for (table, path) in tables.into_iter().chain(metrics) {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{table}` |")));
+        let row = row.unwrap_or_else(|| panic!("docs/sample-exports.md lacks {table}"));
+        for column in sample.schema(&path) {
             assert!(row.contains(&format!("`{column}`")), "{table}.{column}");
         }
     }
@@ -446,9 +486,9 @@ fn quarantined(warehouse: &Path) -> BTreeSet<BadRow> {
     rows
 }
 
-fn ingest(sample: &Sample) -> Finished {
+fn ingest(sample: &Sample, days: &[&str]) -> Finished {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ingest"));
-    command.args(["--from", "2024-03-04", "--to", "2024-03-18", "--config", "rapport.yaml"]);
+    command.args(days).args(["--config", "rapport.yaml"]);
     command.current_dir(sample.0.path()).stdin(Stdio::null());
     for (name, _) in std::env::vars() {
         if name.starts_with("RAPPORT_") {
@@ -458,19 +498,76 @@ fn ingest(sample: &Sample) -> Finished {
     finish(start(command))
 }
 
+/// Source, day, file and row of what was accepted.
+type Place = (String, Day, String, i64);
+
+/// The rows that ingest accepted; of web events also when they happened.
+fn accepted(warehouse: &Path) -> BTreeMap<Place, Option<i64>> {
+    let mut rows = BTreeMap::new();
+    for path in files_below(&warehouse.join("raw")) {
+        let parts: Vec<_> = path.iter().rev().map(|part| part.to_str().unwrap()).collect();
+        let [_, dt, source, ..] = parts.as_slice() else { panic!("{}", path.display()) };
+        let dt: Day = dt.strip_prefix("dt=").unwrap().parse().unwrap();
+        for batch in read(&path) {
+            let times = batch.column_by_name("happened_at").filter(|_| *source == "web_events");
+            let times = times.map(|column| column.as_primitive::<TimestampMicrosecondType>());
+            for row in 0..batch.num_rows() {
+                let number = number(&batch, "source_row", row).unwrap();
+                let place = (source.to_string(), dt, text(&batch, "source_file", row), number);
+                rows.insert(place, times.map(|times| times.value(row)));
+            }
+        }
+    }
+    rows
+}
+
+/// Fault by fault: what is accepted is there, what is quarantined, dropped or replayed is not;
+/// and the rows that are late are those that the truth calls so.
+fn every_fault_became_what_the_truth_says(sample: &Sample, faults: &[Fault]) {
+    let accepted = accepted(&sample.path("warehouse"));
+    let files: BTreeSet<&str> = accepted.keys().map(|place| place.2.as_str()).collect();
+    let mut checked: BTreeMap<&str, usize> = BTreeMap::new();
+    for fault in faults {
+        let is_there = match fault.row {
+            Some(row) => {
+                let (source, file) = (fault.source.clone(), fault.file.clone());
+                accepted.contains_key(&(source, fault.dt, file, row))
+            }
+            None => files.contains(fault.file.as_str()),
+        };
+        // A refused file came again, intact.
+        let is_expected = ["accepted", "refused"].contains(&fault.outcome.as_str());
+        assert_eq!(is_there, is_expected, "{fault:?}");
+        *checked.entry(&fault.kind).or_default() += 1;
+    }
+    assert_eq!(checked.len(), all_kinds().len(), "{checked:?}");
+    // London's days are those of UTC in these weeks.
+    let days = |micros: i64| Day::from_epoch((micros / 86_400_000_000) as i32).unwrap();
+    let late: BTreeSet<Place> = accepted
+        .iter()
+        .filter(|(place, at)| at.is_some_and(|at| days(at) < place.1))
+        .map(|(place, _)| place.clone())
+        .collect();
+    let told: BTreeSet<Place> = faults
+        .iter()
+        .filter(|fault| fault.kind == "late" && fault.source == "web_events")
+        .map(|fault| (fault.source.clone(), fault.dt, fault.file.clone(), fault.row.unwrap()))
+        .collect();
+    assert!(told.len() > 20, "{}", told.len());
+    assert_eq!(late, told);
+    for (place, at) in accepted.iter().filter(|(_, at)| at.is_some()) {
+        let delay = place.1.to_epoch() - days(at.unwrap()).to_epoch();
+        assert!((0..=7).contains(&delay), "{place:?} is {delay} days late");
+    }
+}
+
 /// Ingest of the dirtiest exports finds what the truth says, row by row and kind by kind.
 #[test]
 fn what_ingest_finds_is_what_was_put_in() {
     let sample = Sample::new();
     sample.run("2024-03-18", "2000", &["--dirt", "heavy"]).expect(0);
-    copy_folder(Path::new("config/sources"), &sample.path("sources"));
-    std::fs::create_dir(sample.path("models")).unwrap();
-    std::fs::write(
-        sample.path("rapport.yaml"),
-        "landing: exports\nwarehouse: warehouse\nsources: [sources]\nmodels: [models]\n\
-         time_zone: Europe/London\n",
-    )
-    .unwrap();
+    sample.set_up_ingest();
+    let ingest = |sample| ingest(sample, &["--from", "2024-03-04", "--to", "2024-03-18"]);
     let faults = faults(&sample);
 
     // The files that nobody can read stop it until they come again.
@@ -508,6 +605,8 @@ fn what_ingest_finds_is_what_was_put_in() {
     let surplus: Vec<_> = found.difference(&expected).collect();
     assert!(missing.is_empty() && surplus.is_empty(), "put in {missing:#?}, found {surplus:#?}");
 
+    every_fault_became_what_the_truth_says(&sample, &faults);
+
     // Rows read = accepted + quarantined + dropped, each as the truth has it, source by source.
     let mut rows: BTreeMap<String, i64> = BTreeMap::new();
     let mut rows_of_file: BTreeMap<(String, String), i64> = BTreeMap::new();
@@ -539,4 +638,52 @@ fn what_ingest_finds_is_what_was_put_in() {
         });
         assert_eq!(result["accounting"][&source], expected, "{source}");
     }
+}
+
+/// Neither the making of the exports nor a run of everything over them, dirt and all, tells who
+/// the people are.
+#[test]
+fn no_log_tells_who_the_people_are() {
+    let project = Project::local();
+    let days = ["--from", "2024-03-04", "--to", "2024-03-06"];
+    let made = ["--out", "exports", "--customers", "300", "--dirt", "heavy"];
+    let mut logs = String::new();
+    for (job, arguments) in [("sample-exports", &made[..]), ("daily", &[])] {
+        let mut command = project.command(job, &[&days[..], arguments].concat());
+        command.env("RAPPORT_LOG", "rapport=trace");
+        let finished = finish(start(command));
+        finished.expect(0);
+        assert!(!finished.stderr.is_empty());
+        logs.extend([finished.stdout, finished.stderr]);
+    }
+    // Whatever the CRM holds of anybody, in any of the ways it is spelled.
+    let mut told = BTreeSet::new();
+    let contacts = project.read("exports/crm/contacts/2024-03-05/contacts-0001.csv");
+    for contact in contacts.lines().skip(1) {
+        let fields: Vec<&str> = contact.split(',').map(|field| field.trim_matches('"')).collect();
+        let [_, _, given, family, email, mobile, phone, _, _, _, street, ..] = fields.as_slice()
+        else {
+            panic!("not a contact");
+        };
+        let names = [format!("{given} {family}"), format!("{family}, {given}"), family.to_string()];
+        let digits = |number: &str| -> String {
+            number.chars().filter(char::is_ascii_digit).skip(1).collect()
+        };
+        let all = [*email, *mobile, *phone, *street].map(str::to_string);
+        told.extend(names.into_iter().chain(all).chain([digits(mobile), digits(phone)]));
+    }
+    told.retain(|text| text.chars().count() > 3);
+    assert!(told.len() > 1_000, "{}", told.len());
+    let is_part_of_a_word = |at: usize, length: usize| {
+        let before = logs[..at].chars().next_back();
+        let after = logs[at + length..].chars().next();
+        [before, after].into_iter().flatten().any(char::is_alphanumeric)
+    };
+    for text in &told {
+        let found = logs.match_indices(text.as_str());
+        let found: Vec<_> = found.filter(|(at, _)| !is_part_of_a_word(*at, text.len())).collect();
+        assert!(found.is_empty(), "{text:?} is in the logs");
+    }
+    let email = regex::Regex::new(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]").unwrap();
+    assert_eq!(email.find(&logs).map(|found| found.as_str()), None);
 }

@@ -20,7 +20,7 @@ use super::feeds::scene::{People, Scene};
 use super::feeds::schedule::Schedule;
 use super::feeds::{Feed, Load};
 use super::life::Course;
-use super::people::Dirt;
+use super::people::{Dirt, System};
 use super::places::Written;
 use super::truth::metrics::{MetricTruth, Standings};
 use super::truth::{self, PartTruth};
@@ -167,14 +167,19 @@ impl Drive<'_> {
     fn facts(&mut self, part: &mut Part, window: DayRange) -> Result<Facts> {
         let is_first = window.from == self.order.days.from;
         let blocks = self.on_blocks(&part.persons, |block| {
-            let mut facts = life::facts(&self.world, block.clone(), window);
+            let persons = part.people.some(&block);
+            let mut facts = life::facts_of(&self.world, persons, window);
             let mut metrics = MetricTruth::new(self.order.days);
             let mut standings = part.standings.some(&block);
             metrics.add(&self.world, &facts, window, &mut standings);
             if is_first {
-                metrics.add_members(&self.world, block.clone());
+                for person in persons {
+                    let records = part.people.records(person.index).iter();
+                    let card = records.filter(|it| it.system == System::Loyalty && it.number == 0);
+                    card.for_each(|card| metrics.add_member(card));
+                }
                 // The register that the CRM holds when its exports begin.
-                facts.consents.extend(life::consents_before(&self.world, block, window.from));
+                facts.consents.extend(life::consents_before(&self.world, persons, window.from));
             }
             (facts, metrics, standings)
         })?;

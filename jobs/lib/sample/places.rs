@@ -48,9 +48,13 @@ impl Places {
     /// Errors: `Usage` for a place in use (without `overwrite`), or one that cannot be written to;
     /// then nothing was changed. `Storage` where one cannot be reached.
     pub async fn open(exports: &Location, truth: &Location, overwrite: bool) -> Result<Places> {
-        if exports == truth {
-            let message = format!("the truth cannot lie among the exports, in `{exports}`");
-            return Err(Error::new(Kind::Usage, message));
+        for (what, inner, among, outer) in
+            [("truth", truth, "exports", exports), ("exports", exports, "truth", truth)]
+        {
+            if lies_in(inner, outer) {
+                let message = format!("the {what} cannot lie among the {among}, in `{outer}`");
+                return Err(Error::new(Kind::Usage, message));
+            }
         }
         if !overwrite {
             for location in [exports, truth] {
@@ -109,6 +113,24 @@ impl Places {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a place is another one or lies somewhere below it.
+fn lies_in(inner: &Location, outer: &Location) -> bool {
+    match (inner, outer) {
+        (Location::Folder(inner), Location::Folder(outer)) => inner.starts_with(outer),
+        (Location::Url(inner), Location::Url(outer)) => {
+            let path = |url: &url::Url| {
+                let parts = url.path().split('/').filter(|part| !part.is_empty());
+                parts.map(str::to_string).collect::<Vec<_>>()
+            };
+            let is_same_store = inner.scheme() == outer.scheme()
+                && inner.host_str() == outer.host_str()
+                && inner.port() == outer.port();
+            is_same_store && path(inner).starts_with(&path(outer))
+        }
+        _ => false,
     }
 }
 
@@ -195,6 +217,22 @@ mod tests {
         let error = places.announce("two", &written("a/foreign.csv")).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Usage);
         assert!(error.chain().contains("a/foreign.csv"), "{}", error.chain());
+    }
+
+    #[test]
+    fn a_place_lies_in_another_by_whole_names() {
+        for (inner, outer, expected) in [
+            ("/data/sample", "/data/sample", true),
+            ("/data/sample/truth", "/data/sample", true),
+            ("/data/sample-truth", "/data/sample", false),
+            ("s3://bucket/a/b", "s3://bucket/a/", true),
+            ("s3://bucket/ab", "s3://bucket/a", false),
+            ("s3://other/a/b", "s3://bucket/a", false),
+            ("s3://bucket/a", "/bucket", false),
+        ] {
+            let [inner, outer] = [inner, outer].map(|place| Location::parse(place).unwrap());
+            assert_eq!(lies_in(&inner, &outer), expected, "{inner} in {outer}");
+        }
     }
 
     #[tokio::test]

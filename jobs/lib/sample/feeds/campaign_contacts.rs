@@ -9,7 +9,6 @@ use super::times::push_rfc3339;
 use super::{About, Format, Load};
 use crate::sample::dirt::RowFault;
 use crate::sample::dirt::rows::target;
-use crate::sample::people::System;
 
 pub(super) const ABOUT: About = About {
     name: "campaign_contacts",
@@ -33,11 +32,8 @@ pub(super) const ABOUT: About = About {
 pub(super) fn fact(scene: &Scene, told: Told, sheet: &mut Sheet) {
     let contact = &scene.facts.campaign_contacts[told.index as usize];
     let number = u64::from(contact.campaign);
-    let known = scene.spelled(contact.person, System::Crm, contact.at, number);
-    let (key, email) = match known {
-        Some((key, spelled)) => (key, spelled.email),
-        None => ("", scene.email(contact.person, contact.at, number)),
-    };
+    // Who is in no CRM has consented to nothing, and is in no audience.
+    let (key, email) = scene.crm_email(contact.person, contact.at, number).unwrap_or_default();
     Csv::new(&mut sheet.out, b',')
         .plain(scene.campaign(contact.campaign))
         .plain(key)

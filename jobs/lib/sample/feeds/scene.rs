@@ -8,7 +8,9 @@ use super::contacts::Contacts;
 use super::schedule::{Schedule, Told};
 use crate::dates::{Day, DayRange};
 use crate::sample::facts::{CampaignIndex, Facts, Instant, PersonIndex, ProductIndex};
-use crate::sample::people::{Dirt, Person, Record, Spelled, System, record_as_of, records_of};
+use crate::sample::people::{
+    Dirt, Person, Record, Spelled, System, email_as_of, record_as_of, records_of,
+};
 use crate::sample::random::{self, Purpose};
 use crate::sample::world::{World, calendar};
 
@@ -60,6 +62,11 @@ impl People {
     /// The persons, by number.
     pub fn persons(&self) -> &[Person] {
         &self.persons
+    }
+
+    /// Some of them.
+    pub fn some(&self, persons: &Range<PersonIndex>) -> &[Person] {
+        self.persons.get(self.place(persons.start)..self.place(persons.end)).unwrap_or_default()
     }
 
     /// The first one's number.
@@ -162,14 +169,25 @@ impl Scene<'_> {
         Some((&record.key, record_as_of(self.world, person, record, day, self.dirt)))
     }
 
+    /// The number and e-mail address of the CRM's record that a fact is about, as on the fact's
+    /// day.
+    pub fn crm_email(
+        &self,
+        person: PersonIndex,
+        at: Instant,
+        number: u64,
+    ) -> Option<(&str, String)> {
+        let record = self.people.record(person, System::Crm, at, number)?;
+        let day = calendar::london_day(at);
+        let person = self.people.person(person);
+        Some((&record.key, email_as_of(self.world, person, record, day, self.dirt)))
+    }
+
     /// The e-mail address that a person writes from: the one the CRM knows, else their own.
     pub fn email(&self, person: PersonIndex, at: Instant, number: u64) -> String {
-        match self.spelled(person, System::Crm, at, number) {
-            Some((_, spelled)) if !spelled.email.is_empty() => spelled.email,
-            _ => {
-                let day = calendar::london_day(at);
-                self.people.person(person).profile(self.world, day).email
-            }
+        match self.crm_email(person, at, number) {
+            Some((_, email)) if !email.is_empty() => email,
+            _ => self.people.person(person).email(self.world, calendar::london_day(at)),
         }
     }
 

@@ -173,15 +173,19 @@ impl<'a> Living<'a> {
 /// window over both (cases aside, which come as they stand at the window's end), and the facts of
 /// two ranges of persons are those of the range over both.
 pub fn facts(world: &World, persons: Range<PersonIndex>, window: DayRange) -> Facts {
+    let persons: Vec<Person> = persons.map(|index| Person::of(world, index)).collect();
+    facts_of(world, &persons, window)
+}
+
+/// See [`facts`].
+pub fn facts_of(world: &World, persons: &[Person], window: DayRange) -> Facts {
     let company = Company { world, shelves: basket::Shelves::of(world) };
     let mut facts = Facts::default();
     let end = window.to.plus(parameters::digital::MOST_DAYS_BEFORE + 1);
-    for index in persons {
-        // Who comes long after the window has no part in it.
-        if london_day(crate::sample::people::acquired_at(world, index)) < end {
-            let person = Person::of(world, index);
-            Living::of(&company, person, window).tell(&mut facts);
-        }
+    // Who comes long after the window has no part in it.
+    let have_a_part = persons.iter().filter(|person| london_day(person.acquired_at) < end);
+    for person in have_a_part {
+        Living::of(&company, person.clone(), window).tell(&mut facts);
     }
     sort(&mut facts);
     facts
@@ -231,13 +235,12 @@ pub fn purchases(world: &World, person: &Person, until: Instant) -> Vec<Purchase
 
 /// The consents that some persons gave, denied or withdrew before `day`, in order of time and
 /// number: the register that a system holds when its exports begin.
-pub fn consents_before(world: &World, persons: Range<PersonIndex>, day: Day) -> Vec<Consent> {
+pub fn consents_before(world: &World, persons: &[Person], day: Day) -> Vec<Consent> {
     let span = Span { from: Instant::MIN, to: london_midnight(day) };
     let mut consents = vec![];
-    for index in persons {
-        let person = Person::of(world, index);
-        let contacts = campaigns::contacts(world, &person, day);
-        consents::tell_span(world, &person, &contacts, span, &mut consents);
+    for person in persons {
+        let contacts = campaigns::contacts(world, person, day);
+        consents::tell_span(world, person, &contacts, span, &mut consents);
     }
     consents.sort_unstable_by_key(|consent| (consent.at, consent.number));
     consents

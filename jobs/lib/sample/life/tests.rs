@@ -299,8 +299,9 @@ fn marketing_spend_is_a_day_s() -> Result<(), String> {
 fn the_register_of_consents_is_what_came_before() -> Result<(), String> {
     let world = world(500)?;
     let cut: Day = "2024-04-01".parse()?;
-    let before = consents_before(&world, world.all_persons(), cut);
-    let opened = consents_before(&world, world.all_persons(), world.days.from);
+    let persons: Vec<Person> = world.all_persons().map(|index| Person::of(&world, index)).collect();
+    let before = consents_before(&world, &persons, cut);
+    let opened = consents_before(&world, &persons, world.days.from);
     let window = DayRange { from: world.days.from, to: cut };
     let mut expected = opened;
     expected.extend(facts(&world, world.all_persons(), window).consents);

@@ -101,6 +101,13 @@ impl Person {
         }
     }
 
+    /// Their e-mail address on a day: that of [`Person::profile`].
+    pub fn email(&self, world: &World, day: Day) -> String {
+        let (version, changed) = self.email_version(world, day);
+        let name = self.family_name(world, changed.unwrap_or(world.opened()));
+        email::email(world, self, &name, version)
+    }
+
     fn family_name(&self, world: &World, day: Day) -> String {
         match self.marries_on {
             Some(wedding) if wedding <= day => {

@@ -92,7 +92,7 @@ pub fn record_as_of(
         _ => DrawnFaults::of(world, record, person, Dirt::None),
     };
     let words = [record.system as u64, person.index, u64::from(record.number)];
-    let mut stream = Stream::of(world.seed, Purpose::Spelling, &words);
+    let mut stream = spelling(world, person, record);
     let told = told(world, person, person.profile(world, day), drawn, &mut stream);
     let changed = told.changed.filter(|changed| *changed > record.since);
     let changed_at = match changed {
@@ -150,8 +150,7 @@ fn told(
         changed: None,
         faults: vec![],
     };
-    // Not to depend on which faults were drawn, what any of them needs is drawn first.
-    let (place, choice) = (stream.uniform(), stream.below(1_000));
+    let (place, choice) = choices(stream);
     let mut fault = |kind, field| told.faults.push(RecordFault { kind, field });
     let mut seen = [changes.renamed, changes.moved, changes.email, changes.mobile];
 
@@ -181,24 +180,14 @@ fn told(
         fault(RecordFaultKind::OldAddress, "street");
     }
 
-    let missing = drawn
-        .has(RecordFaultKind::MissingAttribute)
-        .then(|| ["email", "mobile", "birth_date", "postcode"][(choice % 4) as usize]);
-    if missing == Some("email") {
-        told.email.clear();
+    let missing = missing(drawn, choice);
+    if let Some((email, kind)) = other_email(world, person, drawn, choice) {
+        told.email = email;
         seen[2] = None;
-    } else if drawn.has(RecordFaultKind::PlaceholderEmail) {
-        told.email = PLACEHOLDER_EMAILS[choice as usize % PLACEHOLDER_EMAILS.len()].to_owned();
-        seen[2] = None;
-        fault(RecordFaultKind::PlaceholderEmail, "email");
-    } else if drawn.has(RecordFaultKind::FamilyEmail) {
-        told.email = household::family_email(world, person.household, person.country);
-        seen[2] = None;
-        fault(RecordFaultKind::FamilyEmail, "email");
-    } else if drawn.has(RecordFaultKind::OldEmail) {
-        told.email = email::email(world, person, &person.birth_name, email::BEFORE);
-        seen[2] = None;
-        fault(RecordFaultKind::OldEmail, "email");
+        // What is missing is told with the other attributes below.
+        if let Some(kind) = kind {
+            fault(kind, "email");
+        }
     }
 
     if missing == Some("mobile") {
@@ -229,6 +218,69 @@ fn told(
     }
     told.changed = seen.into_iter().flatten().max();
     told
+}
+
+/// The attribute that the system was never told.
+fn missing(drawn: DrawnFaults, choice: u64) -> Option<&'static str> {
+    drawn
+        .has(RecordFaultKind::MissingAttribute)
+        .then(|| ["email", "mobile", "birth_date", "postcode"][(choice % 4) as usize])
+}
+
+/// The e-mail address that a system has in place of the person's own, and the fault that it is,
+/// but where it is missing.
+fn other_email(
+    world: &World,
+    person: &Person,
+    drawn: DrawnFaults,
+    choice: u64,
+) -> Option<(String, Option<RecordFaultKind>)> {
+    if missing(drawn, choice) == Some("email") {
+        return Some((String::new(), None));
+    }
+    let kinds = [
+        RecordFaultKind::PlaceholderEmail,
+        RecordFaultKind::FamilyEmail,
+        RecordFaultKind::OldEmail,
+    ];
+    let kind = kinds.into_iter().find(|kind| drawn.has(*kind))?;
+    let email = match kind {
+        RecordFaultKind::PlaceholderEmail => {
+            PLACEHOLDER_EMAILS[choice as usize % PLACEHOLDER_EMAILS.len()].to_owned()
+        }
+        RecordFaultKind::FamilyEmail => {
+            household::family_email(world, person.household, person.country)
+        }
+        _ => email::email(world, person, &person.birth_name, email::BEFORE),
+    };
+    Some((email, Some(kind)))
+}
+
+/// The e-mail address of a record of the CRM on a day: that of [`record_as_of`], without the work
+/// of all the rest.
+pub fn email_as_of(
+    world: &World,
+    person: &Person,
+    record: &Record,
+    day: Day,
+    dirt: Dirt,
+) -> String {
+    let drawn = DrawnFaults::of(world, record, person, dirt);
+    let mut stream = spelling(world, person, record);
+    let (_, choice) = choices(&mut stream);
+    other_email(world, person, drawn, choice)
+        .map_or_else(|| person.email(world, day), |(email, _)| email)
+}
+
+/// The stream that a record's spelling is drawn from.
+fn spelling(world: &World, person: &Person, record: &Record) -> Stream {
+    let words = [record.system as u64, person.index, u64::from(record.number)];
+    Stream::of(world.seed, Purpose::Spelling, &words)
+}
+
+/// What any fault needs: drawn first, so that the rest does not depend on which faults there are.
+fn choices(stream: &mut Stream) -> (f64, u64) {
+    (stream.uniform(), stream.below(1_000))
 }
 
 const PLACEHOLDER_EMAILS: [&str; 7] = [

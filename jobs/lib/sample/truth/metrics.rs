@@ -38,7 +38,6 @@ mod standing;
 mod sums;
 
 use std::collections::HashMap;
-use std::ops::Range;
 
 use chrono::Datelike;
 
@@ -49,10 +48,10 @@ pub use self::standing::Standings;
 use self::sums::Sums;
 use crate::dates::{Day, DayRange};
 use crate::sample::facts::{
-    CampaignIndex, Case, Facts, Instant, KnownBy, Order, Pence, PersonIndex, ProductIndex, Refund,
-    Shop, Survey, SurveyResponse, Text,
+    CampaignIndex, Case, Facts, Instant, KnownBy, Order, Pence, ProductIndex, Refund, Shop, Survey,
+    SurveyResponse, Text,
 };
-use crate::sample::people::{Dirt, Person, System, records_of};
+use crate::sample::people::Record;
 use crate::sample::world::World;
 use crate::sample::world::calendar::{day_of, london_day, london_midnight};
 
@@ -181,24 +180,14 @@ impl MetricTruth {
         }
     }
 
-    /// Counts the members among some persons, while their cards are valid: each person must be
-    /// added once.
-    pub fn add_members(&mut self, world: &World, persons: Range<PersonIndex>) {
-        for index in persons {
-            let person = Person::of(world, index);
-            if !person.is_in(System::Loyalty) {
-                continue;
-            }
-            // A second card does not make a second member.
-            for card in records_of(world, &person, Dirt::None) {
-                let is_card = card.system == System::Loyalty;
-                if is_card && card.until.is_none_or(|until| until > self.days.from) {
-                    // Who joined before is there from the first day on.
-                    self.members.add(card.since.max(self.days.from), (), [1]);
-                    if let Some(until) = card.until {
-                        self.members.add(until, (), [-1]);
-                    }
-                }
+    /// Counts a member while their card is valid: their first card, for a second one does not
+    /// make a second member.
+    pub fn add_member(&mut self, card: &Record) {
+        if card.until.is_none_or(|until| until > self.days.from) {
+            // Who joined before is there from the first day on.
+            self.members.add(card.since.max(self.days.from), (), [1]);
+            if let Some(until) = card.until {
+                self.members.add(until, (), [-1]);
             }
         }
     }

@@ -43,6 +43,23 @@ fn clean_records_say_what_is_true() {
 }
 
 #[test]
+fn the_email_address_alone_is_that_of_the_whole_record() {
+    let world = test_world(2_000);
+    for day in [world.days.from, world.days.to] {
+        for (person, record, spelled) in spelled(&world, Dirt::Heavy, day) {
+            if record.system == System::Crm {
+                let email = email_as_of(&world, &person, &record, day, Dirt::Heavy);
+                assert_eq!(email, spelled.email);
+            }
+        }
+        for index in world.all_persons() {
+            let person = Person::of(&world, index);
+            assert_eq!(person.email(&world, day), person.profile(&world, day).email);
+        }
+    }
+}
+
+#[test]
 fn every_fault_occurs_among_a_thousand_persons() {
     let world = test_world(1_000);
     let mut counts: HashMap<RecordFaultKind, u32> = HashMap::new();

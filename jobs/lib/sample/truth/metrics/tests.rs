@@ -10,6 +10,7 @@ mod persons;
 use super::*;
 use crate::sample::facts::CaseEventKind;
 use crate::sample::life;
+use crate::sample::people::{Dirt, Person, System, records_of};
 
 fn range(from: &str, to: &str) -> Result<DayRange, String> {
     DayRange::new(from.parse()?, to.parse()?).ok_or_else(|| "empty".to_owned())
@@ -24,7 +25,6 @@ fn truth_of(world: &World, parts: &[(u64, u64)], cuts: &[&str]) -> Result<Metric
     for (first, end) in parts {
         let part = *first..*end;
         let mut own = MetricTruth::new(world.days);
-        own.add_members(world, part.clone());
         let mut standings = Standings::of(&part);
         for cut in cuts.windows(2) {
             let window = range(cut[0], cut[1])?;
@@ -34,6 +34,9 @@ fn truth_of(world: &World, parts: &[(u64, u64)], cuts: &[&str]) -> Result<Metric
             let person = Person::of(world, index);
             let course = life::life(world, &person, london_midnight(world.days.to));
             own.add_course(world, &person, &course);
+            let records = records_of(world, &person, Dirt::None);
+            let cards = records.iter().filter(|record| record.system == System::Loyalty);
+            cards.for_each(|card| own.add_member(card));
         }
         whole.merge(own);
     }
