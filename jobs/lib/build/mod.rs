@@ -7,6 +7,7 @@ mod algorithm;
 pub mod earlier;
 mod fingerprint;
 pub mod ingest;
+mod order;
 pub mod plan;
 pub mod query;
 pub mod run;

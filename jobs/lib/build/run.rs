@@ -1,5 +1,5 @@
-//! Brings targets up to date, one after the other: day by day, and within a day each table after
-//! those it reads.
+//! Brings targets up to date: day by day, and within a day several at once, each table after those
+//! it reads.
 //!
 //! A target that fails holds back those that read it, and the days after. All others of its day
 //! are built.
@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::task::{JoinError, JoinSet};
 use tracing::{info, warn};
 
 use crate::build::query::Built;
-use crate::build::summary::{Outcome, Summary};
+use crate::build::order::Order;
+use crate::build::summary::{FailedTarget, Outcome, Summary};
 use crate::build::{Evaluation, Freshness, Reason, Workshop, ingest, query};
 use crate::checks::finding;
 use crate::dates::{Day, DayRange};
@@ -40,8 +42,9 @@ pub struct Run {
 
 /// Brings every partition of `zones` within `days` up to date.
 ///
-/// `on_target` is told of every target before it is looked at: its number from 1, their count,
-/// and its partition.
+/// As many targets of a day are built at once as the settings name threads, each after those it
+/// reads; one that lacks memory beside others is built again alone. `on_target` is told of every
+/// target before it is looked at: its number from 1, their count, and its partition.
 ///
 /// A target that fails is noted in `summary`, and logged; those that read it are held back, also
 /// where an earlier version of it is published; the others of its day are built; and the days
@@ -51,7 +54,7 @@ pub struct Run {
 ///
 /// Errors: trouble outside of any one target.
 pub async fn bring_up_to_date(
-    workshop: &Workshop,
+    workshop: &Arc<Workshop>,
     run: &Run,
     zones: &[&str],
     days: DayRange,
@@ -66,51 +69,129 @@ pub async fn bring_up_to_date(
     let mut number = 0;
     for dt in days.days() {
         let fresh_before = summary.fresh_count;
-        let mut unbuilt: BTreeSet<Partition> = BTreeSet::new();
-        for model in &models {
+        let on_target = |partition: &Partition| {
             number += 1;
-            let partition = Partition { table: model.name.clone(), dt };
-            on_target(number, target_count, &partition);
-            let outcome = match held_back(workshop, model, dt, &unbuilt).await {
-                Ok(Some(input)) => {
-                    warn!(table = %model.name, %dt, %input, "held back: an input was not built");
-                    summary.held_back_count += 1;
-                    unbuilt.extend(guarded(&partition));
-                    continue;
-                }
-                Ok(None) => bring_target_up_to_date(workshop, run, model, dt).await,
-                Err(failure) => Err(failure),
-            };
-            match outcome {
-                Ok(outcome) => {
-                    if let Outcome::Fresh(entry) = &outcome
-                        && with_bad_rows.contains(&partition)
-                    {
-                        // A build failed since, and what it was made of is as it was before.
-                        let warnings = entry.warnings.keys().map(String::as_str);
-                        failed_checks::keep_only(&workshop.warehouse, &partition, warnings).await?;
-                    }
-                    summary.count(&outcome);
-                }
-                Err(failure) => {
-                    unbuilt.extend(guarded(&partition));
-                    summary.note_failure(model, partition, &failure);
-                    if !is_of_one_target(failure.kind()) {
-                        summary.not_begun_from = Some(dt.plus(1)).filter(|day| *day < days.to);
-                        return Ok(());
-                    }
-                }
-            }
-        }
+            on_target(number, target_count, partition);
+        };
+        let work = Work { workshop, run, models: &models, dt, with_bad_rows: &with_bad_rows };
+        let is_done = work.bring_day_up_to_date(on_target, summary).await?;
         if summary.fresh_count - fresh_before < models.len() as u64 {
             workshop.published.write().await.ledger.compact(&workshop.warehouse).await?;
         }
-        if !unbuilt.is_empty() {
+        if !is_done {
             summary.not_begun_from = Some(dt.plus(1)).filter(|day| *day < days.to);
             return Ok(());
         }
     }
     Ok(())
+}
+
+/// The work of a day.
+struct Work<'a> {
+    workshop: &'a Arc<Workshop>,
+    run: &'a Run,
+    models: &'a [Arc<Model>],
+    dt: Day,
+    with_bad_rows: &'a BTreeSet<Partition>,
+}
+
+impl Work<'_> {
+    /// Brings the day's targets up to date, as many at once as there are threads; whether all are.
+    async fn bring_day_up_to_date(
+        &self,
+        mut on_target: impl FnMut(&Partition),
+        summary: &mut Summary,
+    ) -> Result<bool> {
+        let mut order = self.order();
+        let mut running: JoinSet<(usize, Result<Outcome>)> = JoinSet::new();
+        let mut unbuilt: BTreeSet<Partition> = BTreeSet::new();
+        let mut failures: BTreeMap<usize, FailedTarget> = BTreeMap::new();
+        let outcome = loop {
+            while let Some(at) = order.start(self.workshop.settings.threads) {
+                let model = &self.models[at];
+                let partition = self.partition(model);
+                on_target(&partition);
+                match held_back(self.workshop, model, self.dt, &unbuilt).await {
+                    Ok(Some(input)) => {
+                        let (table, dt) = (&model.name, self.dt);
+                        warn!(%table, %dt, %input, "held back: an input was not built");
+                        summary.held_back_count += 1;
+                        unbuilt.extend(guarded(&partition));
+                        order.finish(at);
+                    }
+                    Ok(None) => self.spawn(at, &mut running),
+                    Err(failure) => {
+                        running.spawn(async move { (at, Err(failure)) });
+                    }
+                }
+            }
+            let Some(finished) = running.join_next().await else { break Ok(()) };
+            let (at, outcome) = finished.or_else(panicked)?;
+            let model = &self.models[at];
+            match outcome {
+                Ok(outcome) => {
+                    self.forget_bad_rows(&outcome).await?;
+                    summary.count(&outcome);
+                }
+                Err(failure) if failure.kind() == Kind::OutOfMemory && order.run_again_alone(at) => {
+                    info!(table = %model.name, dt = %self.dt, "to be built again, alone");
+                    continue;
+                }
+                Err(failure) => {
+                    let partition = self.partition(model);
+                    unbuilt.extend(guarded(&partition));
+                    failures.insert(at, FailedTarget::noted(model, partition, &failure));
+                    if !is_of_one_target(failure.kind()) {
+                        break Ok(());
+                    }
+                }
+            }
+            order.finish(at);
+        };
+        // What still runs after trouble stops where it is, and gives its leases back at the end.
+        running.shutdown().await;
+        summary.failures.extend(failures.into_values());
+        outcome.map(|()| unbuilt.is_empty())
+    }
+
+    fn order(&self) -> Order {
+        let makes = |model: &Model| {
+            let made = guarded(&self.partition(model));
+            made.into_iter().map(|partition| partition.table).collect()
+        };
+        Order::new(self.models, makes)
+    }
+
+    fn partition(&self, model: &Model) -> Partition {
+        Partition { table: model.name.clone(), dt: self.dt }
+    }
+
+    fn spawn(&self, at: usize, running: &mut JoinSet<(usize, Result<Outcome>)>) {
+        let (workshop, run) = (Arc::clone(self.workshop), self.run.clone());
+        let (model, dt) = (Arc::clone(&self.models[at]), self.dt);
+        running.spawn(async move {
+            (at, bring_target_up_to_date(&workshop, &run, &model, dt).await)
+        });
+    }
+
+    /// Removes rows that a build kept and that failed since, where what it was made of is as it
+    /// was before.
+    async fn forget_bad_rows(&self, outcome: &Outcome) -> Result<()> {
+        let Outcome::Fresh(entry) = outcome else { return Ok(()) };
+        if !self.with_bad_rows.contains(&entry.partition) {
+            return Ok(());
+        }
+        let warnings = entry.warnings.keys().map(String::as_str);
+        failed_checks::keep_only(&self.workshop.warehouse, &entry.partition, warnings).await
+    }
+}
+
+/// Goes on panicking where a target's task did, so that the job ends as by any panic.
+fn panicked<T>(failure: JoinError) -> Result<T> {
+    match failure.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(stopped) => Err(Error::new(Kind::Defect, "build a target").because(stopped)),
+    }
 }
 
 /// Whether a failure of this kind says nothing of the other targets.

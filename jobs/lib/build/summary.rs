@@ -30,7 +30,7 @@ pub struct Summary {
     pub warning_count: u64,
     /// Days of the week before the run's first that are published and stale.
     pub stale_earlier_days: Vec<Day>,
-    /// Targets that failed, in the order they were tried.
+    /// Targets that failed, in the order of days and of the tables in a day.
     pub failures: Vec<FailedTarget>,
     /// Targets that were not built because they read one that failed, or one held back.
     pub held_back_count: u64,
@@ -72,9 +72,9 @@ impl Outcome {
     }
 }
 
-impl Summary {
+impl FailedTarget {
     /// Notes a failure, and logs it.
-    pub(super) fn note_failure(&mut self, model: &Model, partition: Partition, failure: &Error) {
+    pub(super) fn noted(model: &Model, partition: Partition, failure: &Error) -> FailedTarget {
         let source = match &model.recipe {
             Recipe::Export(source) => Some(source.name.clone()),
             Recipe::Query(_) | Recipe::Algorithm(_) => None,
@@ -88,9 +88,11 @@ impl Summary {
             dt = %partition.dt,
             "{message}"
         );
-        self.failures.push(FailedTarget { source, partition, kind, message });
+        FailedTarget { source, partition, kind, message }
     }
+}
 
+impl Summary {
     /// Counts a target that is up to date.
     pub(super) fn count(&mut self, outcome: &Outcome) {
         match outcome {

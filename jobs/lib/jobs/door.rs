@@ -8,6 +8,7 @@ use std::future::Future;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::builder::{BoolishValueParser, Resettable};
@@ -424,7 +425,7 @@ async fn work(job: &Job, settings: Settings, days: DayRange, report: &mut Report
     let mut open = None;
     let outcome = until_stopped(async {
         open = Some(runs::start(&warehouse, &start).await?);
-        let workshop = Workshop::open(settings, warehouse.clone()).await?;
+        let workshop = Arc::new(Workshop::open(settings, warehouse.clone()).await?);
         let on_target = |number, count, partition: &crate::lake::Partition| {
             telemetry::progress(number, count, &partition.to_string());
         };

@@ -15,7 +15,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use object_store::ObjectMeta;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
@@ -282,11 +282,9 @@ fn loose_folder(lake: &Lake) -> Path {
 
 /// The entries of these objects; none where one of them has vanished.
 async fn read_objects(lake: &Lake, keys: &[Path]) -> Result<Option<Vec<Entry>>> {
-    let read: Vec<Option<Vec<Entry>>> = futures::stream::iter(keys)
-        .map(|key| read_object(lake, key))
-        .buffered(READS_AT_ONCE)
-        .try_collect()
-        .await?;
+    let reads: Vec<_> = keys.iter().map(|key| read_object(lake, key).boxed()).collect();
+    let read: Vec<Option<Vec<Entry>>> =
+        futures::stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?;
     let read: Option<Vec<Vec<Entry>>> = read.into_iter().collect();
     Ok(read.map(|entries| entries.concat()))
 }

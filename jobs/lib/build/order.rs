@@ -1,0 +1,88 @@
+//! In which order the targets of a day are built, several at once: each after those it reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::lake::TableName;
+use crate::models::Model;
+
+/// What is yet to be started of a day, and what it waits for.
+///
+/// Models are known by their place in the list of all.
+#[derive(Debug)]
+pub(super) struct Order {
+    waiting: BTreeSet<usize>,
+    /// Of each model, those that it reads and that are not finished.
+    unfinished: Vec<BTreeSet<usize>>,
+    running: BTreeSet<usize>,
+    /// Those beside which another ran at some time.
+    accompanied: BTreeSet<usize>,
+    /// Those that are to run with nothing beside them.
+    alone: BTreeSet<usize>,
+}
+
+impl Order {
+    /// All of `models` wait; `makes` gives the tables that are published with a model. Tables that
+    /// none of `models` makes are there already.
+    pub(super) fn new(models: &[Arc<Model>], makes: impl Fn(&Model) -> Vec<TableName>) -> Order {
+        let makers: BTreeMap<TableName, usize> = models
+            .iter()
+            .enumerate()
+            .flat_map(|(at, model)| makes(model).into_iter().map(move |table| (table, at)))
+            .collect();
+        let inputs_of = |(at, model): (usize, &Arc<Model>)| {
+            let tables = model.dependencies();
+            let inputs = tables.iter().filter_map(|table| makers.get(table).copied());
+            inputs.filter(|input| *input != at).collect()
+        };
+        Order {
+            waiting: (0..models.len()).collect(),
+            unfinished: models.iter().enumerate().map(inputs_of).collect(),
+            running: BTreeSet::new(),
+            accompanied: BTreeSet::new(),
+            alone: BTreeSet::new(),
+        }
+    }
+
+    /// Starts the first model that waits for nothing, as long as fewer than `limit` run.
+    pub(super) fn start(&mut self, limit: usize) -> Option<usize> {
+        let limit = if self.alone.is_empty() { limit } else { 1 };
+        if self.running.len() >= limit {
+            return None;
+        }
+        let next = match self.alone.pop_first() {
+            Some(next) => next,
+            None => {
+                let is_ready = |at: &usize| self.unfinished[*at].is_empty();
+                let next = self.waiting.iter().copied().find(is_ready)?;
+                self.waiting.remove(&next);
+                if !self.running.is_empty() {
+                    self.accompanied.extend(&self.running);
+                    self.accompanied.insert(next);
+                }
+                next
+            }
+        };
+        self.running.insert(next);
+        Some(next)
+    }
+
+    /// The model is built, or will not be.
+    pub(super) fn finish(&mut self, at: usize) {
+        self.running.remove(&at);
+        for inputs in &mut self.unfinished {
+            inputs.remove(&at);
+        }
+    }
+
+    /// Has a model that lacked memory run once more with nothing beside it; false where it ran so
+    /// already.
+    pub(super) fn run_again_alone(&mut self, at: usize) -> bool {
+        let was_accompanied = self.accompanied.remove(&at);
+        if was_accompanied {
+            self.running.remove(&at);
+            self.alone.insert(at);
+        }
+        was_accompanied
+    }
+}
