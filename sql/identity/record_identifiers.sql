@@ -5,7 +5,9 @@ with
 
 known as (
 
-    select record_id, source, kind, value, first_seen_date, last_seen_date
+    select
+        record_id, source, kind, value, first_seen_date, last_seen_date, last_contact_date,
+        last_fact_date
     from identity.record_identifiers
     where dt = $run_date - interval '1 day'
 
@@ -130,12 +132,12 @@ told as (
 facts as (
 
     -- A record that does many things in a day tells the same of itself each time.
-    select distinct *
+    select distinct *, false as is_contact
     from told
     union all
     select
         record_id, source, customer_number, linked_customer_number, email, second_email, phone,
-        second_phone, loyalty_id, handle
+        second_phone, loyalty_id, handle, true as is_contact
     from staging.contacts
     where dt = $run_date
 
@@ -166,7 +168,8 @@ carried as (
             -- A person of whom nothing identifying is known is a customer all the same: the
             -- record's own name keeps it in the map, and links it to nobody.
             case when is_unidentified then record_id end
-        )) as value
+        )) as value,
+        is_contact
     from judged
 
 ),
@@ -179,7 +182,9 @@ seen_today as (
         kind,
         value,
         $run_date as first_seen_date,
-        $run_date as last_seen_date
+        $run_date as last_seen_date,
+        case when is_contact then $run_date end as last_contact_date,
+        case when not is_contact then $run_date end as last_fact_date
     from carried
     -- A feed may forget to normalise: a placeholder must never link anybody.
     where value is not null and not (kind = 'email' and is_placeholder_email(value))
@@ -202,7 +207,9 @@ identifiers as (
         kind,
         value,
         min(first_seen_date) as first_seen_date,
-        max(last_seen_date) as last_seen_date
+        max(last_seen_date) as last_seen_date,
+        max(last_contact_date) as last_contact_date,
+        max(last_fact_date) as last_fact_date
     from seen
     group by record_id, kind, value
 

@@ -40,13 +40,12 @@ answers as (
 
 ),
 
-combined as (
+asked as (
 
-    select * from answers
+    select record_id, metric, source, asked_count, answered_count, score_share as share_sum
+    from answers
     union all
-    select
-        record_id, metric, source, asked_count, answered_count, last_response_id, last_score,
-        last_score_share, last_response_date, last_responded_at
+    select record_id, metric, source, asked_count, answered_count, score_share_sum as share_sum
     from known
 
 ),
@@ -58,29 +57,61 @@ counted as (
         metric,
         min(source) as source,
         cast(sum(asked_count) as bigint) as asked_count,
-        cast(sum(answered_count) as bigint) as answered_count
-    from combined
+        cast(sum(answered_count) as bigint) as answered_count,
+        cast(coalesce(sum(share_sum), 0) as decimal(18, 6)) as score_share_sum
+    from asked
     group by record_id, metric
 
 ),
 
-latest as (
+answered as (
+
+    select record_id, metric, response_id, score, score_share, response_date, responded_at
+    from answers
+    where score is not null
+    union all
+    select
+        record_id, metric, last_response_id, last_score, last_score_share, last_response_date,
+        last_responded_at
+    from known
+    where last_response_id is not null
+    union all
+    select
+        record_id, metric, previous_response_id, previous_score, previous_score_share,
+        previous_response_date, previous_responded_at
+    from known
+    where previous_response_id is not null
+
+),
+
+ranked as (
 
     select
-        record_id, metric, response_id, score, score_share, response_date, responded_at
-    from (
-        select
-            *,
-            row_number() over (
-                partition by record_id, metric
-                order by
-                    response_date desc nulls last,
-                    responded_at desc nulls last,
-                    response_id desc nulls last
-            ) as recency
-        from combined
-    ) as ranked
+        *,
+        row_number() over (
+            partition by record_id, metric
+            order by
+                response_date desc nulls last,
+                responded_at desc nulls last,
+                response_id desc
+        ) as recency
+    from answered
+
+),
+
+last_answers as (
+
+    select *
+    from ranked
     where recency = 1
+
+),
+
+previous_answers as (
+
+    select *
+    from ranked
+    where recency = 2
 
 ),
 
@@ -92,14 +123,26 @@ feedback as (
         counted.source,
         counted.asked_count,
         counted.answered_count,
-        latest.response_id as last_response_id,
-        latest.score as last_score,
-        latest.score_share as last_score_share,
-        latest.response_date as last_response_date,
-        latest.responded_at as last_responded_at
+        counted.score_share_sum,
+        last_answers.response_id as last_response_id,
+        last_answers.score as last_score,
+        last_answers.score_share as last_score_share,
+        last_answers.response_date as last_response_date,
+        last_answers.responded_at as last_responded_at,
+        previous_answers.response_id as previous_response_id,
+        previous_answers.score as previous_score,
+        previous_answers.score_share as previous_score_share,
+        previous_answers.response_date as previous_response_date,
+        previous_answers.responded_at as previous_responded_at
     from counted
-    inner join latest
-        on counted.record_id = latest.record_id and counted.metric = latest.metric
+    left join last_answers
+        on
+            counted.record_id = last_answers.record_id
+            and counted.metric = last_answers.metric
+    left join previous_answers
+        on
+            counted.record_id = previous_answers.record_id
+            and counted.metric = previous_answers.metric
 
 )
 

@@ -6,7 +6,7 @@ with
 orders as (
 
     select *
-    from staging.orders
+    from staging.new_orders
     where dt = $run_date and record_id is not null and order_kind <> 'adjustment'
 
 ),
@@ -36,10 +36,10 @@ ordered_today as (
         min(source) as source,
         min(case when order_kind = 'purchase' then order_date end) as first_order_date,
         max(case when order_kind = 'purchase' then order_date end) as last_order_date,
-        sum(case when order_kind = 'purchase' then 1 else 0 end) as order_count,
-        sum(case when order_kind = 'cancellation' then 1 else 0 end) as cancellation_count,
-        sum(case when order_kind = 'refund' then 1 else 0 end) as refund_count,
-        sum(case when order_kind = 'purchase' and not is_reported then 1 else 0 end)
+        sum(case when order_kind = 'purchase' and is_new then 1 else 0 end) as order_count,
+        sum(case when order_kind = 'cancellation' and is_new then 1 else 0 end) as cancellation_count,
+        sum(case when order_kind = 'refund' and is_new then 1 else 0 end) as refund_count,
+        sum(case when order_kind = 'purchase' and is_new and not is_reported then 1 else 0 end)
             as other_currency_order_count,
         sum(case when order_kind = 'purchase' and is_reported then gross_amount else 0 end)
             as gross_amount,

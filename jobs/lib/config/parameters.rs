@@ -45,12 +45,48 @@ struct Known {
     default: Option<Parameter>,
 }
 
-const KNOWN: [Known; 5] = [
+const KNOWN: [Known; 20] = [
+    Known {
+        name: "acquisition_overhead_share",
+        expected: "a number of 0 or more",
+        meant: |value| number(&value).filter(|number| *number >= 0.0).map(Parameter::Double),
+        default: Some(Parameter::Double(0.2)),
+    },
+    Known {
+        name: "attribution_half_life_days",
+        expected: "a whole number of 1 or more",
+        meant: |value| whole(value, 1),
+        default: Some(Parameter::Integer(7)),
+    },
+    Known {
+        name: "attribution_window_days",
+        expected: "a whole number of 1 or more",
+        meant: |value| whole(value, 1),
+        default: Some(Parameter::Integer(30)),
+    },
+    Known {
+        name: "campaign_window_days",
+        expected: "a whole number of 1 or more",
+        meant: |value| whole(value, 1),
+        default: Some(Parameter::Integer(14)),
+    },
+    Known {
+        name: "churned_after_days",
+        expected: "a whole number of 1 or more",
+        meant: |value| whole(value, 1),
+        default: Some(Parameter::Integer(180)),
+    },
     Known {
         name: "confidence_z",
         expected: "a number above 0",
         meant: |value| number(&value).filter(|z| *z > 0.0).map(Parameter::Double),
         default: Some(Parameter::Double(1.96)),
+    },
+    Known {
+        name: "consideration_days",
+        expected: "a whole number of 1 or more",
+        meant: |value| whole(value, 1),
+        default: Some(Parameter::Integer(30)),
     },
     Known {
         name: "default_region",
@@ -59,10 +95,34 @@ const KNOWN: [Known; 5] = [
         default: None,
     },
     Known {
+        name: "gold_tier_points",
+        expected: "a whole number of 0 or more",
+        meant: |value| whole(value, 0),
+        default: Some(Parameter::Integer(2000)),
+    },
+    Known {
+        name: "journey_window_days",
+        expected: "a whole number of 1 or more",
+        meant: |value| whole(value, 1),
+        default: Some(Parameter::Integer(28)),
+    },
+    Known {
+        name: "maximum_household_size",
+        expected: "a whole number of 1 or more",
+        meant: |value| whole(value, 1),
+        default: Some(Parameter::Integer(8)),
+    },
+    Known {
         name: "maximum_identifiers_per_customer",
         expected: "a whole number of 1 or more",
         meant: |value| whole(value, 1),
         default: Some(Parameter::Integer(10)),
+    },
+    Known {
+        name: "maximum_messages_a_week",
+        expected: "a whole number of 0 or more",
+        meant: |value| whole(value, 0),
+        default: Some(Parameter::Integer(3)),
     },
     Known {
         name: "minimum_sample_size",
@@ -71,10 +131,40 @@ const KNOWN: [Known; 5] = [
         default: Some(Parameter::Integer(30)),
     },
     Known {
+        name: "point_value",
+        expected: "a number of 0 or more",
+        meant: |value| number(&value).filter(|number| *number >= 0.0).map(Parameter::Double),
+        default: Some(Parameter::Double(0.01)),
+    },
+    Known {
+        name: "points_valid_days",
+        expected: "a whole number of 1 or more",
+        meant: |value| whole(value, 1),
+        default: Some(Parameter::Integer(365)),
+    },
+    Known {
+        name: "refund_days",
+        expected: "a whole number of 0 or more",
+        meant: |value| whole(value, 0),
+        default: Some(Parameter::Integer(90)),
+    },
+    Known {
         name: "reporting_currency",
         expected: "a currency as ISO 4217 such as GBP",
         meant: |value| capitals(value, 3),
         default: None,
+    },
+    Known {
+        name: "resend_days",
+        expected: "a whole number of 0 or more",
+        meant: |value| whole(value, 0),
+        default: Some(Parameter::Integer(7)),
+    },
+    Known {
+        name: "silver_tier_points",
+        expected: "a whole number of 0 or more",
+        meant: |value| whole(value, 0),
+        default: Some(Parameter::Integer(500)),
     },
 ];
 
