@@ -198,9 +198,15 @@ fn a_late_export_rebuilds_exactly_what_it_reaches() {
 fn a_comment_makes_nothing_stale() {
     let copy = week().0.copy();
     copy.edit("sql/marts/orders.sql", "with\n", "-- Said again in other words.\nwith\n\n");
-    copy.edit("sql/metrics/revenue.yml", "description: \"", "description: \"In other words. ");
+    copy.edit("sql/marts/orders.yml", "description: ", "description: In other words. ");
     let plan = copy.plan(&WEEK);
     assert_eq!(plan["plan"]["stale"].as_array().unwrap().len(), 0, "{plan}");
+    // The prose of a metric is what the dictionary is made of, and nothing else.
+    copy.edit("sql/metrics/revenue.yml", "description: \"", "description: \"In other words. ");
+    let plan = copy.plan(&WEEK);
+    let stale = plan["plan"]["stale"].as_array().unwrap();
+    assert_eq!(stale.len(), 7, "{plan}");
+    assert!(stale.iter().all(|step| step["table"] == "metrics.metric_definitions"), "{plan}");
 }
 
 #[test]
@@ -259,15 +265,19 @@ fn a_changed_parameter_makes_only_those_stale_that_name_it() {
     for step in plan["plan"]["stale"].as_array().unwrap() {
         planned.insert(step["table"].as_str().unwrap().to_string());
     }
-    let naming: BTreeSet<String> = files_below(&copy.path("sql"))
-        .iter()
-        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
-        .filter(|path| std::fs::read_to_string(path).unwrap().contains("$confidence_z"))
-        .map(|path| {
+    // In its query, or in a formula of its contract, of which its trend is made too.
+    let mut naming = BTreeSet::new();
+    for path in files_below(&copy.path("sql")) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        if text.contains("$confidence_z") {
             let zone = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
-            format!("{zone}.{}", path.file_stem().unwrap().to_str().unwrap())
-        })
-        .collect();
+            let table = format!("{zone}.{}", path.file_stem().unwrap().to_str().unwrap());
+            if text.contains("\nwindows: ") {
+                naming.insert(format!("{table}_trend"));
+            }
+            naming.insert(table);
+        }
+    }
     assert!(!naming.is_empty());
     assert_eq!(planned, naming);
 }
