@@ -6,3 +6,4 @@ pub mod identity;
 pub mod normalise;
 pub mod sentiment;
 pub mod statistics;
+pub mod survival;

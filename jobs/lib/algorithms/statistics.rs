@@ -1,6 +1,7 @@
 //! Intervals and standard errors of the figures in the metric tables. Only additions, products,
 //! quotients and square roots, which IEEE 754 defines to the last bit: the same counts give the
-//! same figure on every machine.
+//! same figure on every machine. Logarithms and powers, which machines' own libraries round as they
+//! like, are made of those too.
 
 /// The quantile of the standard normal distribution that leaves 2.5 % on each side, as metric
 /// tables round it.
@@ -85,6 +86,50 @@ pub fn net_promoter_score(
     })
 }
 
+/// The natural logarithm of a number above 0, to about the last two bits; NaN of others.
+pub fn natural_logarithm(x: f64) -> f64 {
+    if x.is_nan() || x <= 0.0 || !x.is_finite() {
+        return if x == f64::INFINITY { x } else { f64::NAN };
+    }
+    // Numbers below 2^-1022 have no exponent of their own.
+    let (x, scale) =
+        if x < f64::MIN_POSITIVE { (x * 18_446_744_073_709_551_616.0, -64.0) } else { (x, 0.0) };
+    let bits = x.to_bits();
+    let mut exponent = (bits >> 52) as f64 - 1023.0 + scale;
+    let mut mantissa = f64::from_bits(bits & ((1 << 52) - 1) | 1023 << 52);
+    if mantissa > std::f64::consts::SQRT_2 {
+        mantissa *= 0.5;
+        exponent += 1.0;
+    }
+    // ln m = 2·artanh((m − 1) ÷ (m + 1)), whose series is short near 1.
+    let part = (mantissa - 1.0) / (mantissa + 1.0);
+    let square = part * part;
+    let mut sum = 0.0;
+    for term in (0..12u32).rev() {
+        sum = sum * square + 1.0 / f64::from(2 * term + 1);
+    }
+    exponent * LN_2_LOW + 2.0 * part * sum + exponent * LN_2_HIGH
+}
+
+/// e to the power of `x`, to about the last two bits; 0 below -700, infinite above 700.
+pub fn exponential(x: f64) -> f64 {
+    if x.is_nan() || x.abs() > 700.0 {
+        return if x < 0.0 { 0.0 } else { x + f64::INFINITY };
+    }
+    let halvings = (x * std::f64::consts::LOG2_E).round();
+    let rest = x - halvings * LN_2_HIGH - halvings * LN_2_LOW;
+    let mut sum = 1.0;
+    for term in (1..=16u32).rev() {
+        sum = 1.0 + sum * rest / f64::from(term);
+    }
+    // |x| ≤ 700 keeps the exponent between -1011 and 1011.
+    sum * f64::from_bits(((halvings as i64 + 1023) as u64) << 52)
+}
+
+/// ln 2 in two parts: products of the first with whole numbers below 2^20 are exact.
+const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
+const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -112,13 +157,49 @@ mod tests {
         assert_eq!(wilson_interval(1, 2, 0.0), Some(Interval { lower: 0.5, upper: 0.5 }));
     }
 
+    /// statsmodels 0.15.0: `proportion_confint(successes, n, alpha, method="wilson")`.
+    #[test]
+    fn wilson_agrees_with_statsmodels() {
+        const Z_90: f64 = 1.644_853_626_951_472_2;
+        const Z_95: f64 = 1.959_963_984_540_054;
+        const Z_99: f64 = 2.575_829_303_548_901;
+        for (successes, n, z, lower, upper) in [
+            (0, 20, Z_95, 0.0, 0.161_125_158_052_819_4),
+            (1, 29, Z_95, 0.006_113_214_292_762_667, 0.171_755_218_793_202_94),
+            (15, 148, Z_95, 0.062_386_399_530_736_28, 0.160_487_241_723_303_09),
+            (81, 263, Z_95, 0.255_288_519_878_274_2, 0.366_209_576_982_800_04),
+            (5, 10, Z_95, 0.236_593_090_512_563_94, 0.763_406_909_487_436_1),
+            (20, 20, Z_95, 0.838_874_841_947_180_6, 1.0),
+            (1, 10, Z_99, 0.011_851_503_411_032_971, 0.507_231_771_232_893_5),
+            (95, 100, Z_90, 0.900_838_914_720_947_1, 0.975_452_636_574_195_9),
+        ] {
+            let interval = wilson_interval(successes, n, z).unwrap();
+            assert!((interval.lower - lower).abs() < 1e-14, "{successes}/{n}: {interval:?}");
+            assert!((interval.upper - upper).abs() < 1e-14, "{successes}/{n}: {interval:?}");
+        }
+    }
+
+    #[test]
+    fn logarithms_and_powers_at_the_ends() {
+        assert_eq!((natural_logarithm(1.0), exponential(0.0)), (0.0, 1.0));
+        assert_eq!((exponential(-1e9), exponential(1e9)), (0.0, f64::INFINITY));
+        assert!(natural_logarithm(0.0).is_nan() && natural_logarithm(-1.0).is_nan());
+        assert!(exponential(f64::NAN).is_nan());
+        assert!((natural_logarithm(5e-324) - 5e-324f64.ln()).abs() < 1e-12);
+    }
+
     #[test]
     fn nps_has_the_standard_error_of_its_definition() {
-        // Half promoters, a sixth detractors, n = 100: 33.3 ± 7.45. Counts are whole, so take
-        // 600 answers, whose error is smaller by √6.
+        // Half promoters, a sixth detractors, n = 100: 33.3 ± 7.45, the error of a mean of answers
+        // that count 1, 0 and −1 (the variance of a trinomial: p + d − (p − d)²). Counts are whole,
+        // so take 600 answers, whose error is smaller by √6.
         let nps = net_promoter_score(300, 200, 100).unwrap();
         assert!((nps.score - 33.333_333).abs() < 1e-6);
         assert!((nps.standard_error * 6f64.sqrt() - 7.453_56).abs() < 1e-5);
+        // The nearest with whole counts of 100 round to the same.
+        let nearest = net_promoter_score(50, 33, 17).unwrap();
+        assert!((nearest.score - 33.0).abs() < 1e-12);
+        assert!((nearest.standard_error - 7.490_66).abs() < 1e-5);
         let interval = nps.interval(Z_95);
         assert!(interval.lower < nps.score && nps.score < interval.upper);
 
@@ -137,6 +218,16 @@ mod tests {
             prop_assert!(interval.lower <= share + 1e-12 && share <= interval.upper + 1e-12);
             let mirrored = wilson_interval(n - successes, n, z).unwrap();
             prop_assert!((interval.lower - (1.0 - mirrored.upper)).abs() < 1e-9);
+        }
+
+        #[test]
+        fn logarithms_and_powers_are_those_of_the_machine(x in -690.0f64..690.0, y in 1e-300f64..1e300) {
+            let close = |ours: f64, theirs: f64| (ours - theirs).abs() <= theirs.abs() * 4e-15;
+            prop_assert!(close(exponential(x), x.exp()), "{x}");
+            for number in [y, x.abs() + 1e-9, 1.0 + x * 1e-6, 1.0 / y] {
+                let (ours, theirs) = (natural_logarithm(number), number.ln());
+                prop_assert!((ours - theirs).abs() <= theirs.abs() * 4e-15 + 1e-18, "{number}");
+            }
         }
 
         #[test]
