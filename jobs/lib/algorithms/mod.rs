@@ -5,5 +5,6 @@
 pub mod identity;
 pub mod normalise;
 pub mod sentiment;
+pub mod sketches;
 pub mod statistics;
 pub mod survival;
