@@ -2,6 +2,7 @@
 //! clock and no environment, and know neither DataFusion nor arrow, so each can be tested with a
 //! table of cases and its result depends on its arguments alone.
 
+pub mod attribution;
 pub mod identity;
 pub mod normalise;
 pub mod sentiment;
