@@ -5,6 +5,7 @@
 pub mod attribution;
 pub mod identity;
 pub mod normalise;
+pub mod points;
 pub mod sentiment;
 pub mod sketches;
 pub mod statistics;
