@@ -3,6 +3,7 @@
 //! table of cases and its result depends on its arguments alone.
 
 pub mod attribution;
+pub mod business_time;
 pub mod identity;
 pub mod normalise;
 pub mod points;

@@ -5,6 +5,7 @@ pub mod location;
 pub mod parameters;
 pub mod patience;
 pub mod reading;
+pub mod schedules;
 pub mod settings;
 pub mod yaml;
 
@@ -12,6 +13,7 @@ pub use identity::IdentityRules;
 pub use location::Location;
 pub use parameters::Parameter;
 pub use patience::Patience;
+pub use schedules::Schedules;
 pub use settings::Settings;
 
 /// The variables of the environment. Bytes that are no text come as U+FFFD: a variable that is
