@@ -2,6 +2,7 @@
 // A test that cannot go on panics, and sets up storage as other systems would.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
+mod business_time;
 mod documentation;
 mod end_to_end;
 mod exports_corpus;

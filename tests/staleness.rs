@@ -104,6 +104,42 @@ fn what_changes_rows_rebuilds_them() {
 }
 
 #[test]
+fn a_changed_schedule_rebuilds_what_measures_time_by_it() {
+    let project = Project::small();
+    let hours = "schedules:
+  till: {time_zone: UTC, hours: {monday: ['09:00-17:00']}}
+  desk: {time_zone: UTC, hours: {monday: ['09:00-17:00']}}
+";
+    project.write("hours.yaml", hours);
+    let settings = project.read("rapport.yaml");
+    project.write("rapport.yaml", format!("schedules: hours.yaml\n{settings}"));
+    let minutes = |schedule: &str| {
+        format!(
+            "count(*) + 0 * max(business_minutes(timestamp '2024-03-04 00:00:00', \
+             timestamp '2024-03-05 00:00:00', {schedule})) as sale_count"
+        )
+    };
+    project.edit("sql/metrics/takings.sql", "count(*) as sale_count", &minutes("'till'"));
+    project.must_run("daily", &DAYS);
+    assert_eq!(stale(&project), Vec::<String>::new());
+
+    project.write("hours.yaml", format!("# A remark.\n{hours}"));
+    project.edit("hours.yaml", "desk: {time_zone: UTC", "desk: {time_zone: Europe/Paris");
+    assert_eq!(stale(&project), Vec::<String>::new());
+    project.edit("hours.yaml", "till: {time_zone: UTC", "till: {time_zone: Europe/Paris");
+    assert_eq!(
+        stale(&project),
+        ["04", "05", "06"].map(|d| format!("metrics.takings 2024-03-{d}: schedules_changed"))
+    );
+
+    project.edit("sql/metrics/takings.sql", &minutes("'till'"), &minutes("'tull'"));
+    let told = project.run("rapport", &["check"]).expect(2);
+    let message = told["error"]["message"].as_str().unwrap();
+    let expected = "`tull` is not a schedule of the project, did you mean `till`?";
+    assert!(message.contains("takings.sql:") && message.contains(expected), "{message}");
+}
+
+#[test]
 fn an_input_that_will_be_rebuilt_is_stale_and_not_gone() {
     let project = built();
     let sales = project.read("landing/sales/2024-03-05.csv");

@@ -1,8 +1,8 @@
 //! What a partition is made of, and so whether the published one is still right.
 //!
 //! The fingerprint is the hash of everything that makes a partition: the model's queries, its
-//! contract, the parameters they name, the version of the engine's functions, the day, and the
-//! content hashes of the input partitions. Equal fingerprints, equal bytes.
+//! contract, the parameters and schedules they name, the version of the engine's functions, the day,
+//! and the content hashes of the input partitions. Equal fingerprints, equal bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,7 +12,8 @@ use serde::Serialize;
 
 use crate::config::Settings;
 use crate::dates::Day;
-use crate::engine::functions::FUNCTIONS_VERSION;
+use crate::engine::functions::{BUSINESS_MINUTES, FUNCTIONS_VERSION};
+use crate::engine::sql::SchedulesUsed;
 use crate::errors::{Error, Kind, Result};
 use crate::hash::ContentHash;
 use crate::lake::ledger::{Entry, ExportInput, Input, Ledger};
@@ -71,6 +72,8 @@ pub enum Reason {
     EngineChanged,
     /// The rules of the algorithm changed.
     RulesChanged,
+    /// A schedule that the model measures time by changed.
+    SchedulesChanged,
     /// The source's declaration changed.
     SourceChanged,
     /// An input partition that was not read before.
@@ -103,6 +106,7 @@ impl fmt::Display for Reason {
             Reason::ParametersChanged => write!(formatter, "changed parameters"),
             Reason::EngineChanged => write!(formatter, "changed engine"),
             Reason::RulesChanged => write!(formatter, "changed rules"),
+            Reason::SchedulesChanged => write!(formatter, "changed schedules"),
             Reason::SourceChanged => write!(formatter, "changed source declaration"),
             Reason::InputNew(partition) => write!(formatter, "new input {partition}"),
             Reason::InputChanged(partition) => write!(formatter, "changed input {partition}"),
@@ -207,6 +211,7 @@ pub(super) fn part_reasons(entry: &Entry, parts: &BTreeMap<String, ContentHash>)
         ("parameters", Reason::ParametersChanged),
         ("engine", Reason::EngineChanged),
         ("rules", Reason::RulesChanged),
+        ("schedules", Reason::SchedulesChanged),
         ("source", Reason::SourceChanged),
     ];
     let changed = |name: &str| entry.parts.get(name) != parts.get(name);
@@ -271,7 +276,26 @@ fn parts_of(settings: &Settings, model: &Model, dt: Day) -> BTreeMap<String, Con
     if let Recipe::Algorithm(algorithm) = &model.recipe {
         parts.insert("rules".to_string(), algorithm.rules_hash);
     }
+    parts.extend(schedules_hash(settings, model).map(|hash| ("schedules".to_string(), hash)));
     parts
+}
+
+/// Hash of the schedules that a model's queries and checks measure time by; none where they measure
+/// none, so that schedules matter to nobody else.
+fn schedules_hash(settings: &Settings, model: &Model) -> Option<ContentHash> {
+    let mut named = BTreeSet::new();
+    let mut uses_any = model.contract.iter().any(|contract| contract.mentions(BUSINESS_MINUTES));
+    for query in model.queries() {
+        match &query.schedules {
+            SchedulesUsed::Named(names) => named.extend(names.iter().cloned()),
+            SchedulesUsed::Any => uses_any = true,
+        }
+    }
+    if named.is_empty() && !uses_any {
+        return None;
+    }
+    let used = settings.schedules.among((!uses_any).then_some(&named));
+    Some(ContentHash::of_json(&used))
 }
 
 /// Hash of the versions of what the engine does and how it writes.

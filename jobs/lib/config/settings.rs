@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::config::Schedules;
 use crate::config::parameters::{self, Parameter};
 use crate::config::reading::{Effective, Reader, noted};
 use crate::config::yaml::{self, Spanned};
@@ -27,6 +29,8 @@ pub struct Settings {
     pub models: Vec<PathBuf>,
     /// The identity rules; none where the project declares none.
     pub identity: Option<PathBuf>,
+    /// The schedules that `business_minutes` knows; none where the project declares none.
+    pub schedules: Arc<Schedules>,
     /// The business's time zone (IANA name): decides which day an instant falls on.
     pub time_zone: chrono_tz::Tz,
     /// Memory for queries in bytes; beyond it they spill to `scratch`.
@@ -54,6 +58,7 @@ struct Written {
     sources: Option<Spanned<Vec<String>>>,
     models: Option<Spanned<Vec<String>>>,
     identity: Option<Spanned<String>>,
+    schedules: Option<Spanned<String>>,
     time_zone: Option<Spanned<String>>,
     memory_limit: Option<Spanned<String>>,
     threads: Option<Spanned<String>>,
@@ -65,12 +70,13 @@ struct Written {
 }
 
 /// Every key that an environment variable `RAPPORT_<KEY>` may override.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "landing",
     "warehouse",
     "sources",
     "models",
     "identity",
+    "schedules",
     "time_zone",
     "memory_limit",
     "threads",
@@ -137,6 +143,10 @@ impl Settings {
         let sources = noted(reader.folders("sources", written.sources), &mut mistakes);
         let models = noted(reader.folders("models", written.models), &mut mistakes);
         let identity = noted(reader.file("identity", written.identity), &mut mistakes).flatten();
+        let schedules = reader
+            .file("schedules", written.schedules)
+            .and_then(|file| Schedules::read(file.as_deref()).map(Arc::new));
+        let schedules = noted(schedules, &mut mistakes);
         let time_zone = reader.parsed("time_zone", written.time_zone, "UTC", parse_time_zone);
         let time_zone = noted(time_zone, &mut mistakes);
         let memory_limit_bytes =
@@ -178,6 +188,7 @@ impl Settings {
             warehouse,
             sources,
             models,
+            schedules,
             time_zone,
             memory_limit_bytes,
             threads,
@@ -189,6 +200,7 @@ impl Settings {
                 Some(warehouse),
                 Some(sources),
                 Some(models),
+                Some(schedules),
                 Some(time_zone),
                 Some(memory_limit_bytes),
                 Some(threads),
@@ -201,6 +213,7 @@ impl Settings {
                 sources,
                 models,
                 identity,
+                schedules,
                 time_zone,
                 memory_limit_bytes,
                 threads,
@@ -340,6 +353,24 @@ mod tests {
             let message = read(&text, &[]).unwrap_err().chain();
             assert!(message.contains(expected), "{message}");
         }
+    }
+
+    #[test]
+    fn schedules_are_read_with_the_settings() {
+        let message = read(&format!("{MINIMAL}schedules: hours.yaml\n"), &[]).unwrap_err().chain();
+        assert!(message.contains(":5:12: `hours.yaml` is not a file"), "{message}");
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("sql")).unwrap();
+        let path = folder.path().join("rapport.yaml");
+        std::fs::write(&path, format!("{MINIMAL}schedules: hours.yaml\n")).unwrap();
+        let hours = folder.path().join("hours.yaml");
+        let desk = "schedules: {desk: {time_zone: UTC, hours: {monday: ['09:00-17:00']}}}\n";
+        std::fs::write(&hours, desk).unwrap();
+        let settings = Settings::read_with(&path, |_| None, std::iter::empty()).unwrap();
+        assert_eq!(settings.schedules.names().collect::<Vec<_>>(), ["desk"]);
+        std::fs::write(&hours, desk.replace("09:00", "9")).unwrap();
+        let message = Settings::read_with(&path, |_| None, std::iter::empty()).unwrap_err().chain();
+        assert!(message.contains("hours.yaml:1:"), "{message}");
     }
 
     #[test]

@@ -28,7 +28,7 @@ use datafusion::logical_expr::{
 use datafusion::prelude::{SessionConfig, SessionContext};
 use url::Url;
 
-use crate::config::Settings;
+use crate::config::{Schedules, Settings};
 use crate::engine::compact::CompactBeforeSorts;
 use crate::engine::memory::SharedPool;
 use crate::engine::scratch::Scratch;
@@ -84,11 +84,22 @@ impl Engine {
     /// An engine within the settings' memory and threads. Queries that need more memory spill to
     /// the scratch folder.
     pub fn new(settings: &Settings) -> Result<Engine> {
-        Engine::with(settings.threads, settings.memory_limit_bytes, &settings.scratch)
+        let (threads, memory_bytes) = (settings.threads, settings.memory_limit_bytes);
+        Engine::knowing(&settings.schedules, threads, memory_bytes, &settings.scratch)
     }
 
-    /// An engine of `threads` threads and `memory_bytes` of memory that spills to `scratch`.
+    /// An engine of `threads` threads and `memory_bytes` of memory that spills to `scratch`, and
+    /// knows no schedules.
     pub fn with(threads: usize, memory_bytes: usize, scratch: &Path) -> Result<Engine> {
+        Engine::knowing(&Arc::default(), threads, memory_bytes, scratch)
+    }
+
+    fn knowing(
+        schedules: &Arc<Schedules>,
+        threads: usize,
+        memory_bytes: usize,
+        scratch: &Path,
+    ) -> Result<Engine> {
         let scratch = Scratch::create(scratch)?;
         let disk = DiskManagerBuilder::default()
             .with_mode(DiskManagerMode::Directories(vec![scratch.folder().to_path_buf()]));
@@ -120,7 +131,7 @@ impl Engine {
                 .with_default_features()
                 .with_physical_optimizer_rule(Arc::new(CompactBeforeSorts));
             let functions = builder.scalar_functions().get_or_insert_default();
-            functions.extend(functions::all());
+            functions.extend(functions::all_with(schedules));
             functions.push(Arc::new(ScalarUDF::from(OpenRunDate::default())));
             builder.aggregate_functions().get_or_insert_default().extend(functions::aggregates());
             builder.build()

@@ -16,6 +16,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 
 use crate::config::Parameter;
 use crate::dates::Day;
+use crate::engine::functions::BUSINESS_MINUTES;
 use crate::errors::{Error, Kind, Result};
 use crate::lake::TableName;
 
@@ -32,7 +33,55 @@ pub struct Query {
     pub tables: BTreeMap<TableName, Place>,
     /// The parameters it names, without the `$`.
     pub parameters: BTreeSet<String>,
+    /// The schedules that it measures time by.
+    pub schedules: SchedulesUsed,
     statement: Box<ast::Statement>,
+}
+
+/// The schedules that a statement calls [`BUSINESS_MINUTES`] with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SchedulesUsed {
+    /// Those of these names; perhaps none.
+    Named(BTreeSet<String>),
+    /// Any: the name is a parameter or a column.
+    Any,
+}
+
+impl Default for SchedulesUsed {
+    fn default() -> Self {
+        SchedulesUsed::Named(BTreeSet::new())
+    }
+}
+
+impl SchedulesUsed {
+    /// Those that the call `expr` uses, where it is one.
+    fn note(&mut self, expr: &Expr) {
+        let Expr::Function(call) = expr else { return };
+        if !call.name.to_string().eq_ignore_ascii_case(BUSINESS_MINUTES) {
+            return;
+        }
+        let name = match &call.args {
+            ast::FunctionArguments::List(list) => list.args.get(2).and_then(literal_text),
+            _ => None,
+        };
+        match (name, &mut *self) {
+            (Some(name), SchedulesUsed::Named(names)) => {
+                names.insert(name.to_string());
+            }
+            (None, used) => *used = SchedulesUsed::Any,
+            (Some(_), SchedulesUsed::Any) => {}
+        }
+    }
+}
+
+fn literal_text(argument: &ast::FunctionArg) -> Option<&str> {
+    let ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(Expr::Value(value))) = argument else {
+        return None;
+    };
+    match &value.value {
+        Value::SingleQuotedString(text) => Some(text),
+        _ => None,
+    }
 }
 
 /// A place in a text, both counted from 1.
@@ -95,6 +144,7 @@ impl Query {
             canonical: statement.to_string(),
             tables,
             parameters: names.parameters,
+            schedules: names.schedules,
             statement,
         })
     }
@@ -279,6 +329,7 @@ fn literal(bound: &Bound<'_>) -> Result<Expr> {
 #[derive(Default)]
 struct Names {
     parameters: BTreeSet<String>,
+    schedules: SchedulesUsed,
     relations: Vec<ast::ObjectName>,
 }
 
@@ -287,6 +338,11 @@ impl Visitor for Names {
 
     fn pre_visit_relation(&mut self, relation: &ast::ObjectName) -> ControlFlow<()> {
         self.relations.push(relation.clone());
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        self.schedules.note(expr);
         ControlFlow::Continue(())
     }
 
@@ -440,6 +496,26 @@ mod tests {
             let what = Formula::parse(text).unwrap_err();
             assert!(what.contains(expected), "{text}: {what}");
         }
+    }
+
+    #[test]
+    fn the_schedules_that_a_query_uses_are_known() {
+        let used = |expression: &str| {
+            Query::parse("q.sql", &format!("select {expression}")).unwrap().schedules
+        };
+        let named =
+            |names: &[&str]| SchedulesUsed::Named(names.iter().map(ToString::to_string).collect());
+        assert_eq!(used("1"), named(&[]));
+        let two = "1 + business_minutes(a, b, 'desk'), max(Business_Minutes(a, b, 'shop'))";
+        assert_eq!(used(two), named(&["desk", "shop"]));
+        assert_eq!(
+            used("business_minutes(a, b, 'desk'), business_minutes(a, b, $d)"),
+            SchedulesUsed::Any
+        );
+        assert_eq!(
+            used("business_minutes(a, b, c), business_minutes(a, b, 'd')"),
+            SchedulesUsed::Any
+        );
     }
 
     #[test]

@@ -316,6 +316,11 @@ impl Contract {
             .collect()
     }
 
+    /// Whether a check of the table's own mentions `word`.
+    pub fn mentions(&self, word: &str) -> bool {
+        self.checks.iter().any(|check| check.sql.value.to_lowercase().contains(word))
+    }
+
     /// Hash of what the contract demands, without its prose.
     pub fn hash(&self) -> ContentHash {
         #[derive(Serialize)]
