@@ -133,9 +133,10 @@ fn a_changed_schedule_rebuilds_what_measures_time_by_it() {
     );
 
     project.edit("sql/metrics/takings.sql", &minutes("'till'"), &minutes("'tull'"));
-    let told = project.run("rapport", &["check"]).expect(2);
-    let message = told["error"]["message"].as_str().unwrap();
+    let told = project.run("rapport", &["check"]);
+    assert_eq!(told.exit_code, 2, "{}", told.stderr);
     let expected = "`tull` is not a schedule of the project, did you mean `till`?";
+    let message = &told.stderr;
     assert!(message.contains("takings.sql:") && message.contains(expected), "{message}");
 }
 
