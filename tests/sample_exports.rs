@@ -437,11 +437,11 @@ fn what_is_exported_what_goes_wrong_and_what_is_true_is_documented() {
         (table, path)
     });
     for (table, path) in tables.into_iter().chain(metrics) {
-        let row = page.lines().find(|line| line.starts_with(&format!("| `{table}` |")));
-        let row = row.unwrap_or_else(|| panic!("docs/sample-exports.md lacks {table}"));
-        for column in sample.schema(&path) {
-            assert!(row.contains(&format!("`{column}`")), "{table}.{column}");
-        }
+        // A source may have the name of a metric.
+        let columns = sample.schema(&path);
+        let mut rows = page.lines().filter(|line| line.starts_with(&format!("| `{table}` |")));
+        let has_all = |row: &str| columns.iter().all(|name| row.contains(&format!("`{name}`")));
+        assert!(rows.any(has_all), "docs/sample-exports.md lacks {table} or one of {columns:?}");
     }
 }
 
@@ -553,7 +553,7 @@ fn every_fault_became_what_the_truth_says(sample: &Sample, faults: &[Fault]) {
         .filter(|fault| fault.kind == "late" && fault.source == "web_events")
         .map(|fault| (fault.source.clone(), fault.dt, fault.file.clone(), fault.row.unwrap()))
         .collect();
-    assert!(told.len() > 20, "{}", told.len());
+    assert!(told.len() > 10, "{}", told.len());
     assert_eq!(late, told);
     for (place, at) in accepted.iter().filter(|(_, at)| at.is_some()) {
         let delay = place.1.to_epoch() - days(at.unwrap()).to_epoch();

@@ -560,7 +560,9 @@ async fn lists_add_up_position_by_position() {
     let one = SessionContext::new_with_config(
         datafusion::prelude::SessionConfig::new().with_target_partitions(1),
     );
-    one.register_udaf(aggregates()[0].as_ref().clone());
+    for aggregate in aggregates() {
+        one.register_udaf(aggregate.as_ref().clone());
+    }
     let ordered = format!("{many} order by k");
     assert_eq!(run(&one, &ordered).await.unwrap()[0], run(&session, &ordered).await.unwrap()[0]);
 
