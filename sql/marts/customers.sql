@@ -290,15 +290,16 @@ customers as (
         actions.next_best_action_channel,
         actions.withheld_action,
         actions.withheld_by
-    from profiles
-    inner join orders on profiles.customer_id = orders.customer_id
-    inner join experience on profiles.customer_id = experience.customer_id
-    inner join engagement on profiles.customer_id = engagement.customer_id
-    inner join actions on profiles.customer_id = actions.customer_id
-    left join consents on profiles.customer_id = consents.customer_id
-    left join household_members on profiles.customer_id = household_members.customer_id
+    from orders
+    inner join experience on orders.customer_id = experience.customer_id
+    inner join engagement on orders.customer_id = engagement.customer_id
+    inner join actions on orders.customer_id = actions.customer_id
+    left join consents on orders.customer_id = consents.customer_id
     left join organisation_members
-        on profiles.customer_id = organisation_members.customer_id
+        on orders.customer_id = organisation_members.customer_id
+    left join household_members on orders.customer_id = household_members.customer_id
+    -- The long texts come last, so that no other join copies them.
+    inner join profiles on orders.customer_id = profiles.customer_id
 
 )
 
