@@ -37,6 +37,9 @@ pub struct Evaluation {
     pub inputs: Vec<Input>,
     /// The export files (raw only).
     pub exports: Vec<ExportInput>,
+    /// The fingerprint without the day, where the day decides only which partitions are read:
+    /// two days that have it in common have the same rows.
+    pub dayless: Option<ContentHash>,
     /// Whether what is published is right.
     pub freshness: Freshness,
 }
@@ -165,7 +168,8 @@ pub(super) fn evaluate(
     let continued = summed.map_or(model, Arc::as_ref);
     let Chosen { inputs, missing, stale } =
         choose_inputs(ledger, objects, reads, model, continued, dt, planned)?;
-    let mut parts = parts_of(settings, model, dt);
+    let dayless = dayless(settings, reads, model, &inputs, dt);
+    let mut parts = parts_of(settings, model, Some(dt));
     parts.insert("inputs".to_string(), ContentHash::of_json(&inputs));
     let freshness = if !missing.is_empty() {
         Freshness::Waiting(missing)
@@ -186,7 +190,7 @@ pub(super) fn evaluate(
         reasons.dedup();
         if reasons.is_empty() { Freshness::Fresh } else { Freshness::Stale(reasons) }
     };
-    Ok(Evaluation { partition, parts, inputs, exports: vec![], freshness })
+    Ok(Evaluation { partition, parts, inputs, exports: vec![], dayless, freshness })
 }
 
 /// Whether the object of a partition is missing or not what was published.
@@ -237,8 +241,31 @@ fn input_reasons(before: &[Input], now: &[Input]) -> Vec<Reason> {
     reasons
 }
 
-/// Everything but the inputs that makes a partition, by part.
-fn parts_of(settings: &Settings, model: &Model, dt: Day) -> BTreeMap<String, ContentHash> {
+/// The fingerprint without the day; none where the rows or the checks depend on it.
+fn dayless(
+    settings: &Settings,
+    reads: &ModelReads,
+    model: &Model,
+    inputs: &[Input],
+    dt: Day,
+) -> Option<ContentHash> {
+    let mut in_checks = model.contract.iter().flat_map(|contract| contract.parameters());
+    let names_day = in_checks.any(|name| matches!(name, "run_date" | "first_input_date"));
+    if !matches!(model.recipe, Recipe::Query(_)) || !reads.is_blind_to_day() || names_day {
+        return None;
+    }
+    let inputs: Vec<(&TableName, i64, ContentHash)> = inputs
+        .iter()
+        .map(|input| {
+            let days_before = i64::from(dt.to_epoch()) - i64::from(input.partition.dt.to_epoch());
+            (&input.partition.table, days_before, input.content_hash)
+        })
+        .collect();
+    Some(ContentHash::of_json(&(parts_of(settings, model, None), inputs)))
+}
+
+/// Everything but the inputs that makes a partition, by part; `dt` is its day.
+fn parts_of(settings: &Settings, model: &Model, dt: Option<Day>) -> BTreeMap<String, ContentHash> {
     let queries: Vec<(&str, &str)> = match &model.recipe {
         Recipe::Export(_) => vec![],
         Recipe::Query(query) => vec![("query", query.canonical.as_str())],
@@ -256,7 +283,7 @@ fn parts_of(settings: &Settings, model: &Model, dt: Day) -> BTreeMap<String, Con
         .into_iter()
         .map(|name| {
             let value = match name {
-                "run_date" => dt.to_string(),
+                "run_date" => dt.map(|dt| dt.to_string()).unwrap_or_default(),
                 "time_zone" => settings.time_zone.name().to_string(),
                 // The inputs say it.
                 "first_input_date" => String::new(),

@@ -101,7 +101,7 @@ pub(super) async fn evaluate(
     reasons.sort();
     reasons.dedup();
     let freshness = if reasons.is_empty() { Freshness::Fresh } else { Freshness::Stale(reasons) };
-    Ok(Evaluation { partition, parts, inputs: vec![], exports, freshness })
+    Ok(Evaluation { partition, parts, inputs: vec![], exports, dayless: None, freshness })
 }
 
 /// Hash of how the files of `source` are read.
@@ -131,7 +131,8 @@ async fn emptied(
     } else {
         Freshness::Waiting(guarded(&partition))
     };
-    Evaluation { partition, parts, inputs: vec![], exports: entry.exports.clone(), freshness }
+    let exports = entry.exports.clone();
+    Evaluation { partition, parts, inputs: vec![], exports, dayless: None, freshness }
 }
 
 fn object_reasons(published: &Published, partition: &Partition) -> Vec<Reason> {

@@ -10,6 +10,7 @@ pub mod ingest;
 mod order;
 pub mod plan;
 pub mod query;
+mod reuse;
 pub mod run;
 pub mod summary;
 

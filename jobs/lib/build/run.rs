@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use crate::build::query::Built;
 use crate::build::order::Order;
 use crate::build::summary::{FailedTarget, Outcome, Summary};
-use crate::build::{Evaluation, Freshness, Reason, Workshop, ingest, query};
+use crate::build::{Evaluation, Freshness, Reason, Workshop, ingest, query, reuse};
 use crate::checks::finding;
 use crate::dates::{Day, DayRange};
 use crate::errors::{Error, Kind, Result};
@@ -361,7 +361,12 @@ async fn make(
     let made = match &model.recipe {
         Recipe::Export(source) => ingest::build(workshop, source, model, evaluation, lease).await?,
         Recipe::Query(_) | Recipe::Algorithm(_) => {
-            let built = match query::build(workshop, model, evaluation, lease).await {
+            let taken_again = reuse::of_day_before(workshop, evaluation, lease).await?;
+            let built = match taken_again {
+                Some(built) => Ok(built),
+                None => query::build(workshop, model, evaluation, lease).await,
+            };
+            let built = match built {
                 Ok(built) => built,
                 Err(error) => {
                     // An input that was replaced while it was read can fail in any way.
@@ -449,6 +454,7 @@ async fn entry(
         fence: lease.fence(),
         fingerprint: crate::hash::ContentHash::of_json(&made.parts),
         parts: made.parts.clone(),
+        dayless: evaluation.dayless,
         content_hash: built.written.content_hash,
         schema_hash: schema_hash(&model.schema),
         row_count: built.written.row_count,

@@ -162,7 +162,7 @@ pub fn pushdown(filter: &Expr) -> TableProviderFilterPushDown {
 }
 
 /// True for a filter that the partition column alone decides.
-fn is_about_day(filter: &Expr) -> bool {
+pub fn is_about_day(filter: &Expr) -> bool {
     let mut names_day = false;
     let mut names_others = false;
     let walked = filter.apply(|node| {

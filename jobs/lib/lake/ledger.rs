@@ -41,6 +41,10 @@ pub struct Entry {
     pub fingerprint: ContentHash,
     /// What went into the fingerprint, by part, so that a change can be named.
     pub parts: BTreeMap<String, ContentHash>,
+    /// The fingerprint without the day, of tables whose rows do not depend on it otherwise than
+    /// by the partitions that are read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dayless: Option<ContentHash>,
     /// Hash of the published object's bytes.
     pub content_hash: ContentHash,
     /// Hash of the columns' names and types.

@@ -12,8 +12,8 @@
 
 use std::collections::BTreeMap;
 
-use object_store::ObjectMeta;
 use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStoreExt as _, PutPayload};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
@@ -229,6 +229,20 @@ async fn show(lake: &Lake, part: &Part) -> Result<Shown> {
 async fn is_sound(lake: &Lake, entry: &Entry) -> Result<bool> {
     let key = lake.partition_key(&entry.partition);
     Ok(hash_of(lake, &key, entry.byte_count).await? == Some(entry.content_hash))
+}
+
+/// Stages under `key` the very bytes that `entry` says were published; false where they are no
+/// longer there.
+pub async fn stage_again(lake: &Lake, entry: &Entry, key: &Path) -> Result<bool> {
+    let Some(bytes) = lake.get(&lake.partition_key(&entry.partition)).await? else {
+        return Ok(false);
+    };
+    if ContentHash::of(&bytes) != entry.content_hash {
+        return Ok(false);
+    }
+    let put = lake.store.put(key, PutPayload::from(bytes)).await;
+    put.map_err(|error| lake.trouble("write", key, error))?;
+    Ok(true)
 }
 
 /// Errors with [`Kind::Storage`] where the object of `entry` does not hold the bytes that were

@@ -253,6 +253,7 @@ fn entry(ledger: &Ledger, lease: &Lease, partition: &Partition, bytes: &Bytes) -
         fence: lease.fence(),
         fingerprint: hash,
         parts: std::collections::BTreeMap::new(),
+        dayless: None,
         content_hash: ContentHash::of(bytes),
         schema_hash: hash,
         row_count: 1,

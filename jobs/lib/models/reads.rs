@@ -15,15 +15,17 @@ use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
 use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError};
 use datafusion::logical_expr::{Distinct, Expr, ExprSchemable as _, LogicalPlan, Volatility};
 use datafusion::optimizer::eliminate_outer_join::EliminateOuterJoin;
+use datafusion::execution::SessionState;
+use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::prelude::SessionContext;
 
 use crate::config::{Parameter, Settings, parameters};
 use crate::dates::Day;
-use crate::engine::partitions::{self, PartitionedTable, Reads};
+use crate::engine::partitions::{self, PARTITION_COLUMN, PartitionedTable, Reads};
 use crate::engine::sql::{Bound, Place, Query};
-use crate::engine::{Engine, query_error};
+use crate::engine::{Engine, OPEN_RUN_DATE, query_error};
 use crate::errors::{Error, Kind, Result, did_you_mean};
 use crate::lake::TableName;
 use crate::models::Catalogue;
@@ -33,6 +35,8 @@ use crate::models::Catalogue;
 pub struct ModelReads {
     /// The scans of each table: each one's filters, of which those on `dt` decide.
     scans: BTreeMap<TableName, Vec<Vec<Expr>>>,
+    /// Whether the day that is built decides more than which partitions are read.
+    names_day: bool,
 }
 
 /// What one look at a query tells.
@@ -55,6 +59,12 @@ impl ModelReads {
         self.scans.keys()
     }
 
+    /// Whether the day that is built decides which partitions are read, and nothing else: from
+    /// equal partitions in equal places before it, two days get the same rows.
+    pub fn is_blind_to_day(&self) -> bool {
+        !self.names_day
+    }
+
     /// The days of `candidates` that the model reads of `table` when it builds `run_date`.
     pub fn days(
         &self,
@@ -73,6 +83,7 @@ impl ModelReads {
 
     /// Takes in what another query of the model reads.
     pub fn merge(&mut self, other: ModelReads) {
+        self.names_day |= other.names_day;
         for (table, scans) in other.scans {
             self.scans.entry(table).or_default().extend(scans);
         }
@@ -128,6 +139,8 @@ pub async fn look(
     .map_err(mistake)?;
     let mut reads = ModelReads::default();
     collect_scans(&pushed, &mut reads).map_err(mistake)?;
+    reads.names_day = query.parameters.contains("first_input_date")
+        || names_day(pushed, &state).map_err(mistake)?;
     Ok(Look { reads, schema, ordered_by, impurities })
 }
 
@@ -204,6 +217,33 @@ fn collect_scans(plan: &LogicalPlan, reads: &mut ModelReads) -> Result<(), DataF
         Ok(TreeNodeRecursion::Continue)
     })
     .map(|_| ())
+}
+
+/// Whether a plan whose filters are pushed down names its day, or the day of a partition, anywhere
+/// but where partitions are chosen.
+fn names_day(pushed: LogicalPlan, state: &SessionState) -> Result<bool, DataFusionError> {
+    let pruned = Optimizer::with_rules(vec![Arc::new(OptimizeProjections::new())])
+        .optimize(pushed, state, |_, _| {})?;
+    let mut is_named = false;
+    pruned.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            is_named |= scan.projected_schema.has_column_with_unqualified_name(PARTITION_COLUMN);
+            for filter in scan.filters.iter().filter(|one| !partitions::is_about_day(one)) {
+                is_named |= filter.exists(|part| Ok(is_run_date(part)))?;
+            }
+        } else {
+            node.apply_expressions(|expr| {
+                is_named |= expr.exists(|part| Ok(is_run_date(part)))?;
+                Ok(TreeNodeRecursion::Continue)
+            })?;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(is_named)
+}
+
+fn is_run_date(part: &Expr) -> bool {
+    matches!(part, Expr::ScalarFunction(call) if call.name() == OPEN_RUN_DATE)
 }
 
 /// The columns of the outermost sort, as far as it is upwards with nulls last.

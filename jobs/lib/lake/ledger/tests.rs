@@ -22,6 +22,7 @@ fn entry(number: u64, table: u64, day: u64, version: u64) -> Entry {
         fence: version,
         fingerprint: hash("fingerprint"),
         parts: parts.map(|part| (part.to_string(), hash(part))).into(),
+        dayless: None,
         content_hash: hash("content"),
         schema_hash: ContentHash::of(b"schema"),
         row_count: number,
