@@ -61,9 +61,24 @@ identities as (
         customer_id,
         min(customer_since) as customer_since,
         cast(sum(record_count) as bigint) as record_count,
-        array_agg(source order by source) as sources
+        count(*) as source_count,
+        min(source) as first_source,
+        max(source) as last_source
     from records_by_source
     group by customer_id
+
+),
+
+-- Sorting a list takes many times longer than finding its ends, and most lists have no middle.
+longer_sources as (
+
+    select
+        records_by_source.customer_id,
+        array_agg(records_by_source.source order by records_by_source.source) as sources
+    from records_by_source
+    inner join identities on records_by_source.customer_id = identities.customer_id
+    where identities.source_count > 2
+    group by records_by_source.customer_id
 
 ),
 
@@ -98,7 +113,6 @@ identifier_counts as (
 
 ),
 
--- Sorting a list takes many times longer than finding its ends, and most lists have no middle.
 longer_lists as (
 
     select
@@ -371,7 +385,11 @@ profiles as (
         identities.customer_id,
         identities.customer_since,
         identities.record_count,
-        identities.sources,
+        case identities.source_count
+            when 1 then make_array(identities.first_source)
+            when 2 then make_array(identities.first_source, identities.last_source)
+            else longer_sources.sources
+        end as sources,
         customer_numbers.all_values as customer_numbers,
         loyalty_ids.loyalty_id,
         card_numbers.all_values as loyalty_ids,
@@ -400,6 +418,7 @@ profiles as (
         winners_by_customer.email_record_id,
         winners_by_customer.phone_record_id
     from identities
+    left join longer_sources on identities.customer_id = longer_sources.customer_id
     left join winners_by_customer on identities.customer_id = winners_by_customer.customer_id
     left join loyalty_ids on identities.customer_id = loyalty_ids.customer_id
     left join identifier_lists as customer_numbers
@@ -413,7 +432,81 @@ profiles as (
     left join identifier_lists as handles
         on identities.customer_id = handles.customer_id and handles.kind = 'handle'
 
+),
+
+-- Who shares a family name and an address has the same key. Without a family name it is what stands
+-- before a comma, else the last word.
+spelled as (
+
+    select
+        *,
+        nullif(
+            coalesce(
+                normalize_name(family_name),
+                case
+                    when strpos(full_name, ',') > 0
+                        then normalize_name(split_part(full_name, ',', 1))
+                    else regexp_replace(normalize_name(full_name), '^.* ', '')
+                end
+            ),
+            ''
+        ) as name_key,
+        nullif(normalize_address(address_line), '') as address_key,
+        coalesce(normalize_postcode(postcode, country), postcode) as postcode_key
+    from profiles
+
+),
+
+keyed_profiles as (
+
+    -- The lengths keep `a|b` and `c` apart from `a` and `b|c`.
+    select
+        customer_id,
+        customer_since,
+        record_count,
+        sources,
+        customer_numbers,
+        loyalty_id,
+        loyalty_ids,
+        handles,
+        profile_record_id,
+        title,
+        given_name,
+        family_name,
+        full_name,
+        birth_date,
+        gender,
+        language,
+        address_line,
+        city,
+        region,
+        postcode,
+        country,
+        organisation_name,
+        email,
+        phone,
+        address_record_id,
+        birth_date_record_id,
+        gender_record_id,
+        language_record_id,
+        organisation_name_record_id,
+        email_record_id,
+        phone_record_id,
+        case
+            when name_key is not null and address_key is not null and postcode_key is not null
+                then encode(
+                    sha256(
+                        concat(
+                            character_length(name_key), ':', name_key, '|',
+                            character_length(address_key), ':', address_key, '|', postcode_key
+                        )
+                    ),
+                    'hex'
+                )
+        end as household_key
+    from spelled
+
 )
 
-select * from profiles
+select * from keyed_profiles
 order by customer_id

@@ -2,24 +2,11 @@
 -- An id goes on with most of those who had it yesterday; a household of nobody's is a new one.
 with
 
-profiles as (
+keyed as (
 
-    select
-        customer_id,
-        customer_since,
-        -- Without a family name: what stands before a comma, else the last word.
-        coalesce(
-            normalize_name(family_name),
-            case
-                when strpos(full_name, ',') > 0
-                    then normalize_name(split_part(full_name, ',', 1))
-                else regexp_replace(normalize_name(full_name), '^.* ', '')
-            end
-        ) as name_key,
-        normalize_address(address_line) as address_key,
-        coalesce(normalize_postcode(postcode, country), postcode) as postcode_key
+    select customer_id, customer_since, household_key
     from marts.customer_profiles
-    where dt = $run_date
+    where dt = $run_date and household_key is not null
 
 ),
 
@@ -36,29 +23,6 @@ merges as (
     select customer_id, other_customer_id
     from identity.identity_events
     where dt = $run_date and event_kind = 'merge'
-
-),
-
--- Who lives where today. The length keeps `a|b` and `c` apart from `a` and `b|c`.
-keyed as (
-
-    select
-        customer_id,
-        customer_since,
-        encode(
-            sha256(
-                concat(
-                    character_length(name_key), ':', name_key, '|',
-                    character_length(address_key), ':', address_key, '|', postcode_key
-                )
-            ),
-            'hex'
-        ) as household_key
-    from profiles
-    where
-        name_key is not null and name_key <> ''
-        and address_key is not null and address_key <> ''
-        and postcode_key is not null
 
 ),
 
