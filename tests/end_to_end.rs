@@ -198,7 +198,7 @@ fn a_late_export_rebuilds_exactly_what_it_reaches() {
 fn a_comment_makes_nothing_stale() {
     let copy = week().0.copy();
     copy.edit("sql/marts/orders.sql", "with\n", "-- Said again in other words.\nwith\n\n");
-    copy.edit("sql/marts/orders.yml", "description: ", "description: In other words. ");
+    copy.edit("sql/marts/orders.yml", "description: \"", "description: \"In other words. ");
     let plan = copy.plan(&WEEK);
     assert_eq!(plan["plan"]["stale"].as_array().unwrap().len(), 0, "{plan}");
     // The prose of a metric is what the dictionary is made of, and nothing else.

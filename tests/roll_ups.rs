@@ -256,6 +256,14 @@ fn array(data_type: &DataType, cells: &[Cell]) -> ArrayRef {
             }
             Arc::new(lists.finish())
         }
+        DataType::Utf8 => {
+            let texts = cells.iter().map(|cell| match cell {
+                Cell::Null => None,
+                Cell::Text(text) => Some(text.as_str()),
+                other => panic!("{other:?} is no {data_type}"),
+            });
+            Arc::new(texts.collect::<arrow::array::StringArray>())
+        }
         other => panic!("no state is {other}"),
     }
 }

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use tokio::task::{JoinError, JoinSet};
 use tracing::{info, warn};
 
-use crate::build::query::Built;
 use crate::build::order::Order;
+use crate::build::query::Built;
 use crate::build::summary::{FailedTarget, Outcome, Summary};
 use crate::build::{Evaluation, Freshness, Reason, Workshop, ingest, query, reuse};
 use crate::checks::finding;
@@ -133,7 +133,9 @@ impl Work<'_> {
                     self.forget_bad_rows(&outcome).await?;
                     summary.count(&outcome);
                 }
-                Err(failure) if failure.kind() == Kind::OutOfMemory && order.run_again_alone(at) => {
+                Err(failure)
+                    if failure.kind() == Kind::OutOfMemory && order.run_again_alone(at) =>
+                {
                     info!(table = %model.name, dt = %self.dt, "to be built again, alone");
                     continue;
                 }
@@ -169,9 +171,8 @@ impl Work<'_> {
     fn spawn(&self, at: usize, running: &mut JoinSet<(usize, Result<Outcome>)>) {
         let (workshop, run) = (Arc::clone(self.workshop), self.run.clone());
         let (model, dt) = (Arc::clone(&self.models[at]), self.dt);
-        running.spawn(async move {
-            (at, bring_target_up_to_date(&workshop, &run, &model, dt).await)
-        });
+        running
+            .spawn(async move { (at, bring_target_up_to_date(&workshop, &run, &model, dt).await) });
     }
 
     /// Removes rows that a build kept and that failed since, where what it was made of is as it

@@ -13,9 +13,9 @@ use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
 use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError};
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Distinct, Expr, ExprSchemable as _, LogicalPlan, Volatility};
 use datafusion::optimizer::eliminate_outer_join::EliminateOuterJoin;
-use datafusion::execution::SessionState;
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::optimizer::push_down_filter::PushDownFilter;
@@ -222,8 +222,11 @@ fn collect_scans(plan: &LogicalPlan, reads: &mut ModelReads) -> Result<(), DataF
 /// Whether a plan whose filters are pushed down names its day, or the day of a partition, anywhere
 /// but where partitions are chosen.
 fn names_day(pushed: LogicalPlan, state: &SessionState) -> Result<bool, DataFusionError> {
-    let pruned = Optimizer::with_rules(vec![Arc::new(OptimizeProjections::new())])
-        .optimize(pushed, state, |_, _| {})?;
+    let pruned = Optimizer::with_rules(vec![Arc::new(OptimizeProjections::new())]).optimize(
+        pushed,
+        state,
+        |_, _| {},
+    )?;
     let mut is_named = false;
     pruned.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
