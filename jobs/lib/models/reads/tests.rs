@@ -87,9 +87,20 @@ async fn rows(
     run_date: Day,
     is_there: impl Fn(&TableName, Day) -> bool,
 ) -> String {
+    rows_over(world, &world.partitions, query, run_date, is_there).await
+}
+
+/// The same where the tables are made of `partitions`.
+async fn rows_over(
+    world: &World,
+    partitions: &BTreeMap<TableName, BTreeMap<Day, ObjectMeta>>,
+    query: &Query,
+    run_date: Day,
+    is_there: impl Fn(&TableName, Day) -> bool,
+) -> String {
     let mut tables: Vec<(TableName, Arc<dyn TableProvider>)> = vec![];
     for name in query.tables.keys() {
-        let mut partitions = world.partitions[name].clone();
+        let mut partitions = partitions[name].clone();
         partitions.retain(|day, _| is_there(name, *day));
         let schema = &world.catalogue.get(name).unwrap().schema;
         let table = PartitionedTable::new(name.to_string(), schema, partitions, Reads::default());
@@ -203,5 +214,72 @@ async fn a_query_returns_over_the_days_told_what_it_returns_over_all() {
             let days = told[&TableName::new("staging", "a")].len();
             assert!(days <= most, "{text} on {run_date} reads {days} days");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_is_blind_to_the_day_returns_the_same_of_the_same_partitions_a_day_later() {
+    let world = world().await;
+    let a_day_later = |days: &BTreeMap<Day, ObjectMeta>| {
+        days.iter().map(|(day, object)| (day.plus(1), object.clone())).collect()
+    };
+    let later: BTreeMap<TableName, BTreeMap<Day, ObjectMeta>> =
+        world.partitions.iter().map(|(name, days)| (name.clone(), a_day_later(days))).collect();
+    // The days themselves are not what is asked for.
+    let texts =
+        queries().into_iter().map(|(text, _)| match text.strip_prefix("select k, v, dt ") {
+            Some(rest) => format!("select k, v {rest}"),
+            None => text,
+        });
+    let run_dates = ["2024-01-10", "2024-02-29"].map(|day| day.parse::<Day>().unwrap());
+    let mut blind_count = 0;
+    for text in texts {
+        let query = Query::parse("q.sql", &format!("select * from ({text}) order by 1")).unwrap();
+        let look = look(&world.engine, &world.catalogue, &world.settings, &query).await.unwrap();
+        if !look.reads.is_blind_to_day() {
+            continue;
+        }
+        blind_count += 1;
+        for run_date in run_dates {
+            let next = run_date.plus(1);
+            let days = |day: Day, candidates: &[Day]| -> BTreeMap<TableName, BTreeSet<Day>> {
+                let told = |name: &TableName| look.reads.days(name, day, candidates).unwrap();
+                query.tables.keys().map(|name| (name.clone(), told(name))).collect()
+            };
+            let shifted: Vec<Day> = world.days.iter().map(|day| day.plus(1)).collect();
+            let (now, then) = (days(run_date, &world.days), days(next, &shifted));
+            let moved: BTreeMap<TableName, BTreeSet<Day>> = now
+                .iter()
+                .map(|(name, days)| (name.clone(), days.iter().map(|day| day.plus(1)).collect()))
+                .collect();
+            if moved != then {
+                // A window by the calendar: not the same partitions.
+                continue;
+            }
+            let sorted = |rows: String| -> BTreeSet<String> {
+                rows.lines().map(ToString::to_string).collect()
+            };
+            let before = rows(&world, &query, run_date, |name, day| now[name].contains(&day)).await;
+            let after =
+                rows_over(&world, &later, &query, next, |name, day| then[name].contains(&day))
+                    .await;
+            assert_eq!(sorted(before), sorted(after), "{text} on {run_date}");
+        }
+    }
+    assert!(blind_count > 20, "{blind_count}");
+    for text in [
+        "select k, dt from staging.a where dt = $run_date",
+        "select k, $run_date as day from staging.a where dt = $run_date",
+        "select k from staging.a where dt = $run_date and v > extract(day from $run_date)",
+        "select k from staging.a where dt = $run_date and (v > 3 or dt = $run_date)",
+        "select a.k from staging.a join staging.b on a.dt = b.dt where a.dt <= $run_date",
+        "select k from staging.a where dt = $run_date and v in \
+         (select extract(day from dt) from staging.b where dt = $run_date)",
+        "select max(dt) - min(dt) as days from staging.a where dt <= $run_date",
+        "select k, row_number() over (order by dt, k, v) as n from staging.a where dt <= $run_date",
+    ] {
+        let query = Query::parse("q.sql", text).unwrap();
+        let look = look(&world.engine, &world.catalogue, &world.settings, &query).await.unwrap();
+        assert!(!look.reads.is_blind_to_day(), "{text}");
     }
 }
