@@ -330,3 +330,26 @@ fn people() -> BTreeSet<String> {
     }
     people
 }
+
+#[test]
+fn a_day_made_of_the_same_is_taken_from_the_day_before_where_that_is_sound() {
+    let copy = week().0.copy();
+    let dayless: BTreeSet<_> = copy
+        .history()
+        .into_iter()
+        .filter(|entry| entry.partition.table.to_string() == "staging.reviews")
+        .map(|entry| entry.dayless)
+        .collect();
+    assert!(dayless.len() == 1 && !dayless.contains(&None), "{dayless:?}");
+    let object = |day: &str| copy.path(&format!("warehouse/staging/reviews/dt={day}/data.parquet"));
+    let published = std::fs::read(object("2024-03-05")).unwrap();
+    assert_eq!(std::fs::read(object("2024-03-04")).unwrap(), published);
+    for is_sound in [true, false] {
+        if !is_sound {
+            std::fs::write(object("2024-03-04"), vec![0; published.len()]).unwrap();
+        }
+        std::fs::remove_file(object("2024-03-05")).unwrap();
+        copy.must_run("daily", &["--date", "2024-03-05"]);
+        assert_eq!(std::fs::read(object("2024-03-05")).unwrap(), published, "{is_sound}");
+    }
+}
