@@ -324,7 +324,8 @@ def check_tickets(tables, file, last_day):
         for day, answers, good_count in tables.rows(
             """
             select response_date, sum(response_count)::bigint, sum(good_count)::bigint from {rows}
-            where survey = 'all' and channel = 'all' group by response_date
+            where survey = 'all' and channel = 'all' and segment = 'all'
+            group by response_date
             """,
             rows="metrics.csat",
         )
