@@ -152,7 +152,8 @@ def kill_one(warehouse, variables, undisturbed, kill_at, chance):
         finished = readers.submit(jobs.finish, process)
         if kill_at:
             while not finished.done() and len(warehouse.partitions()) < kill_at:
-                time.sleep(0.002)
+                # Looking without a pause would take a processor and the server from the run.
+                time.sleep(seconds_an_object / 2)
             concurrent.futures.wait([finished], chance.uniform(0, 2 * seconds_an_object))
         else:
             concurrent.futures.wait([finished], chance.uniform(0, undisturbed.start_seconds))

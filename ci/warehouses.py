@@ -7,11 +7,17 @@ Works on a local folder, S3 and Azure alike, through pyarrow's file systems. Kno
 import dataclasses
 import hashlib
 import re
+import time
 
 from pyarrow import fs
 
 OWN_FOLDER = "_rapport"
 ZONES = ("raw", "quarantine", "staging", "identity", "marts", "metrics")
+
+# A server may fail over a listing of objects that come and go; one that is down stays down.
+LISTING_ATTEMPTS = 5
+LISTING_PAUSE_SECONDS = 0.2
+
 PARTITION = re.compile(r"^(\w+)/(\w+)/dt=(\d{4}-\d{2}-\d{2})/data\.parquet$")
 
 
@@ -37,16 +43,23 @@ class Warehouse:
     def _listed(self, below):
         """What a folder holds, at any depth, also while a run writes there.
 
-        A run removes its folders of work; a listing that meets one as it goes begins anew.
+        A run removes its folders of work; a listing that meets one as it goes begins anew. So
+        does one that a storage server failed over, some times.
         """
         selector = fs.FileSelector(
             f"{self.root}/{below}".rstrip("/"), allow_not_found=True, recursive=True
         )
+        attempts_left = LISTING_ATTEMPTS
         while True:
             try:
                 return self.filesystem.get_file_info(selector)
             except FileNotFoundError:
                 continue
+            except OSError:
+                attempts_left -= 1
+                if not attempts_left:
+                    raise
+                time.sleep(LISTING_PAUSE_SECONDS)
 
     def strangers(self):
         """Objects that readers can see and that are no partition: there must be none."""
