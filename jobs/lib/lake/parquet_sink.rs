@@ -5,7 +5,7 @@
 //! unit are encoded side by side on blocking threads while the caller makes the next one. It does
 //! not know what a table or a partition is.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +16,7 @@ use arrow::compute::concat;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 use bytes::Bytes;
+use hashbrown::HashTable;
 use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
@@ -374,23 +375,32 @@ impl Encoder {
 /// A dictionary that is given up in the middle costs a look-up a row and gains nothing, so columns
 /// of mostly different values do without.
 fn is_worth_a_dictionary(sample: &[RecordBatch], index: usize) -> Result<bool, ParquetError> {
-    let mut distinct: HashSet<u128> = HashSet::new();
-    let mut value_count = 0;
-    for batch in sample {
-        let column = batch.column(index);
-        if column.data_type().is_nested() || column.data_type() == &DataType::Boolean {
-            return Ok(true);
-        }
-        let converter = RowConverter::new(vec![SortField::new(column.data_type().clone())])?;
+    let columns = || sample.iter().map(|batch| batch.column(index));
+    let value_count: usize = columns().map(|column| column.len() - column.null_count()).sum();
+    let Some(data_type) = columns().next().map(|column| column.data_type()) else {
+        return Ok(true);
+    };
+    if value_count < 1000 || data_type.is_nested() || data_type == &DataType::Boolean {
+        return Ok(true);
+    }
+    let converter = RowConverter::new(vec![SortField::new(data_type.clone())])?;
+    let mut distinct: HashTable<u128> = HashTable::new();
+    for column in columns() {
         let rows = converter.convert_columns(&[Arc::clone(column)])?;
         for (row, value) in rows.iter().enumerate() {
             if column.is_valid(row) {
-                value_count += 1;
-                distinct.insert(XxHash3_128::oneshot(value.as_ref()));
+                let hash = XxHash3_128::oneshot(value.as_ref());
+                // A hash needs no further hashing.
+                distinct
+                    .entry(hash as u64, |kept| *kept == hash, |kept| *kept as u64)
+                    .or_insert(hash);
+            }
+            if distinct.len() * 2 > value_count {
+                return Ok(false);
             }
         }
     }
-    Ok(distinct.len() * 2 <= value_count || value_count < 1000)
+    Ok(true)
 }
 
 /// Whether Parquet keeps values of the type as integers of 32 or 64 bits.
