@@ -17,9 +17,9 @@ use rapport::checks::built;
 use rapport::checks::gate::Gate;
 use rapport::config::{Parameter, Settings, yaml};
 use rapport::dates::Day;
-use rapport::engine::Engine;
 use rapport::engine::partitions::with_partition_column;
 use rapport::engine::sql::Bound;
+use rapport::engine::{Engine, Layout};
 use rapport::lake::TableName;
 use rapport::models::{Catalogue, Recipe};
 use serde::Deserialize;
@@ -141,7 +141,7 @@ async fn run(
         let table = MemTable::try_new(schema, vec![vec![batch]]).map_err(|e| e.to_string())?;
         tables.push((name.clone(), Arc::new(table)));
     }
-    let session = engine.session(tables).map_err(|error| error.chain())?;
+    let session = engine.session(Layout::OnePart, tables).map_err(|error| error.chain())?;
     let zone = Parameter::Text(settings.time_zone.name().to_string());
     let given_days = case.given.values().flatten().filter_map(|row| row.get("dt")?.as_str());
     let given_days = given_days.map(|dt| dt.parse().unwrap());
@@ -179,8 +179,10 @@ async fn run(
         // A case gives what it is about: not the tables that columns refer to, nor all columns.
         let mut contract = contract.as_ref().clone();
         contract.columns.iter_mut().for_each(|column| column.references = None);
-        let session = built::session(engine, this, vec![]).map_err(|error| error.chain())?;
-        let asked = built::ask(&session, &settings, model, &contract, run_date).await;
+        let session =
+            built::session(engine, Layout::OnePart, this, vec![]).map_err(|error| error.chain())?;
+        let row_count = rows.len() as u64;
+        let asked = built::ask(&session, &settings, model, &contract, run_date, row_count).await;
         findings.extend(asked.map_err(|error| error.chain())?);
         if !findings.is_empty() {
             return Err(format!("the contract is broken: {findings:?}"));

@@ -24,8 +24,8 @@ use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use rapport::config::Settings;
 use rapport::dates::Day;
-use rapport::engine::Engine;
 use rapport::engine::sql::Bound;
+use rapport::engine::{Engine, Layout};
 use rapport::lake::TableName;
 use rapport::models::contract::{Merge, Role};
 use rapport::models::{Catalogue, Contract, formula, typed};
@@ -277,7 +277,7 @@ impl Company {
                 Arc::new(MemTable::try_new(schema, vec![batches]).unwrap());
             (name, table)
         });
-        let session = self.engine.session(tables).unwrap();
+        let session = self.engine.session(Layout::OnePart, tables).unwrap();
         let batches = session.sql(text).await.unwrap().collect().await.unwrap();
         batches.iter().flat_map(rows_of).collect()
     }

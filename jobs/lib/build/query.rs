@@ -19,7 +19,7 @@ use crate::checks::{bad_rows, built};
 use crate::config::Parameter;
 use crate::engine::partitions::{PartitionedTable, Reads};
 use crate::engine::sql::{Bound, Query};
-use crate::engine::{Thrift, query_error};
+use crate::engine::{Layout, query_error};
 use crate::errors::{Context, Error, Kind, Result};
 use crate::lake::lease::Lease;
 use crate::lake::parquet_sink::{ParquetSink, Written};
@@ -43,10 +43,11 @@ pub(super) async fn build(
 ) -> Result<Built> {
     let dt = evaluation.partition.dt;
     let key = publish::work_key(&workshop.warehouse, lease, &evaluation.partition);
-    let (gate, written) = match write(workshop, model, evaluation, &key, Thrift::Ample).await {
+    let layout = Layout::for_bytes(input_bytes(workshop, evaluation).await);
+    let (gate, written) = match write(workshop, model, evaluation, &key, layout).await {
         Err(error) if error.kind() == Kind::OutOfMemory => {
             debug!(partition = %evaluation.partition, "building once more with less memory");
-            write(workshop, model, evaluation, &key, Thrift::Thrifty).await?
+            write(workshop, model, evaluation, &key, Layout::Thrifty).await?
         }
         written => written?,
     };
@@ -55,8 +56,10 @@ pub(super) async fn build(
         findings.extend(gate.findings(contract));
         let this = this_table(model, &evaluation.partition, &key, &written);
         let referenced = referenced_tables(workshop, model, evaluation).await;
-        let session = built::session(&workshop.engine, this, referenced)?;
-        findings.extend(built::ask(&session, &workshop.settings, model, contract, dt).await?);
+        let layout = Layout::for_bytes(written.byte_count);
+        let session = built::session(&workshop.engine, layout, this, referenced)?;
+        let (settings, row_count) = (&workshop.settings, written.row_count);
+        findings.extend(built::ask(&session, settings, model, contract, dt, row_count).await?);
         let (warehouse, partition) = (&workshop.warehouse, &evaluation.partition);
         bad_rows::keep(&session, warehouse, partition, contract, &mut findings).await?;
     }
@@ -69,12 +72,12 @@ async fn write(
     model: &Model,
     evaluation: &Evaluation,
     key: &Path,
-    thrift: Thrift,
+    layout: Layout,
 ) -> Result<(Gate, Written)> {
     let mut gate = Gate::new(model);
     let (store, schema) = (workshop.warehouse.store(), Arc::clone(&model.schema));
     let mut sink = ParquetSink::create(store, key.clone(), schema, &model.grain).await?;
-    match fill(workshop, model, evaluation, thrift, &mut gate, &mut sink).await {
+    match fill(workshop, model, evaluation, layout, &mut gate, &mut sink).await {
         Ok(()) => Ok((gate, sink.finish().await?)),
         Err(error) => {
             sink.abort().await;
@@ -87,13 +90,13 @@ async fn fill(
     workshop: &Workshop,
     model: &Model,
     evaluation: &Evaluation,
-    thrift: Thrift,
+    layout: Layout,
     gate: &mut Gate,
     sink: &mut ParquetSink,
 ) -> Result<()> {
     match &model.recipe {
         Recipe::Query(query) => {
-            let mut rows = run(workshop, query, model, evaluation, thrift).await?;
+            let mut rows = run(workshop, query, model, evaluation, layout).await?;
             let failed = |error| query_error(format!("build {}", evaluation.partition))(error);
             while let Some(batch) = rows.try_next().await.map_err(failed)? {
                 sink.write(&gate.pass(&batch)?).await?;
@@ -103,7 +106,7 @@ async fn fill(
         Recipe::Algorithm(algorithm) => {
             let mut inputs = BTreeMap::new();
             for (name, query) in &algorithm.inputs {
-                let rows = run(workshop, query, model, evaluation, thrift).await?;
+                let rows = run(workshop, query, model, evaluation, layout).await?;
                 let failed = query_error(format!("build {}", evaluation.partition));
                 let batches: Vec<RecordBatch> = rows.try_collect().await.map_err(failed)?;
                 inputs.insert(name.clone(), batches);
@@ -132,14 +135,14 @@ async fn run(
     query: &Query,
     model: &Model,
     evaluation: &Evaluation,
-    thrift: Thrift,
+    layout: Layout,
 ) -> Result<SendableRecordBatchStream> {
     let dt = evaluation.partition.dt;
     let mut tables: Vec<(TableName, Arc<dyn TableProvider>)> = vec![];
     for name in query.tables.keys() {
         tables.push((name.clone(), published_table(workshop, name, evaluation).await?));
     }
-    let session = workshop.engine.session_with(thrift, tables)?;
+    let session = workshop.engine.session(layout, tables)?;
     let zone = Parameter::Text(workshop.settings.time_zone.name().to_string());
     let first_input = evaluation.inputs.iter().map(|input| input.partition.dt).min();
     let statement = query.bind(|name| match name {
@@ -154,6 +157,15 @@ async fn run(
     let what = || format!("plan {} dt={dt}", model.name);
     let physical = state.create_physical_plan(&logical).await.map_err(query_error(what()))?;
     execute_stream(physical, session.task_ctx()).map_err(query_error(what()))
+}
+
+/// The bytes of all objects that `evaluation` names as inputs.
+async fn input_bytes(workshop: &Workshop, evaluation: &Evaluation) -> u64 {
+    let mut byte_count = 0;
+    for input in &evaluation.inputs {
+        byte_count += workshop.entry(&input.partition).await.map_or(0, |entry| entry.byte_count);
+    }
+    byte_count
 }
 
 /// The table `name`, made of the partitions that `evaluation` names as inputs and no others.

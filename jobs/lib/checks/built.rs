@@ -16,48 +16,91 @@ use crate::checks::formulas::{self, BoundFormula};
 use crate::config::Settings;
 use crate::dates::Day;
 use crate::engine::sql::{Bound, Query};
-use crate::engine::{Engine, query_error};
+use crate::engine::{Engine, Layout, query_error};
 use crate::errors::{Context, Error, Kind, Result};
 use crate::lake::TableName;
 use crate::models::contract::{Check, Column, Severity, Value};
 use crate::models::{Contract, Model};
 
 /// A session that knows `this`, the rows just built, and `referenced`: the tables of the same day
-/// that columns refer to.
+/// that columns refer to. Its queries are laid out as `layout` says.
 pub fn session(
     engine: &Engine,
+    layout: Layout,
     this: Arc<dyn TableProvider>,
     referenced: Vec<(TableName, Arc<dyn TableProvider>)>,
 ) -> Result<SessionContext> {
-    let session = engine.session(referenced)?;
+    let session = engine.session(layout, referenced)?;
     session.register_table("this", this).map_err(query_error("set a check up"))?;
     Ok(session)
 }
 
-/// Asks the checks of `contract` that need a query of `this` in `session`.
+/// Asks the checks of `contract` that need a query of `this`, which has `row_count` rows, in
+/// `session`.
 pub async fn ask(
     session: &SessionContext,
     settings: &Settings,
     model: &Model,
     contract: &Contract,
     run_date: Day,
+    row_count: u64,
 ) -> Result<Vec<Finding>> {
     let mut findings = vec![];
+    // No rows hold no bad ones; a table's own checks may ask for rows that should be there.
+    if row_count > 0 {
+        findings.extend(ask_rules(session, settings, model, contract, run_date).await?);
+        findings.extend(ask_references(session, model, contract, run_date).await?);
+    }
+    for check in &contract.checks {
+        let bound = bind_own(settings, model, check, run_date)?;
+        let text = format!("select count(*) from ({bound}) as bad_rows");
+        let counts = count_columns(session, &text, model).await?;
+        findings.push(Finding {
+            check: check.name.value.clone(),
+            meaning: check.meaning.clone(),
+            bad_row_count: counts.first().copied().unwrap_or(0),
+            severity: check.severity,
+            query: Some(bound),
+            kept: None,
+        });
+    }
+    findings.retain(|finding| finding.bad_row_count > 0);
+    Ok(findings)
+}
+
+/// Asks for accepted values, ranges and formulas: what one row can tell, in one query.
+async fn ask_rules(
+    session: &SessionContext,
+    settings: &Settings,
+    model: &Model,
+    contract: &Contract,
+    run_date: Day,
+) -> Result<Vec<Finding>> {
     let mut rules: Vec<Rule> = contract.columns.iter().flat_map(rules_of).collect();
     rules.extend(formulas::bound(settings, contract, run_date)?.iter().map(rule_of_formula));
-    if !rules.is_empty() {
-        let counts = count_columns(session, &text_of_rules(&rules), model).await?;
-        for (rule, bad_row_count) in rules.into_iter().zip(counts) {
-            findings.push(Finding {
-                check: rule.name,
-                meaning: rule.meaning,
-                bad_row_count,
-                severity: rule.severity,
-                query: Some(rows_where(contract, &format!("not ({})", rule.holds))),
-                kept: None,
-            });
-        }
+    if rules.is_empty() {
+        return Ok(vec![]);
     }
+    let counts = count_columns(session, &text_of_rules(&rules), model).await?;
+    let findings = rules.into_iter().zip(counts).map(|(rule, bad_row_count)| Finding {
+        check: rule.name,
+        meaning: rule.meaning,
+        bad_row_count,
+        severity: rule.severity,
+        query: Some(rows_where(contract, &format!("not ({})", rule.holds))),
+        kept: None,
+    });
+    Ok(findings.collect())
+}
+
+/// Asks for rows that refer to what is not there.
+async fn ask_references(
+    session: &SessionContext,
+    model: &Model,
+    contract: &Contract,
+    run_date: Day,
+) -> Result<Vec<Finding>> {
+    let mut findings = vec![];
     for column in &contract.columns {
         let Some((table, key)) = column.reference() else { continue };
         let name = &column.name.value;
@@ -81,20 +124,6 @@ pub async fn ask(
             kept: None,
         });
     }
-    for check in &contract.checks {
-        let bound = bind_own(settings, model, check, run_date)?;
-        let text = format!("select count(*) from ({bound}) as bad_rows");
-        let counts = count_columns(session, &text, model).await?;
-        findings.push(Finding {
-            check: check.name.value.clone(),
-            meaning: check.meaning.clone(),
-            bad_row_count: counts.first().copied().unwrap_or(0),
-            severity: check.severity,
-            query: Some(bound),
-            kept: None,
-        });
-    }
-    findings.retain(|finding| finding.bad_row_count > 0);
     Ok(findings)
 }
 
@@ -107,7 +136,7 @@ pub async fn plan_own(
 ) -> Result<()> {
     let empty = MemTable::try_new(Arc::clone(&model.schema), vec![vec![]])
         .context(Kind::Defect, || format!("plan the checks of {}", model.name))?;
-    let session = session(engine, Arc::new(empty), vec![])?;
+    let session = session(engine, Layout::OnePart, Arc::new(empty), vec![])?;
     let probe = Day::new(chrono::NaiveDate::default());
     let bound = bind_own(settings, model, check, probe)?;
     session

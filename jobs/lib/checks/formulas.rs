@@ -13,8 +13,8 @@ use datafusion::prelude::SessionContext;
 use crate::checks::built;
 use crate::config::{Parameter, Settings, parameters, yaml};
 use crate::dates::Day;
-use crate::engine::Engine;
 use crate::engine::sql::{Bound, Formula};
+use crate::engine::{Engine, Layout};
 use crate::errors::{Context, Error, Kind, Result, did_you_mean};
 use crate::models::contract::{Column, Contract, Role, type_name};
 use crate::models::{formula, typed};
@@ -91,7 +91,7 @@ fn over_state(engine: &Engine, contract: &Contract) -> Result<SessionContext> {
     let state: Vec<_> = state.map(|(_, field)| Arc::clone(field)).collect();
     let empty = MemTable::try_new(Arc::new(Schema::new(state)), vec![vec![]])
         .context(Kind::Defect, || "plan formulas")?;
-    built::session(engine, Arc::new(empty), vec![])
+    built::session(engine, Layout::OnePart, Arc::new(empty), vec![])
 }
 
 async fn plan(

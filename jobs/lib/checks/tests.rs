@@ -12,8 +12,8 @@ use datafusion::datasource::MemTable;
 use super::built::{ask, session};
 use super::gate::Gate;
 use crate::config::Settings;
-use crate::engine::Engine;
 use crate::engine::sql::Query;
+use crate::engine::{Engine, Layout};
 use crate::errors::Kind;
 use crate::lake::TableName;
 use crate::models::contract::Severity;
@@ -154,9 +154,9 @@ columns:
         let this = MemTable::try_new(Arc::clone(&model.schema), vec![vec![batch.unwrap()]]);
         let day = "2024-03-04".parse().unwrap();
         let this = Arc::new(this.unwrap());
-        let session = session(&engine, this, vec![]).unwrap();
+        let session = session(&engine, Layout::OnePart, this, vec![]).unwrap();
         let contract = model.contract.as_ref().unwrap();
-        let findings = ask(&session, &settings, &model, contract, day).await.unwrap();
+        let findings = ask(&session, &settings, &model, contract, day, 2).await.unwrap();
         let found = findings.iter().map(|finding| finding.bad_row_count).sum::<u64>();
         assert_eq!(found, bad_row_count, "{parent:?}");
     }

@@ -54,21 +54,35 @@ const MEMORY_PER_PARTITION: usize = 32 << 20;
 /// Rows in a batch of a thrifty query: sorts and merges hold one batch of each run they spilled.
 const THRIFTY_BATCH_ROWS: usize = 1024;
 
+/// Bytes of published objects, some tens of thousands of rows, up to which one part is faster.
+const ONE_PART_BYTES: u64 = 1 << 20;
+
 /// The fewest parts of a plan with which it can join by sorting: a hash join cannot spill.
 const THRIFTY_PARTITIONS: usize = 2;
 
-/// How a query uses memory. Its rows are the same.
+/// How a query's plan is laid out. Its rows are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Thrift {
-    /// As is fastest.
-    Ample,
-    /// As little as it can: few parts, small batches, and joins that spill.
+pub enum Layout {
+    /// In one part, as is fastest for few rows: to part a plan and to bring the parts together
+    /// again costs more than they save, and other tables are built meanwhile.
+    OnePart,
+    /// In a part a thread, as is fastest for many rows.
+    Parted,
+    /// With as little memory as it can: few parts, small batches, and joins that spill.
     Thrifty,
+}
+
+impl Layout {
+    /// The fastest layout of a query that reads `byte_count` bytes of published objects.
+    pub fn for_bytes(byte_count: u64) -> Layout {
+        if byte_count <= ONE_PART_BYTES { Layout::OnePart } else { Layout::Parted }
+    }
 }
 
 /// What all sessions of a process share: memory, scratch space, functions, storage.
 pub struct Engine {
-    base: SessionState,
+    one_part: SessionState,
+    parted: SessionState,
     thrifty: SessionState,
     /// What queries spill to, removed with the engine.
     _scratch: Scratch,
@@ -118,6 +132,7 @@ impl Engine {
             .set_bool("datafusion.execution.parquet.pushdown_filters", true)
             .set_str("datafusion.execution.time_zone", "+00:00")
             .set_usize(SORT_RESERVATION, merge_reservation(memory_bytes, threads));
+        let one_part = config.clone().with_target_partitions(1);
         let thrifty = config
             .clone()
             .with_target_partitions(THRIFTY_PARTITIONS)
@@ -136,33 +151,31 @@ impl Engine {
             builder.aggregate_functions().get_or_insert_default().extend(functions::aggregates());
             builder.build()
         };
-        Ok(Engine { base: state(config), thrifty: state(thrifty), _scratch: scratch })
+        Ok(Engine {
+            one_part: state(one_part),
+            parted: state(config),
+            thrifty: state(thrifty),
+            _scratch: scratch,
+        })
     }
 
     /// Lets queries read the objects of `lake`.
     pub fn attach(&self, lake: &Lake) -> Result<()> {
         let url = Url::parse(WAREHOUSE_URL).context(Kind::Defect, || "name the warehouse")?;
-        let _ = self.base.runtime_env().register_object_store(&url, lake.store());
+        let _ = self.runtime().register_object_store(&url, lake.store());
         Ok(())
     }
 
-    /// A session that knows `tables` and nothing else.
+    /// A session that knows `tables` and nothing else, and lays its plans out as `layout` says.
     pub fn session(
         &self,
+        layout: Layout,
         tables: impl IntoIterator<Item = (TableName, Arc<dyn TableProvider>)>,
     ) -> Result<SessionContext> {
-        self.session_with(Thrift::Ample, tables)
-    }
-
-    /// A session that knows `tables` and nothing else, and uses memory as `thrift` says.
-    pub fn session_with(
-        &self,
-        thrift: Thrift,
-        tables: impl IntoIterator<Item = (TableName, Arc<dyn TableProvider>)>,
-    ) -> Result<SessionContext> {
-        let state = match thrift {
-            Thrift::Ample => &self.base,
-            Thrift::Thrifty => &self.thrifty,
+        let state = match layout {
+            Layout::OnePart => &self.one_part,
+            Layout::Parted => &self.parted,
+            Layout::Thrifty => &self.thrifty,
         };
         let catalog = MemoryCatalogProvider::new();
         let register = |schema: &str, table: String, provider| -> DataFusionResult<()> {
@@ -197,7 +210,7 @@ impl Engine {
 
     /// What all sessions share at run time.
     pub fn runtime(&self) -> &Arc<RuntimeEnv> {
-        self.base.runtime_env()
+        self.parted.runtime_env()
     }
 }
 

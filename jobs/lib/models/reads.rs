@@ -25,7 +25,7 @@ use crate::config::{Parameter, Settings, parameters};
 use crate::dates::Day;
 use crate::engine::partitions::{self, PARTITION_COLUMN, PartitionedTable, Reads};
 use crate::engine::sql::{Bound, Place, Query};
-use crate::engine::{Engine, OPEN_RUN_DATE, query_error};
+use crate::engine::{Engine, Layout, OPEN_RUN_DATE, query_error};
 use crate::errors::{Error, Kind, Result, did_you_mean};
 use crate::lake::TableName;
 use crate::models::Catalogue;
@@ -203,7 +203,7 @@ fn session_without_data(
         );
         tables.push((name.clone(), Arc::new(table)));
     }
-    engine.session(tables)
+    engine.session(Layout::OnePart, tables)
 }
 
 fn collect_scans(plan: &LogicalPlan, reads: &mut ModelReads) -> Result<(), DataFusionError> {

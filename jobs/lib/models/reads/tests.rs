@@ -106,7 +106,7 @@ async fn rows_over(
         let table = PartitionedTable::new(name.to_string(), schema, partitions, Reads::default());
         tables.push((name.clone(), Arc::new(table)));
     }
-    let session = world.engine.session(tables).unwrap();
+    let session = world.engine.session(Layout::OnePart, tables).unwrap();
     let statement = query.bind(|name| match name {
         "run_date" => Some(Bound::Day(run_date)),
         name => world.settings.parameters.get(name).map(Bound::Value),
