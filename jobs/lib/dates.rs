@@ -3,51 +3,78 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{Datelike, Days, NaiveDate};
+use chrono::{NaiveDate, Weekday};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A calendar day, written `YYYY-MM-DD`: one partition of every table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Day(NaiveDate);
+///
+/// Held as days since 1970-01-01 (arrow's Date32), for days are counted and compared at every row
+/// and shown seldom.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(i32);
 
 impl Day {
+    /// The first and the last day that chrono knows, beyond which no arithmetic goes.
+    const MIN: Day = Day(NaiveDate::MIN.to_epoch_days());
+    const MAX: Day = Day(NaiveDate::MAX.to_epoch_days());
+
     /// The day of a chrono date.
     pub fn new(date: NaiveDate) -> Self {
-        Day(date)
+        Day(date.to_epoch_days())
     }
 
     /// The day as a chrono date.
     pub fn date(self) -> NaiveDate {
-        self.0
+        // No day lies outside of what chrono knows.
+        NaiveDate::from_epoch_days(self.0).unwrap_or(NaiveDate::MAX)
+    }
+
+    /// The weekday.
+    pub fn weekday(self) -> Weekday {
+        // 1970-01-01 was a Thursday.
+        match self.0.rem_euclid(7) {
+            0 => Weekday::Thu,
+            1 => Weekday::Fri,
+            2 => Weekday::Sat,
+            3 => Weekday::Sun,
+            4 => Weekday::Mon,
+            5 => Weekday::Tue,
+            _ => Weekday::Wed,
+        }
     }
 
     /// The day `count` days later.
     pub fn plus(self, count: u64) -> Self {
-        Day(self.0.checked_add_days(Days::new(count)).unwrap_or(NaiveDate::MAX))
+        let count = i32::try_from(count).unwrap_or(i32::MAX);
+        Day(self.0.saturating_add(count)).min(Day::MAX)
     }
 
     /// The day `count` days earlier.
     pub fn minus(self, count: u64) -> Self {
-        Day(self.0.checked_sub_days(Days::new(count)).unwrap_or(NaiveDate::MIN))
+        let count = i32::try_from(count).unwrap_or(i32::MAX);
+        Day(self.0.saturating_sub(count)).max(Day::MIN)
     }
 
     /// Days since 1970-01-01: arrow's Date32.
     pub fn to_epoch(self) -> i32 {
-        self.0.num_days_from_ce() - EPOCH_FROM_CE
+        self.0
     }
 
-    /// The day that is `days` days after 1970-01-01.
+    /// The day that is `days` days after 1970-01-01; none where chrono knows no such day.
     pub fn from_epoch(days: i32) -> Option<Self> {
-        NaiveDate::from_num_days_from_ce_opt(days.checked_add(EPOCH_FROM_CE)?).map(Day)
+        (Day::MIN..=Day::MAX).contains(&Day(days)).then_some(Day(days))
     }
 }
 
-/// Days from 0000-12-31 to 1970-01-01.
-const EPOCH_FROM_CE: i32 = 719_163;
-
 impl fmt::Display for Day {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}", self.0.format("%Y-%m-%d"))
+        fmt::Display::fmt(&self.date(), formatter)
+    }
+}
+
+impl fmt::Debug for Day {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Day({self})")
     }
 }
 
@@ -56,7 +83,7 @@ impl FromStr for Day {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // chrono accepts `2010-1-2`; a partition's name has one spelling only.
-        let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(Day);
+        let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(Day::new);
         date.filter(|day| day.to_string() == text)
             .ok_or_else(|| format!("`{text}` is not a day, expected YYYY-MM-DD such as 2024-02-29"))
     }
@@ -97,7 +124,7 @@ impl DayRange {
 
     /// The days in order.
     pub fn days(self) -> impl Iterator<Item = Day> {
-        self.from.0.iter_days().take_while(move |date| *date < self.to.0).map(Day)
+        (self.from.0..self.to.0).map(Day)
     }
 
     /// How many days there are.
@@ -130,6 +157,33 @@ mod tests {
         assert_eq!("2010-12-01".parse::<Day>()?.to_epoch(), 14_944);
         assert_eq!(Day::from_epoch(14_944), Some("2010-12-01".parse()?));
         Ok(())
+    }
+
+    #[test]
+    fn days_agree_with_chrono() {
+        let start = NaiveDate::from_ymd_opt(1890, 1, 1).unwrap();
+        for (count, date) in (0_u64..).zip(start.iter_days().take(100_000)) {
+            let day = Day::new(date);
+            assert_eq!(day, Day::new(start).plus(count));
+            assert_eq!(day.minus(count), Day::new(start));
+            assert_eq!(day.date(), date);
+            assert_eq!(day.weekday(), chrono::Datelike::weekday(&date), "{day}");
+            assert_eq!(day.to_string(), date.format("%Y-%m-%d").to_string());
+        }
+    }
+
+    #[test]
+    fn arithmetic_stays_among_the_days_that_chrono_knows() {
+        let day = Day::new(NaiveDate::default());
+        let (first, last) = (Day::new(NaiveDate::MIN), Day::new(NaiveDate::MAX));
+        for count in [1 << 31, u64::MAX] {
+            assert_eq!((day.minus(count), day.plus(count)), (first, last));
+        }
+        assert_eq!((first.date(), last.date()), (NaiveDate::MIN, NaiveDate::MAX));
+        assert_eq!(Day::from_epoch(last.to_epoch()), Some(last));
+        assert_eq!(Day::from_epoch(last.to_epoch() + 1), None);
+        assert_eq!(Day::from_epoch(first.to_epoch() - 1), None);
+        assert_eq!(Day::from_epoch(i32::MAX), None);
     }
 
     #[test]

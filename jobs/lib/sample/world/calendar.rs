@@ -62,7 +62,7 @@ pub fn london_instant(day: Day, seconds: i64) -> Instant {
 
 /// The weekday.
 pub fn weekday(day: Day) -> Weekday {
-    day.date().weekday()
+    day.weekday()
 }
 
 /// When the service desk is open on the day, in seconds of London's clock: Monday to Friday 8 to
@@ -191,7 +191,7 @@ fn last_weekday(year: i32, month: u32, weekday: Weekday) -> Day {
         _ => day_of(year, month + 1, 1).minus(1),
     };
     let back =
-        (7 + last.date().weekday().num_days_from_monday() - weekday.num_days_from_monday()) % 7;
+        (7 + last.weekday().num_days_from_monday() - weekday.num_days_from_monday()) % 7;
     last.minus(u64::from(back))
 }
 
