@@ -6,28 +6,53 @@ use crate::sample::life::number::{self, BLOCK_DAYS, BLOCK_PLACES, Cause};
 use crate::sample::random::{Purpose, Stream};
 use crate::sample::world::calendar::{london_day, london_instant, london_midnight};
 
-/// When in the day something happens: the share of each hour, up to a factor.
-pub(super) type Hours = [u8; 24];
+/// When in the day something happens: for each hour, the shares of all hours up to its end, up to
+/// a factor.
+#[derive(Debug)]
+pub(super) struct Hours([u16; 24]);
+
+impl Hours {
+    /// The hours by their shares, up to a factor.
+    const fn of(shares: [u8; 24]) -> Hours {
+        let mut ends = [0; 24];
+        let mut end = 0;
+        let mut hour = 0;
+        while hour < 24 {
+            end += shares[hour] as u16;
+            ends[hour] = end;
+            hour += 1;
+        }
+        Hours(ends)
+    }
+
+    /// An hour of the day.
+    fn draw(&self, stream: &mut Stream) -> i64 {
+        let drawn = stream.below(u64::from(self.0[23])) as u16;
+        // Hours end before the one that is drawn: all are looked at, which needs no branch.
+        self.0.iter().map(|end| i64::from(*end <= drawn)).sum()
+    }
+}
 
 /// On the web: little at night, most in the evening.
-pub(super) const ONLINE: Hours =
-    [3, 2, 1, 1, 1, 2, 4, 8, 11, 12, 12, 12, 13, 12, 11, 11, 12, 13, 15, 18, 20, 19, 14, 8];
+pub(super) const ONLINE: Hours = Hours::of([
+    3, 2, 1, 1, 1, 2, 4, 8, 11, 12, 12, 12, 13, 12, 11, 11, 12, 13, 15, 18, 20, 19, 14, 8,
+]);
 
 /// In a store from Monday to Saturday.
 pub(super) const STORE: Hours =
-    [0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 9, 12, 14, 12, 10, 10, 11, 12, 9, 5, 0, 0, 0, 0];
+    Hours::of([0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 9, 12, 14, 12, 10, 10, 11, 12, 9, 5, 0, 0, 0, 0]);
 
 /// In a store on a Sunday.
 pub(super) const SUNDAY: Hours =
-    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 11, 13, 12, 11, 8, 0, 0, 0, 0, 0, 0, 0, 0];
+    Hours::of([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 11, 13, 12, 11, 8, 0, 0, 0, 0, 0, 0, 0, 0]);
 
 /// While people are awake.
 pub(super) const AWAKE: Hours =
-    [1, 0, 0, 0, 0, 0, 2, 5, 8, 9, 9, 9, 10, 9, 8, 8, 9, 10, 11, 12, 12, 11, 8, 4];
+    Hours::of([1, 0, 0, 0, 0, 0, 2, 5, 8, 9, 9, 9, 10, 9, 8, 8, 9, 10, 11, 12, 12, 11, 8, 4]);
 
 /// While couriers and clerks are at work.
 pub(super) const WORKING: Hours =
-    [0, 0, 0, 0, 0, 0, 0, 0, 6, 10, 12, 12, 10, 11, 12, 11, 10, 7, 4, 2, 0, 0, 0, 0];
+    Hours::of([0, 0, 0, 0, 0, 0, 0, 0, 6, 10, 12, 12, 10, 11, 12, 11, 10, 7, 4, 2, 0, 0, 0, 0]);
 
 /// A minute, an hour and a day, in seconds.
 pub(super) const MINUTE: i64 = 60;
@@ -38,17 +63,7 @@ pub(super) const DAY: i64 = 86_400;
 
 /// A time on the day, by the shares of the hours.
 pub(super) fn clock(stream: &mut Stream, day: Day, hours: &Hours) -> Instant {
-    let total: u64 = hours.iter().map(|share| u64::from(*share)).sum();
-    let mut rest = stream.below(total);
-    let mut hour = 0;
-    for share in hours {
-        let share = u64::from(*share);
-        if rest < share {
-            break;
-        }
-        rest -= share;
-        hour += 1;
-    }
+    let hour = hours.draw(stream);
     london_instant(day, hour * HOUR + stream.below(3_600) as i64)
 }
 
@@ -129,6 +144,22 @@ mod tests {
             }
         }
         Ok(())
+    }
+
+    #[test]
+    fn hours_come_by_their_shares() {
+        let mut stream = Stream::of(1, Purpose::Life, &[]);
+        let mut shares = [0; 24];
+        shares[7] = 1;
+        shares[23] = 3;
+        let hours = Hours::of(shares);
+        let mut counts = [0; 24];
+        for _ in 0..10_000 {
+            counts[hours.draw(&mut stream) as usize] += 1;
+        }
+        assert_eq!(counts[7] + counts[23], 10_000);
+        // 2,500 expected, and five standard deviations either side.
+        assert!((2_283..2_717).contains(&counts[7]), "{counts:?}");
     }
 
     #[test]
