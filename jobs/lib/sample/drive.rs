@@ -19,7 +19,7 @@ use super::feeds::encode::{self, Encoded, Place};
 use super::feeds::scene::{People, Scene};
 use super::feeds::schedule::Schedule;
 use super::feeds::{Feed, Load};
-use super::life::Course;
+use super::life::{Course, Lives};
 use super::people::{Dirt, System};
 use super::places::Written;
 use super::truth::metrics::{MetricTruth, Standings};
@@ -71,6 +71,8 @@ struct Part {
     debts: BTreeMap<Feed, Debts>,
     carried: Facts,
     standings: Standings,
+    /// The persons' lives up to the end of the exported days, once the last window is simulated.
+    courses: Vec<Course>,
     truth: PartTruth,
 }
 
@@ -159,6 +161,7 @@ impl Drive<'_> {
             people: People::joined(people),
             debts: debts.into_iter().collect(),
             carried: Facts::default(),
+            courses: Vec::new(),
             truth: PartTruth::default(),
         })
     }
@@ -166,9 +169,11 @@ impl Drive<'_> {
     /// What happens in a window, and what the window before left over.
     fn facts(&mut self, part: &mut Part, window: DayRange) -> Result<Facts> {
         let is_first = window.from == self.order.days.from;
+        let is_last = window.to == self.order.days.to;
         let blocks = self.on_blocks(&part.persons, |block| {
             let persons = part.people.some(&block);
-            let mut facts = life::facts_of(&self.world, persons, window);
+            // Where the exports begin they tell the register of consents that the CRM holds.
+            let Lives { facts, courses } = life::lives(&self.world, persons, window, is_first);
             let mut metrics = MetricTruth::new(self.order.days);
             let mut standings = part.standings.some(&block);
             metrics.add(&self.world, &facts, window, &mut standings);
@@ -178,15 +183,21 @@ impl Drive<'_> {
                     let card = records.filter(|it| it.system == System::Loyalty && it.number == 0);
                     card.for_each(|card| metrics.add_member(card));
                 }
-                // The register that the CRM holds when its exports begin.
-                facts.consents.extend(life::consents_before(&self.world, persons, window.from));
             }
-            (facts, metrics, standings)
+            if is_last {
+                for (person, course) in persons.iter().zip(&courses) {
+                    metrics.add_course(&self.world, person, course);
+                }
+            }
+            (facts, courses, metrics, standings)
         })?;
         let mut all = std::mem::take(&mut part.carried);
-        reserve(&mut all, blocks.iter().map(|(facts, _, _)| facts));
-        for (facts, metrics, standings) in blocks {
+        reserve(&mut all, blocks.iter().map(|(facts, ..)| facts));
+        for (facts, courses, metrics, standings) in blocks {
             append(&mut all, facts);
+            if is_last {
+                part.courses.extend(courses);
+            }
             self.metrics.merge(metrics);
             part.standings.put(standings);
         }
@@ -268,26 +279,10 @@ impl Drive<'_> {
         let paths = truth::TABLES.iter().map(|table| truth::path(table, part.number));
         let written = Written { truth: paths.collect(), ..Written::default() };
         self.send(Message::Announce(format!("part-{:04}-truth", part.number), written))?;
-        let until = calendar::london_midnight(self.order.days.to);
-        let blocks = self.on_blocks(&part.persons, |block| {
-            let mut metrics = MetricTruth::new(self.order.days);
-            let persons = block.map(|index| part.people.person(index));
-            let courses = persons.map(|person| {
-                let course = life::life(&self.world, person, until);
-                metrics.add_course(&self.world, person, &course);
-                course
-            });
-            (courses.collect::<Vec<_>>(), metrics)
-        })?;
-        let mut courses: Vec<Course> = Vec::with_capacity(part.people.persons().len());
-        for (some, metrics) in blocks {
-            courses.extend(some);
-            self.metrics.merge(metrics);
-        }
         let truth = part.truth.in_order();
         parallel::map(self.order.threads, truth::TABLES.len(), |table| {
             let table = truth::TABLES[table];
-            let bytes = truth.table(table, &self.world, &part.people, &courses)?;
+            let bytes = truth.table(table, &self.world, &part.people, &part.courses)?;
             self.send(Message::Truth(truth::path(table, part.number), Bytes::from(bytes)))
         })?;
         Ok(())

@@ -5,10 +5,11 @@
 //! person makes, with the probability that is the campaign's uplift, one purchase while it runs
 //! that they would not have made: the difference between the groups' mean purchases.
 
+use super::Living;
+use super::consents::{self, Choices};
 use super::number::{self, Cause};
 use super::parameters::marketing as model;
 use super::time::{self, HOUR, MINUTE};
-use super::{Living, consents};
 use crate::dates::Day;
 use crate::sample::facts::{CampaignContact, CampaignEvent, CampaignIndex, Instant, PersonIndex};
 use crate::sample::people::Person;
@@ -52,9 +53,15 @@ impl Contact {
     }
 }
 
-/// The campaigns that began before `until` whose audience a person is in, in order.
-pub(super) fn contacts(world: &World, person: &Person, until: Day) -> Vec<Contact> {
-    let Some(choices) = consents::choices(world, person) else { return vec![] };
+/// The campaigns that began before `until` whose audience a person is in, in order. `choices`:
+/// what they answered when they were asked, if they were.
+pub(super) fn contacts(
+    world: &World,
+    person: &Person,
+    choices: Option<&Choices>,
+    until: Day,
+) -> Vec<Contact> {
+    let Some(choices) = choices else { return vec![] };
     let mut contacts = vec![];
     for (place, campaign) in (0_u16..).zip(&world.campaigns) {
         if campaign.starts >= until {
@@ -67,7 +74,7 @@ pub(super) fn contacts(world: &World, person: &Person, until: Day) -> Vec<Contac
         }
         let chosen_at = london_instant(campaign.starts, 6 * HOUR + 30 * MINUTE);
         let is_known = person.acquired_at < london_midnight(campaign.starts);
-        if is_known && consents::allows(world, &choices, &contacts, campaign.channel, chosen_at) {
+        if is_known && consents::allows(world, choices, &contacts, campaign.channel, chosen_at) {
             contacts.push(contact(world, person, place, campaign, chosen_at));
         }
     }

@@ -31,6 +31,9 @@ pub(super) struct Choice {
     turns_at: Instant,
 }
 
+/// The answers to all questions.
+pub(super) type Choices = [Choice; QUESTIONS.len()];
+
 impl Choice {
     /// Whether the answer is yes at an instant, as far as no campaign has changed it.
     fn is_granted_at(&self, at: Instant) -> bool {
@@ -39,7 +42,7 @@ impl Choice {
 }
 
 /// A person's answers; none where they are not in the CRM, which asks.
-pub(super) fn choices(world: &World, person: &Person) -> Option<[Choice; QUESTIONS.len()]> {
+pub(super) fn choices(world: &World, person: &Person) -> Option<Choices> {
     person.is_in(System::Crm).then(|| {
         let mut stream = Stream::of(world.seed, Purpose::Consent, &[person.index]);
         let made_at = person.acquired_at + 90;
@@ -61,7 +64,7 @@ fn question_of(channel: &str) -> Option<usize> {
 /// Whether a person may be contacted by a channel at an instant, given the contacts before.
 pub(super) fn allows(
     world: &World,
-    choices: &[Choice; QUESTIONS.len()],
+    choices: &Choices,
     contacts: &[Contact],
     channel: &str,
     at: Instant,
@@ -80,25 +83,19 @@ fn unsubscribed_at(world: &World, contacts: &[Contact], channel: &str) -> Option
         .find_map(Contact::unsubscribed_at)
 }
 
-/// Tells the consents of a person's window.
+/// Tells the consents of a person's window, or all up to its end where the register is told.
 pub(super) fn tell(living: &Living<'_>, consents: &mut Vec<Consent>) {
-    tell_span(living.company.world, &living.person, &living.contacts, living.span, consents);
-}
-
-/// Tells the consents of a span, given all contacts up to its end.
-pub(super) fn tell_span(
-    world: &World,
-    person: &Person,
-    contacts: &[Contact],
-    span: Span,
-    consents: &mut Vec<Consent>,
-) {
-    let Some(choices) = choices(world, person) else { return };
+    let Some(choices) = living.choices else { return };
+    let (world, person) = (living.company.world, living.person.index);
+    let span = match living.company.tells_register {
+        true => Span { from: Instant::MIN, to: living.span.to },
+        false => living.span,
+    };
     let mut tell = |question: (&'static str, Option<&'static str>), cause, place, action, at| {
         if span.holds(at) {
             consents.push(Consent {
-                number: number::number(person.index, cause, place),
-                person: person.index,
+                number: number::number(person, cause, place),
+                person,
                 purpose: question.0,
                 channel: question.1,
                 action,
@@ -110,13 +107,14 @@ pub(super) fn tell_span(
         let first = if choice.is_granted { "granted" } else { "denied" };
         tell(question, Cause::Once(0), place, first, choice.made_at);
         // Who has unsubscribed is not asked again.
-        let ended = question.1.and_then(|channel| unsubscribed_at(world, contacts, channel));
+        let ended =
+            question.1.and_then(|channel| unsubscribed_at(world, &living.contacts, channel));
         if ended.is_none_or(|ended| choice.turns_at < ended) {
             let then = if choice.is_granted { "withdrawn" } else { "granted" };
             tell(question, Cause::Once(1), place, then, choice.turns_at);
         }
     }
-    for contact in contacts {
+    for contact in &living.contacts {
         let question =
             question_of(contact.channel(world)).and_then(|place| QUESTIONS.get(place).copied());
         if let (Some(at), Some(question)) = (contact.unsubscribed_at(), question) {

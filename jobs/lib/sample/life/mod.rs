@@ -66,7 +66,7 @@ pub use skeleton::{Course, Purchase};
 pub use spend::marketing_spend;
 
 use crate::dates::{Day, DayRange};
-use crate::sample::facts::{Consent, Earlier, Facts, Instant, KnownBy, PersonIndex};
+use crate::sample::facts::{Earlier, Facts, Instant, KnownBy, PersonIndex};
 use crate::sample::people::{Person, System};
 use crate::sample::world::World;
 use crate::sample::world::calendar::{london_day, london_midnight};
@@ -85,6 +85,8 @@ const LOOKAHEAD_DAYS: u64 = 1;
 struct Company<'a> {
     world: &'a World,
     shelves: basket::Shelves,
+    /// Whether consents of before the window are told as well.
+    tells_register: bool,
 }
 
 /// A person in a window, with what of their life has a part in it.
@@ -93,6 +95,7 @@ struct Living<'a> {
     person: Person,
     window: DayRange,
     span: Span,
+    choices: Option<consents::Choices>,
     contacts: Vec<campaigns::Contact>,
     course: Course,
     /// The purchases that have a part in the window; of members all, for the points.
@@ -104,7 +107,8 @@ impl<'a> Living<'a> {
     fn of(company: &'a Company<'a>, person: Person, window: DayRange) -> Living<'a> {
         let world = company.world;
         let until = window.to.plus(LOOKAHEAD_DAYS);
-        let contacts = campaigns::contacts(world, &person, until);
+        let choices = consents::choices(world, &person);
+        let contacts = campaigns::contacts(world, &person, choices.as_ref(), until);
         let course = skeleton::course(world, &person, until, &contacts);
         let since = match person.is_in(System::Loyalty) {
             true => Instant::MIN,
@@ -115,7 +119,7 @@ impl<'a> Living<'a> {
             recent.map(|purchase| shopping::bought(company, &person, purchase)).collect();
         let cases = service::sketches(company, &person, &bought, window);
         let span = Span::of(window);
-        Living { company, person, window, span, contacts, course, bought, cases }
+        Living { company, person, window, span, choices, contacts, course, bought, cases }
     }
 
     fn window_holds(&self, day: Day) -> bool {
@@ -174,21 +178,39 @@ impl<'a> Living<'a> {
 /// two ranges of persons are those of the range over both.
 pub fn facts(world: &World, persons: Range<PersonIndex>, window: DayRange) -> Facts {
     let persons: Vec<Person> = persons.map(|index| Person::of(world, index)).collect();
-    facts_of(world, &persons, window)
+    lives(world, &persons, window, false).facts
 }
 
-/// See [`facts`].
-pub fn facts_of(world: &World, persons: &[Person], window: DayRange) -> Facts {
-    let company = Company { world, shelves: basket::Shelves::of(world) };
-    let mut facts = Facts::default();
+/// What some persons did in a window, and their lives up to its end.
+#[derive(Debug, Default)]
+pub struct Lives {
+    /// What they did: see [`facts`].
+    pub facts: Facts,
+    /// The life of each, in their order: see [`life`].
+    pub courses: Vec<Course>,
+}
+
+/// What some persons did in a window, and their lives up to its end.
+///
+/// `tells_register`: whether the consents of before the window are among the facts, as in the
+/// register that a system holds when its exports begin.
+pub fn lives(world: &World, persons: &[Person], window: DayRange, tells_register: bool) -> Lives {
+    let company = Company { world, shelves: basket::Shelves::of(world), tells_register };
+    let mut lives = Lives { facts: Facts::default(), courses: Vec::with_capacity(persons.len()) };
     let end = window.to.plus(parameters::digital::MOST_DAYS_BEFORE + 1);
-    // Who comes long after the window has no part in it.
-    let have_a_part = persons.iter().filter(|person| london_day(person.acquired_at) < end);
-    for person in have_a_part {
-        Living::of(&company, person.clone(), window).tell(&mut facts);
+    for person in persons {
+        // Who comes long after the window has no part in it.
+        if london_day(person.acquired_at) >= end {
+            lives.courses.push(Course::default());
+            continue;
+        }
+        let mut living = Living::of(&company, person.clone(), window);
+        living.tell(&mut lives.facts);
+        let Living { course, contacts, span, .. } = living;
+        lives.courses.push(up_to(span.to, person.index, course, &contacts));
     }
-    sort(&mut facts);
-    facts
+    sort(&mut lives.facts);
+    lives
 }
 
 fn sort(facts: &mut Facts) {
@@ -214,11 +236,23 @@ fn sort(facts: &mut Facts) {
 /// that the rest hangs on. The purchases without a campaign are those of BG/NBD.
 pub fn life(world: &World, person: &Person, until: Instant) -> Course {
     let day = london_day(until);
-    let contacts = campaigns::contacts(world, person, day);
-    let mut course = skeleton::course(world, person, day, &contacts);
+    let choices = consents::choices(world, person);
+    let contacts = campaigns::contacts(world, person, choices.as_ref(), day);
+    let course = skeleton::course(world, person, day, &contacts);
+    up_to(until, person.index, course, &contacts)
+}
+
+/// A course as far as it goes before `until`, with the contacts until then.
+fn up_to(
+    until: Instant,
+    person: PersonIndex,
+    mut course: Course,
+    contacts: &[campaigns::Contact],
+) -> Course {
+    course.purchases.retain(|purchase| purchase.at < until);
     course.dropped_out_at = course.dropped_out_at.filter(|at| *at < until);
     let chosen = contacts.iter().filter(|contact| contact.chosen_at < until);
-    course.contacts = chosen.map(|contact| contact.told(person.index)).collect();
+    course.contacts = chosen.map(|contact| contact.told(person)).collect();
     course
 }
 
@@ -231,17 +265,4 @@ pub fn first_touch(world: &World, person: &Person) -> &'static str {
 /// See [`life`].
 pub fn purchases(world: &World, person: &Person, until: Instant) -> Vec<Purchase> {
     life(world, person, until).purchases
-}
-
-/// The consents that some persons gave, denied or withdrew before `day`, in order of time and
-/// number: the register that a system holds when its exports begin.
-pub fn consents_before(world: &World, persons: &[Person], day: Day) -> Vec<Consent> {
-    let span = Span { from: Instant::MIN, to: london_midnight(day) };
-    let mut consents = vec![];
-    for person in persons {
-        let contacts = campaigns::contacts(world, person, day);
-        consents::tell_span(world, person, &contacts, span, &mut consents);
-    }
-    consents.sort_unstable_by_key(|consent| (consent.at, consent.number));
-    consents
 }

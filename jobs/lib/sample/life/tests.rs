@@ -300,12 +300,26 @@ fn the_register_of_consents_is_what_came_before() -> Result<(), String> {
     let world = world(500)?;
     let cut: Day = "2024-04-01".parse()?;
     let persons: Vec<Person> = world.all_persons().map(|index| Person::of(&world, index)).collect();
-    let before = consents_before(&world, &persons, cut);
-    let opened = consents_before(&world, &persons, world.days.from);
     let window = DayRange { from: world.days.from, to: cut };
-    let mut expected = opened;
-    expected.extend(facts(&world, world.all_persons(), window).consents);
-    assert_eq!(before, expected);
+    let told = lives(&world, &persons, window, true).facts.consents;
+    let ever = DayRange { from: world.opened(), to: cut };
+    assert_eq!(told, facts(&world, world.all_persons(), ever).consents);
+    assert!(told.first().is_some_and(|first| first.at < london_midnight(window.from)));
+    Ok(())
+}
+
+#[test]
+fn lives_go_up_to_the_end_of_the_window() -> Result<(), String> {
+    let world = world(500)?;
+    let persons: Vec<Person> = world.all_persons().map(|index| Person::of(&world, index)).collect();
+    // At the end of the first one some have not come yet.
+    for window in [days("2024-03-04", "2024-03-12")?, world.days] {
+        let end = london_midnight(window.to);
+        let expected: Vec<Course> =
+            persons.iter().map(|person| life(&world, person, end)).collect();
+        assert_eq!(lives(&world, &persons, window, false).courses, expected);
+        assert!(expected.iter().any(|course| !course.contacts.is_empty()));
+    }
     Ok(())
 }
 
