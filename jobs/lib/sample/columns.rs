@@ -17,7 +17,24 @@ use crate::errors::{Context as _, Kind, Result};
 use crate::sample::facts::Instant;
 
 /// Columns of values that are hardly ever the same, for which a dictionary is a waste.
-const UNIQUE: [&str; 4] = ["fact_id", "id", "key", "order_number"];
+const UNIQUE: [&str; 16] = [
+    "acquired_at",
+    "amount_pence",
+    "at",
+    "dropout_probability",
+    "dropped_out_at",
+    "expected_purchases_365_days",
+    "fact_id",
+    "household",
+    "id",
+    "key",
+    "mean_purchase_pounds",
+    "mood",
+    "order_number",
+    "person",
+    "purchases_a_day",
+    "spend_rate",
+];
 
 /// A column: its name, whether values may be missing, and its values.
 pub type Column = (&'static str, bool, ArrayRef);
