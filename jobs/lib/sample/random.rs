@@ -102,21 +102,25 @@ impl TryRng for Stream {
 
 impl Stream {
     /// The stream for a purpose and the words that tell its draws apart.
+    #[inline]
     pub fn of(seed: u64, purpose: Purpose, words: &[u64]) -> Stream {
         Stream(Xoshiro256PlusPlus::seed_from_u64(hash(seed, purpose, words)))
     }
 
     /// A number in [0, 1).
+    #[inline]
     pub fn uniform(&mut self) -> f64 {
         unit(self.0.next_u64())
     }
 
     /// True with a probability of `share`.
+    #[inline]
     pub fn chance(&mut self, share: f64) -> bool {
         self.uniform() < share
     }
 
     /// A whole number below `end`; 0 where `end` is 0.
+    #[inline]
     pub fn below(&mut self, end: u64) -> u64 {
         scaled(self.0.next_u64(), end)
     }
@@ -202,12 +206,14 @@ impl Stream {
 }
 
 /// A single draw: all bits of it, as likely.
+#[inline]
 pub fn hash(seed: u64, purpose: Purpose, words: &[u64]) -> u64 {
     let start = mixed(seed ^ 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(purpose as u64 + 1));
     words.iter().fold(start, |state, word| mixed(state.rotate_left(23) ^ mixed(*word)))
 }
 
 /// A single draw from [0, 1).
+#[inline]
 pub fn share(seed: u64, purpose: Purpose, words: &[u64]) -> f64 {
     unit(hash(seed, purpose, words))
 }

@@ -26,6 +26,7 @@ static SUMMERS: LazyLock<Vec<(Instant, Instant)>> = LazyLock::new(|| {
 });
 
 /// London's wall clock minus UTC, in seconds: 0 or 3600.
+#[inline]
 pub fn london_offset(at: Instant) -> i64 {
     // By a mean year's length this may be the year beside the right one on the first and last
     // days of a year, when it is winter in both.
@@ -37,23 +38,27 @@ pub fn london_offset(at: Instant) -> i64 {
 }
 
 /// The day in London.
+#[inline]
 pub fn london_day(at: Instant) -> Day {
     day_at((at + london_offset(at)).div_euclid(DAY))
 }
 
 /// London's wall clock: the day, and seconds since its midnight as the clock shows them.
+#[inline]
 pub fn london_clock(at: Instant) -> (Day, i64) {
     let local = at + london_offset(at);
     (day_at(local.div_euclid(DAY)), local.rem_euclid(DAY))
 }
 
 /// When the day begins in London.
+#[inline]
 pub fn london_midnight(day: Day) -> Instant {
     london_instant(day, 0)
 }
 
 /// When London's clock shows `seconds` since midnight (0 to 86399) on the day; the first time
 /// where it does so twice, and an hour later on the clock where it skips them.
+#[inline]
 pub fn london_instant(day: Day, seconds: i64) -> Instant {
     let local = i64::from(day.to_epoch()) * DAY + seconds;
     let in_summer = local - 3_600;
@@ -190,8 +195,7 @@ fn last_weekday(year: i32, month: u32, weekday: Weekday) -> Day {
         12 => day_of(year, 12, 31),
         _ => day_of(year, month + 1, 1).minus(1),
     };
-    let back =
-        (7 + last.weekday().num_days_from_monday() - weekday.num_days_from_monday()) % 7;
+    let back = (7 + last.weekday().num_days_from_monday() - weekday.num_days_from_monday()) % 7;
     last.minus(u64::from(back))
 }
 
