@@ -3,8 +3,13 @@
 //! A fact's own number holds its person, and whoever could read it there would need no identity
 //! resolution.
 
+use super::digits;
+
 /// Bits of a fact's number.
 const BITS: u32 = 53;
+
+/// Letters and digits of a code, five bits each.
+const LENGTH: usize = BITS.div_ceil(5) as usize;
 
 /// Crockford's base 32: no I, L, O or U.
 const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -32,16 +37,15 @@ pub enum Kind {
 /// An order or a case has the same code in every system that names it.
 pub fn push_code(out: &mut Vec<u8>, kind: Kind, number: u64) {
     let scrambled = scrambled(number ^ (kind as u64 + 1).wrapping_mul(0xD6E8_FEB8_6659_FD93));
-    for place in (0..BITS.div_ceil(5)).rev() {
-        out.push(DIGITS[(scrambled >> (place * 5) & 31) as usize]);
-    }
+    let code: [u8; LENGTH] = std::array::from_fn(|place| {
+        DIGITS[(scrambled >> ((LENGTH - 1 - place) * 5) & 31) as usize]
+    });
+    out.extend_from_slice(&code);
 }
 
 /// The code of a fact; see [`push_code`].
 pub fn code(kind: Kind, number: u64) -> String {
-    let mut out = Vec::with_capacity(11);
-    push_code(&mut out, kind, number);
-    String::from_utf8(out).unwrap_or_default()
+    digits::text(|out| push_code(out, kind, number))
 }
 
 /// A bijection of the numbers below 2^53: each step can be undone.

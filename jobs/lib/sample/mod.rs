@@ -18,6 +18,7 @@
 mod carry;
 pub mod codes;
 pub mod columns;
+pub mod digits;
 pub mod dirt;
 mod drive;
 pub mod facts;

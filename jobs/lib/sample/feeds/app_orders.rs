@@ -13,12 +13,13 @@ use crate::dates::Day;
 use crate::errors::{Context as _, Kind, Result};
 use crate::sample::codes::{self, code};
 use crate::sample::columns;
+use crate::sample::digits;
 use crate::sample::dirt::plan::{Planned, Strike};
 use crate::sample::dirt::rows::target;
 use crate::sample::dirt::{Fault, RowFault};
 use crate::sample::facts::Order;
 use crate::sample::feeds::schedule::Told;
-use crate::sample::people::{System, cookie};
+use crate::sample::people::{System, push_cookie};
 
 pub(super) const ABOUT: About = About {
     name: "app_orders",
@@ -157,7 +158,13 @@ fn content(scene: &Scene, rows: &[Row]) -> Result<Vec<u8>> {
                 }),
             ),
             // The app runs on the person's first device.
-            ("device_id", true, text(&|row| Some(cookie(scene.world, row.order.person, 0)))),
+            (
+                "device_id",
+                true,
+                text(&|row| {
+                    Some(digits::text(|out| push_cookie(out, scene.world, row.order.person, 0)))
+                }),
+            ),
             ("sku", true, text(&|row| Some(scene.sku(line(row).product).to_string()))),
             ("quantity", true, number(&|row| row.quantity)),
             ("unit_price", true, money(&|row| line(row).unit_price)?),

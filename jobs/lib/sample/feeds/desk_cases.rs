@@ -9,6 +9,7 @@ use super::times::push_rfc3339;
 use super::{About, Feed, Format, Load};
 use crate::dates::Day;
 use crate::sample::codes::{Kind, push_code};
+use crate::sample::digits::push_number;
 use crate::sample::facts::{Case, CaseEvent, CaseEventKind};
 use crate::sample::people::{System, handle};
 use crate::sample::world::calendar;
@@ -164,7 +165,7 @@ fn push_event(case: &Case, number: u64, event: &CaseEvent, json: &mut Json) {
         .plain("id", |out| {
             push_code(out, Kind::Case, case.number);
             out.push(b'-');
-            super::formats::push_number(out, number);
+            push_number(out, number);
         })
         .text("kind", kind)
         .text("author", author)

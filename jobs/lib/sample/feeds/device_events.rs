@@ -1,16 +1,17 @@
 //! What things report: tags, sensors, locations, players; as NDJSON.
 
 use super::compress::Compression;
-use super::formats::{Json, push_signed};
+use super::formats::Json;
 use super::scene::Scene;
 use super::schedule::Told;
 use super::sheet::Sheet;
 use super::times::push_rfc3339;
 use super::{About, Feed, Format, Load};
 use crate::sample::codes::{Kind, push_code};
+use crate::sample::digits::push_signed;
 use crate::sample::dirt::RowFault;
 use crate::sample::dirt::rows::target;
-use crate::sample::people::{System, thing};
+use crate::sample::people::{System, push_thing};
 
 pub(super) const ABOUT: About = About {
     name: "device_events",
@@ -43,7 +44,7 @@ pub(super) fn fact(scene: &Scene, told: Told, sheet: &mut Sheet) {
     let mut json = Json::new(&mut sheet.out);
     json.open_object()
         .plain("id", |out| push_code(out, Kind::DeviceEvent, event.number))
-        .text("device", &thing(scene.world, event.person, event.device))
+        .plain("device", |out| push_thing(out, scene.world, event.person, event.device))
         .maybe_text("owner_card", card)
         .text("kind", event.kind)
         .plain("at", |out| push_rfc3339(out, event.at))

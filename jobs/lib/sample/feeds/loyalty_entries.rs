@@ -1,13 +1,14 @@
 //! Points earned, redeemed, expired and adjusted, as CSV of a European spreadsheet.
 
 use super::compress::Compression;
-use super::formats::{Csv, push_signed};
+use super::formats::Csv;
 use super::scene::Scene;
 use super::schedule::Told;
 use super::sheet::Sheet;
 use super::times::push_london_slashes;
 use super::{About, Format, Load};
 use crate::sample::codes::{Kind, push_code};
+use crate::sample::digits::push_signed;
 use crate::sample::dirt::RowFault;
 use crate::sample::dirt::rows::target;
 use crate::sample::people::System;

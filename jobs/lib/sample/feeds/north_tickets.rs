@@ -2,7 +2,7 @@
 
 use super::compress::Compression;
 use super::desk_cases::State;
-use super::formats::{Csv, push_number};
+use super::formats::Csv;
 use super::scene::Scene;
 use super::schedule::Told;
 use super::sheet::Sheet;
@@ -10,6 +10,7 @@ use super::times::push_london_slashes_to_the_minute;
 use super::{About, Format, Load};
 use crate::dates::Day;
 use crate::sample::codes::{Kind, push_code};
+use crate::sample::digits::push_number;
 use crate::sample::people::System;
 
 pub(super) const ABOUT: About = About {

@@ -8,6 +8,7 @@ use super::sheet::Sheet;
 use super::times::push_rfc3339;
 use super::{About, Feed, Format, Load};
 use crate::sample::codes::{Kind, push_code};
+use crate::sample::digits::push_number;
 use crate::sample::dirt::RowFault;
 use crate::sample::dirt::rows::target;
 use crate::sample::facts::{KnownBy, Order};
@@ -73,7 +74,7 @@ pub(super) fn fact(scene: &Scene, told: Told, sheet: &mut Sheet) {
             .plain("id", |out| {
                 push_code(out, Kind::Order, order.number);
                 out.push(b'-');
-                super::formats::push_number(out, number);
+                push_number(out, number);
             })
             .text("method", method)
             .bare("amount", |out| push_pounds(out, *amount))

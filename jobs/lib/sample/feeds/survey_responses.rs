@@ -1,7 +1,7 @@
 //! Invitations to surveys and their answers, as CSV whose columns drift.
 
 use super::compress::Compression;
-use super::formats::{Csv, push_number};
+use super::formats::Csv;
 use super::scene::Scene;
 use super::schedule::Told;
 use super::sheet::Sheet;
@@ -9,6 +9,7 @@ use super::times::push_rfc3339;
 use super::{About, Feed, Format, Load};
 use crate::dates::Day;
 use crate::sample::codes::{Kind, push_code};
+use crate::sample::digits::push_number;
 use crate::sample::dirt::RowFault;
 use crate::sample::dirt::files::has_drifted;
 use crate::sample::dirt::rows::target;

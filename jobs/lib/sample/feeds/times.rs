@@ -1,14 +1,14 @@
 //! Days and instants in the writings of the exporting systems.
 
-use super::formats::{push_padded, push_two};
 use crate::dates::Day;
+use crate::sample::digits::two;
 use crate::sample::facts::Instant;
 use crate::sample::world::calendar::{DAY, london_offset};
 
 /// What a calendar and a clock on the wall show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Wall {
-    year: u64,
+    year: u32,
     month: u32,
     day: u32,
     /// Seconds since midnight.
@@ -28,7 +28,7 @@ fn wall(seconds: i64) -> Wall {
     let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     Wall {
-        year: year.unsigned_abs(),
+        year: year as u32,
         month: month as u32,
         day: day as u32,
         seconds: seconds.rem_euclid(DAY) as u32,
@@ -44,81 +44,83 @@ fn wall_of_day(day: Day) -> Wall {
 }
 
 impl Wall {
-    fn push_iso_date(self, out: &mut Vec<u8>) {
-        push_padded(out, self.year, 4);
-        out.push(b'-');
-        push_two(out, self.month);
-        out.push(b'-');
-        push_two(out, self.day);
+    /// `2024-03-04`
+    fn iso_date(self) -> [u8; 10] {
+        let ([a, b, c, d], [e, f], [g, h]) = (self.year(), two(self.month), two(self.day));
+        [a, b, c, d, b'-', e, f, b'-', g, h]
     }
 
-    fn push_date_with(self, out: &mut Vec<u8>, mark: u8) {
-        push_two(out, self.day);
-        out.push(mark);
-        push_two(out, self.month);
-        out.push(mark);
-        push_padded(out, self.year, 4);
+    /// `04/03/2024`, or with another mark.
+    fn date_with(self, mark: u8) -> [u8; 10] {
+        let ([a, b], [c, d], [e, f, g, h]) = (two(self.day), two(self.month), self.year());
+        [a, b, mark, c, d, mark, e, f, g, h]
     }
 
-    fn push_minutes(self, out: &mut Vec<u8>) {
-        push_two(out, self.seconds / 3600);
-        out.push(b':');
-        push_two(out, self.seconds / 60 % 60);
+    /// Four digits: no year has more here.
+    fn year(self) -> [u8; 4] {
+        let ([a, b], [c, d]) = (two(self.year / 100), two(self.year % 100));
+        [a, b, c, d]
     }
 
-    fn push_seconds(self, out: &mut Vec<u8>) {
-        self.push_minutes(out);
-        out.push(b':');
-        push_two(out, self.seconds % 60);
+    /// `09:12`
+    fn minutes(self) -> [u8; 5] {
+        let ([a, b], [c, d]) = (two(self.seconds / 3600), two(self.seconds / 60 % 60));
+        [a, b, b':', c, d]
+    }
+
+    /// `09:12:05`
+    fn clock(self) -> [u8; 8] {
+        let ([a, b, _, c, d], [e, f]) = (self.minutes(), two(self.seconds % 60));
+        [a, b, b':', c, d, b':', e, f]
     }
 }
 
 /// `2024-03-04T09:12:05Z`
 pub fn push_rfc3339(out: &mut Vec<u8>, at: Instant) {
     let wall = wall(at);
-    wall.push_iso_date(out);
+    out.extend_from_slice(&wall.iso_date());
     out.push(b'T');
-    wall.push_seconds(out);
+    out.extend_from_slice(&wall.clock());
     out.push(b'Z');
 }
 
 /// `2024-03-04 09:12:05`, London's clock.
 pub fn push_london(out: &mut Vec<u8>, at: Instant) {
     let wall = london(at);
-    wall.push_iso_date(out);
+    out.extend_from_slice(&wall.iso_date());
     out.push(b' ');
-    wall.push_seconds(out);
+    out.extend_from_slice(&wall.clock());
 }
 
 /// `04/03/2024 09:12:05`, London's clock.
 pub fn push_london_slashes(out: &mut Vec<u8>, at: Instant) {
     let wall = london(at);
-    wall.push_date_with(out, b'/');
+    out.extend_from_slice(&wall.date_with(b'/'));
     out.push(b' ');
-    wall.push_seconds(out);
+    out.extend_from_slice(&wall.clock());
 }
 
 /// `04/03/2024 09:12`, London's clock.
 pub fn push_london_slashes_to_the_minute(out: &mut Vec<u8>, at: Instant) {
     let wall = london(at);
-    wall.push_date_with(out, b'/');
+    out.extend_from_slice(&wall.date_with(b'/'));
     out.push(b' ');
-    wall.push_minutes(out);
+    out.extend_from_slice(&wall.minutes());
 }
 
 /// `2024-03-04`
 pub fn push_day(out: &mut Vec<u8>, day: Day) {
-    wall_of_day(day).push_iso_date(out);
+    out.extend_from_slice(&wall_of_day(day).iso_date());
 }
 
 /// `04/03/2024`
 pub fn push_day_slashes(out: &mut Vec<u8>, day: Day) {
-    wall_of_day(day).push_date_with(out, b'/');
+    out.extend_from_slice(&wall_of_day(day).date_with(b'/'));
 }
 
 /// `04.03.2024`
 pub fn push_day_dots(out: &mut Vec<u8>, day: Day) {
-    wall_of_day(day).push_date_with(out, b'.');
+    out.extend_from_slice(&wall_of_day(day).date_with(b'.'));
 }
 
 #[cfg(test)]

@@ -1,16 +1,17 @@
 //! Clicks on the web site and in the app, as NDJSON.
 
 use super::compress::Compression;
-use super::formats::{Json, push_hex};
+use super::formats::Json;
 use super::scene::Scene;
 use super::schedule::Told;
 use super::sheet::Sheet;
 use super::times::push_rfc3339;
 use super::{About, Format, Load};
 use crate::sample::codes::{Kind, push_code};
+use crate::sample::digits::push_hex;
 use crate::sample::dirt::RowFault;
 use crate::sample::dirt::rows::target;
-use crate::sample::people::{System, cookie};
+use crate::sample::people::{System, push_cookie};
 use crate::sample::random::{self, Purpose};
 
 pub(super) const ABOUT: About = About {
@@ -44,7 +45,7 @@ pub(super) fn fact(scene: &Scene, told: Told, sheet: &mut Sheet) {
         .open_object()
         .plain("id", |out| push_code(out, Kind::WebEvent, event.number))
         .plain("session", |out| push_hex(out, session))
-        .text("cookie", &cookie(scene.world, event.person, event.device))
+        .plain("cookie", |out| push_cookie(out, scene.world, event.person, event.device))
         .maybe_text("account", account)
         .plain("at", |out| push_rfc3339(out, event.at))
         .text("kind", event.kind)

@@ -3,6 +3,7 @@
 
 use super::locale::slug;
 use super::{Person, System};
+use crate::sample::digits::{push_hex, push_number, push_padded, text};
 use crate::sample::facts::PersonIndex;
 use crate::sample::random::{self, Permutation, Purpose, Stream};
 use crate::sample::world::World;
@@ -19,15 +20,29 @@ pub fn key(world: &World, system: System, person: PersonIndex, number: u8) -> St
         Permutation::of(world.seed, Purpose::Key, &[system as u64], count).at(record)
     };
     match system {
-        System::Crm => format!("C-{:08}", shuffled(10)),
-        System::North => format!("N{:07}", 1_000_000 + shuffled(9_000_000)),
-        System::Shop => format!("{:08}", 10_000_000 + shuffled(90_000_000)),
+        System::Crm => text(|out| {
+            out.extend_from_slice(b"C-");
+            push_padded(out, shuffled(10), 8);
+        }),
+        System::North => text(|out| {
+            out.push(b'N');
+            push_number(out, 1_000_000 + shuffled(9_000_000));
+        }),
+        System::Shop => text(|out| push_number(out, 10_000_000 + shuffled(90_000_000))),
         System::App => {
             let half =
                 |which| random::hash(world.seed, Purpose::Key, &[system as u64, record, which]);
-            format!("{:016x}{:016x}", half(0), half(1))
+            text(|out| {
+                push_hex(out, half(0));
+                push_hex(out, half(1));
+            })
         }
-        System::Loyalty => with_check_digit(&format!("70{:010}", shuffled(10_000_000_000))),
+        System::Loyalty => text(|out| {
+            out.extend_from_slice(b"70");
+            push_padded(out, shuffled(10_000_000_000), 10);
+            let check = check_digit(out);
+            out.push(check);
+        }),
         System::X | System::Instagram | System::Facebook | System::Tiktok | System::Forum => {
             handle(world, system, person)
         }
@@ -44,14 +59,13 @@ pub(super) fn key_of(world: &World, system: System, person: &Person, number: u8)
     }
 }
 
-/// Thirteen digits: the twelve and EAN-13's check digit, as scanners at tills expect.
-fn with_check_digit(digits: &str) -> String {
+/// EAN-13's check digit for the twelve digits before it, as scanners at tills expect.
+fn check_digit(digits: &[u8]) -> u8 {
     let weighted = digits
-        .bytes()
+        .iter()
         .enumerate()
-        .map(|(place, byte)| u32::from(byte - b'0') * if place % 2 == 0 { 1 } else { 3 });
-    let check = (10 - weighted.sum::<u32>() % 10) % 10;
-    format!("{digits}{check}")
+        .map(|(place, digit)| (digit - b'0') * if place % 2 == 0 { 1 } else { 3 });
+    b'0' + (10 - weighted.map(u32::from).sum::<u32>() % 10) as u8 % 10
 }
 
 /// The user name of a person on a platform or in the forum: unique there, and on most platforms
@@ -92,14 +106,16 @@ const NOUNS: [&str; 20] = [
     "badger",
 ];
 
-/// The cookie of one of a person's browsers or phones, as the web site writes it.
-pub fn cookie(world: &World, person: PersonIndex, device: u8) -> String {
+/// Appends the cookie of one of a person's browsers or phones, as the web site writes it.
+pub fn push_cookie(out: &mut Vec<u8>, world: &World, person: PersonIndex, device: u8) {
     let words = [person, u64::from(device), 0];
-    format!("ck-{:016x}", random::hash(world.seed, Purpose::Device, &words))
+    out.extend_from_slice(b"ck-");
+    push_hex(out, random::hash(world.seed, Purpose::Device, &words));
 }
 
-/// The number of one of a person's things (a tagged product, a speaker, a sensor).
-pub fn thing(world: &World, person: PersonIndex, device: u8) -> String {
+/// Appends the number of one of a person's things (a tagged product, a speaker, a sensor).
+pub fn push_thing(out: &mut Vec<u8>, world: &World, person: PersonIndex, device: u8) {
     let words = [person, u64::from(device), 1];
-    format!("dv-{:016x}", random::hash(world.seed, Purpose::Device, &words))
+    out.extend_from_slice(b"dv-");
+    push_hex(out, random::hash(world.seed, Purpose::Device, &words));
 }

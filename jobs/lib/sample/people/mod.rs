@@ -23,7 +23,7 @@ mod spelling;
 pub use country::Country;
 pub use faults::{Dirt, RecordFault, RecordFaultKind};
 pub use household::{Household, household_of, members_of};
-pub use keys::{cookie, handle, key, thing};
+pub use keys::{handle, key, push_cookie, push_thing};
 pub use organisation::{Organisation, organisation_of};
 pub use person::{Gender, Person, acquired_at, models, mood};
 pub use profile::Profile;
