@@ -8,7 +8,9 @@ use super::scene::People;
 use super::{Feed, crm_contacts, loyalty_members, north_contacts};
 use crate::dates::{Day, DayRange};
 use crate::sample::facts::PersonIndex;
-use crate::sample::people::{Dirt, Person, Record, RecordFault, Spelled, System, record_as_of};
+use crate::sample::people::{
+    Dirt, Person, Profile, Record, RecordFault, Spelled, System, record_as_of, record_of,
+};
 use crate::sample::world::{World, calendar};
 
 /// A record for as long as it stays the same.
@@ -76,14 +78,15 @@ impl Contacts {
             let person = people.person(index);
             // A record can only change after the person has; mostly nobody does in a month.
             let changed = person.changed(world, window.to.minus(1));
-            let known = Known { world, person, changed, window, dirt };
+            let profile = person.profile(world, window.from);
+            let known = Known { world, person, changed, profile, window, dirt };
             for record in people.records(index) {
                 let Some((feed, _)) = FEEDS.iter().find(|(_, system)| *system == record.system)
                 else {
                     continue;
                 };
                 if let Some(versions) = contacts.by_feed.get_mut(feed) {
-                    versions.add(*feed, record, known);
+                    versions.add(*feed, record, &known);
                 }
             }
         }
@@ -125,8 +128,8 @@ impl Contacts {
 }
 
 impl Versions {
-    fn add(&mut self, feed: Feed, record: &Record, known: Known) {
-        let Known { world, person, window, dirt, .. } = known;
+    fn add(&mut self, feed: Feed, record: &Record, known: &Known) {
+        let Known { world, window, .. } = *known;
         let first = record.since.max(window.from);
         let end = record.until.map_or(window.to, |until| until.min(window.to));
         let of = Of { feed, record, first_day: world.days.from };
@@ -137,7 +140,7 @@ impl Versions {
             }
             return;
         }
-        let spelled = |day: Day| record_as_of(world, person, record, day, dirt);
+        let spelled = |day: Day| known.spelled(record, day);
         let mut from = first;
         let mut now = spelled(first);
         let mut before = Vec::new();
@@ -187,14 +190,27 @@ impl Versions {
 }
 
 /// What is known of a record's person.
-#[derive(Clone, Copy)]
 struct Known<'a> {
     world: &'a World,
     person: &'a Person,
     /// The last day on which something about them changed, by the window's end.
     changed: Option<Day>,
+    /// Their profile on the window's first day: made once for all their records.
+    profile: Profile,
     window: DayRange,
     dirt: Dirt,
+}
+
+impl Known<'_> {
+    /// A record of theirs on a day.
+    fn spelled(&self, record: &Record, day: Day) -> Spelled {
+        let Known { world, person, window, dirt, .. } = *self;
+        let changes_later = self.changed.is_some_and(|changed| changed > window.from);
+        if day == window.from || (day > window.from && !changes_later) {
+            return record_of(world, person, record, self.profile.clone(), dirt);
+        }
+        record_as_of(world, person, record, day, dirt)
+    }
 }
 
 /// Whose version it is.

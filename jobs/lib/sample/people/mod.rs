@@ -28,7 +28,7 @@ pub use organisation::{Organisation, organisation_of};
 pub use person::{Gender, Person, acquired_at, models, mood};
 pub use profile::Profile;
 pub use record::{Record, System, records_of};
-pub use spelling::{Spelled, email_as_of, record_as_of};
+pub use spelling::{Spelled, email_as_of, record_as_of, record_of};
 
 /// A company of thirty days, for tests.
 #[cfg(test)]

@@ -85,6 +85,17 @@ pub fn record_as_of(
     day: Day,
     dirt: Dirt,
 ) -> Spelled {
+    record_of(world, person, record, person.profile(world, day), dirt)
+}
+
+/// As [`record_as_of`], for whoever has the person's profile of the day already.
+pub fn record_of(
+    world: &World,
+    person: &Person,
+    record: &Record,
+    profile: Profile,
+    dirt: Dirt,
+) -> Spelled {
     let drawn = match record.system {
         System::Crm | System::North | System::Loyalty => {
             DrawnFaults::of(world, record, person, dirt)
@@ -93,7 +104,7 @@ pub fn record_as_of(
     };
     let words = [record.system as u64, person.index, u64::from(record.number)];
     let mut stream = spelling(world, person, record);
-    let told = told(world, person, person.profile(world, day), drawn, &mut stream);
+    let told = told(world, person, profile, drawn, &mut stream);
     let changed = told.changed.filter(|changed| *changed > record.since);
     let changed_at = match changed {
         None if record.number == 0 => person.acquired_at,
