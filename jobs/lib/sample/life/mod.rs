@@ -89,6 +89,12 @@ struct Company<'a> {
     tells_register: bool,
 }
 
+impl<'a> Company<'a> {
+    fn of(world: &'a World, tells_register: bool) -> Company<'a> {
+        Company { world, shelves: basket::Shelves::of(world), tells_register }
+    }
+}
+
 /// A person in a window, with what of their life has a part in it.
 struct Living<'a> {
     company: &'a Company<'a>,
@@ -195,7 +201,7 @@ pub struct Lives {
 /// `tells_register`: whether the consents of before the window are among the facts, as in the
 /// register that a system holds when its exports begin.
 pub fn lives(world: &World, persons: &[Person], window: DayRange, tells_register: bool) -> Lives {
-    let company = Company { world, shelves: basket::Shelves::of(world), tells_register };
+    let company = Company::of(world, tells_register);
     let mut lives = Lives { facts: Facts::default(), courses: Vec::with_capacity(persons.len()) };
     let end = window.to.plus(parameters::digital::MOST_DAYS_BEFORE + 1);
     for person in persons {

@@ -82,7 +82,7 @@ fn persons_leave_geometrically() -> Result<(), String> {
 #[test]
 fn spend_is_gamma_gamma_and_baskets_follow_it() -> Result<(), String> {
     let world = world(20_000)?;
-    let company = Company { world: &world, shelves: basket::Shelves::of(&world) };
+    let company = Company::of(&world, false);
     let (mut sum, mut squares, mut net, mut n) = (0.0, 0.0, 0.0, 0.0);
     for index in 0..20_000 {
         let person = Person::of(&world, index);
@@ -264,7 +264,7 @@ fn late_deliveries_cost_recommendations() -> Result<(), String> {
     let world = world(30_000)?;
     let facts = facts(&world, world.all_persons(), world.days);
     let mut late: HashSet<u64> = HashSet::new();
-    let company = Company { world: &world, shelves: basket::Shelves::of(&world) };
+    let company = Company::of(&world, false);
     let mut scores: [Vec<u8>; 2] = [vec![], vec![]];
     for response in facts.survey_responses.iter().filter(|it| it.survey == Survey::Nps) {
         let Some(score) = response.score else { continue };
