@@ -23,7 +23,7 @@ lines as (
 
 products as (
 
-    select product_id, product_type, product_category, department
+    select product_id, product_type
     from staging.current_grocer_products
     where dt = $run_date
 
@@ -38,8 +38,6 @@ known as (
         lines.store_id,
         lines.bought_at,
         lines.bought_date,
-        coalesce(products.product_type, products.product_category, products.department)
-            as product_name,
         lines.quantity as rung_quantity,
         -- Gasoline is rung up in thousandths of a gallon, or as 1: a filling is one unit.
         case
@@ -89,7 +87,6 @@ classified as (
             when coupon_disc > 0 then 'discount'
             else 'manual'
         end as line_kind,
-        product_name,
         quantity,
         cast(gross_amount as decimal(18, 4)) as gross_amount,
         cast(discount_amount as decimal(18, 4)) as discount_amount,

@@ -22,7 +22,6 @@ renamed as (
         line_kind,
         case when line_kind = 'product' then 'grocer:' || product_id end as product_id,
         product_id as sku,
-        product_name,
         cast(quantity as decimal(18, 3)) as quantity,
         cast(case when quantity > 0 then gross_amount / quantity else 0 end as decimal(18, 4))
             as unit_price,
