@@ -1,6 +1,6 @@
 -- Grain: one row per service case that was reported and not deleted since.
 -- Null minutes: not answered or not resolved, opening not known, or times out of order. Zero
--- minutes: within the same minute. What depends on the day the case became known (segment,
+-- minutes: within the same minute, or outside opening hours. What depends on the day the case became known (segment,
 -- repetition, sentiment) is kept from that day, so that later days count the case alike.
 with
 
@@ -46,10 +46,44 @@ customers as (
 
 ),
 
+schedules as (
+
+    select source, channel, schedule
+    from marts.service_schedules
+    where dt = $run_date
+
+),
+
+-- Each system and channel that cases came from, with the hours it is served in.
+desks as (
+
+    select source, channel
+    from cases
+    group by source, channel
+
+),
+
+desk_schedules as (
+
+    select
+        desks.source,
+        desks.channel,
+        first_value(schedules.schedule order by schedules.source = 'all', schedules.channel = 'all')
+            as schedule
+    from desks
+    inner join schedules
+        on
+            schedules.source in (desks.source, 'all')
+            and schedules.channel in (desks.channel, 'all')
+    group by desks.source, desks.channel
+
+),
+
 known as (
 
     select
         cases.*,
+        desk_schedules.schedule,
         mapped.customer_id,
         coalesce(cases_yesterday.segment, customers.segment, 'unknown') as segment,
         coalesce(cases.opened_date, cases.first_reported_date) as case_date,
@@ -68,6 +102,8 @@ known as (
     left join mapped on cases.record_id = mapped.record_id
     left join customers on mapped.customer_id = customers.customer_id
     left join cases_yesterday on cases.case_id = cases_yesterday.case_id
+    left join desk_schedules
+        on cases.source = desk_schedules.source and cases.channel = desk_schedules.channel
 
 ),
 
@@ -175,6 +211,18 @@ timed as (
         case
             when not has_impossible_times then seconds_between(opened_at, resolved_at) / 60
         end as resolution_minutes,
+        schedule,
+        case
+            when not has_impossible_times
+                then business_minutes(opened_at, first_reply_at, schedule)
+        end as first_reply_business_minutes,
+        case
+            when not has_impossible_times
+                then business_minutes(opened_at, first_resolved_at, schedule)
+        end as first_resolution_business_minutes,
+        case
+            when not has_impossible_times then business_minutes(opened_at, resolved_at, schedule)
+        end as resolution_business_minutes,
         has_impossible_times,
         coalesce(known_has_text, new_text is not null) as has_text,
         coalesce(known_sentiment, sentiment(new_text, language)) as sentiment,

@@ -1,6 +1,7 @@
 -- Grain: one row per day on which cases were opened, channel and segment; `all` is a total.
 -- Quantiles are of the nearest rank over all cases that could be timed; those still waiting rank
--- last, so a null quantile is one not reached yet, or too few cases. Zero minutes: at once.
+-- last, so a null quantile is one not reached yet, or too few cases. Zero minutes: at once, or while
+-- the desk was closed.
 with
 
 cases as (
@@ -45,7 +46,12 @@ placed as (
         *,
         first_reply_minutes is not null or not is_answered as is_reply_timed,
         resolution_minutes is not null or not is_resolved as is_resolution_timed,
-        case when is_resolved then resolution_minutes end as final_resolution_minutes
+        case when is_resolved then resolution_minutes end as final_resolution_minutes,
+        first_reply_business_minutes is not null or not is_answered as is_reply_business_timed,
+        resolution_business_minutes is not null or not is_resolved
+            as is_resolution_business_timed,
+        case when is_resolved then resolution_business_minutes end
+            as final_resolution_business_minutes
     from spread
 
 ),
@@ -81,46 +87,36 @@ binned as (
             when final_resolution_minutes <= 4320 then 10
             when final_resolution_minutes <= 10080 then 11
             when final_resolution_minutes > 10080 then 12
-        end as resolution_bin
+        end as resolution_bin,
+        case
+            when first_reply_business_minutes <= 5 then 1
+            when first_reply_business_minutes <= 15 then 2
+            when first_reply_business_minutes <= 30 then 3
+            when first_reply_business_minutes <= 60 then 4
+            when first_reply_business_minutes <= 120 then 5
+            when first_reply_business_minutes <= 240 then 6
+            when first_reply_business_minutes <= 480 then 7
+            when first_reply_business_minutes <= 1440 then 8
+            when first_reply_business_minutes <= 2880 then 9
+            when first_reply_business_minutes <= 4320 then 10
+            when first_reply_business_minutes <= 10080 then 11
+            when first_reply_business_minutes > 10080 then 12
+        end as reply_business_bin,
+        case
+            when final_resolution_business_minutes <= 5 then 1
+            when final_resolution_business_minutes <= 15 then 2
+            when final_resolution_business_minutes <= 30 then 3
+            when final_resolution_business_minutes <= 60 then 4
+            when final_resolution_business_minutes <= 120 then 5
+            when final_resolution_business_minutes <= 240 then 6
+            when final_resolution_business_minutes <= 480 then 7
+            when final_resolution_business_minutes <= 1440 then 8
+            when final_resolution_business_minutes <= 2880 then 9
+            when final_resolution_business_minutes <= 4320 then 10
+            when final_resolution_business_minutes <= 10080 then 11
+            when final_resolution_business_minutes > 10080 then 12
+        end as resolution_business_bin
     from placed
-
-),
-
-ranked as (
-
-    select
-        *,
-        row_number() over (
-            partition by case_date, channel_or_all, segment_or_all, is_reply_timed
-            order by first_reply_minutes nulls last, case_id
-        ) as reply_rank,
-        count(*) over (
-            partition by case_date, channel_or_all, segment_or_all, is_reply_timed
-        ) as reply_rank_count,
-        row_number() over (
-            partition by case_date, channel_or_all, segment_or_all, is_resolution_timed
-            order by final_resolution_minutes nulls last, case_id
-        ) as resolution_rank,
-        count(*) over (
-            partition by case_date, channel_or_all, segment_or_all, is_resolution_timed
-        ) as resolution_rank_count
-    from binned
-
-),
-
-positioned as (
-
-    select
-        *,
-        is_reply_timed and reply_rank_count >= $minimum_sample_size
-        and reply_rank = (reply_rank_count + 1) / 2 as is_reply_p50,
-        is_reply_timed and reply_rank_count >= $minimum_sample_size
-        and reply_rank = (reply_rank_count * 9 + 9) / 10 as is_reply_p90,
-        is_resolution_timed and resolution_rank_count >= $minimum_sample_size
-        and resolution_rank = (resolution_rank_count + 1) / 2 as is_resolution_p50,
-        is_resolution_timed and resolution_rank_count >= $minimum_sample_size
-        and resolution_rank = (resolution_rank_count * 9 + 9) / 10 as is_resolution_p90
-    from ranked
 
 ),
 
@@ -172,14 +168,57 @@ totals as (
             count(case when resolution_bin = 11 then 1 end),
             count(case when resolution_bin = 12 then 1 end)
         ) as resolution_minutes_counts,
-        max(case when is_reply_p50 then first_reply_minutes end) as first_reply_minutes_p50,
-        max(case when is_reply_p90 then first_reply_minutes end) as first_reply_minutes_p90,
-        max(case when is_resolution_p50 then final_resolution_minutes end)
-            as resolution_minutes_p50,
-        max(case when is_resolution_p90 then final_resolution_minutes end)
-            as resolution_minutes_p90
-    from positioned
+        make_array(
+            count(case when reply_business_bin = 1 then 1 end),
+            count(case when reply_business_bin = 2 then 1 end),
+            count(case when reply_business_bin = 3 then 1 end),
+            count(case when reply_business_bin = 4 then 1 end),
+            count(case when reply_business_bin = 5 then 1 end),
+            count(case when reply_business_bin = 6 then 1 end),
+            count(case when reply_business_bin = 7 then 1 end),
+            count(case when reply_business_bin = 8 then 1 end),
+            count(case when reply_business_bin = 9 then 1 end),
+            count(case when reply_business_bin = 10 then 1 end),
+            count(case when reply_business_bin = 11 then 1 end),
+            count(case when reply_business_bin = 12 then 1 end)
+        ) as reply_business_minutes_counts,
+        make_array(
+            count(case when resolution_business_bin = 1 then 1 end),
+            count(case when resolution_business_bin = 2 then 1 end),
+            count(case when resolution_business_bin = 3 then 1 end),
+            count(case when resolution_business_bin = 4 then 1 end),
+            count(case when resolution_business_bin = 5 then 1 end),
+            count(case when resolution_business_bin = 6 then 1 end),
+            count(case when resolution_business_bin = 7 then 1 end),
+            count(case when resolution_business_bin = 8 then 1 end),
+            count(case when resolution_business_bin = 9 then 1 end),
+            count(case when resolution_business_bin = 10 then 1 end),
+            count(case when resolution_business_bin = 11 then 1 end),
+            count(case when resolution_business_bin = 12 then 1 end)
+        ) as resolution_business_minutes_counts,
+        -- Each in its order, those that wait last: the n-th is the quantile's rank.
+        array_agg(first_reply_minutes order by first_reply_minutes nulls last)
+            filter (where is_reply_timed) as reply_waits,
+        array_agg(final_resolution_minutes order by final_resolution_minutes nulls last)
+            filter (where is_resolution_timed) as resolution_waits,
+        array_agg(first_reply_business_minutes order by first_reply_business_minutes nulls last)
+            filter (where is_reply_business_timed) as reply_business_waits,
+        array_agg(final_resolution_business_minutes order by final_resolution_business_minutes nulls last)
+            filter (where is_resolution_business_timed) as resolution_business_waits
+    from binned
     group by case_date, channel_or_all, segment_or_all
+
+),
+
+ordered as (
+
+    select
+        *,
+        cast(cardinality(reply_waits) as bigint) as reply_wait_count,
+        cast(cardinality(resolution_waits) as bigint) as resolution_wait_count,
+        cast(cardinality(reply_business_waits) as bigint) as reply_business_wait_count,
+        cast(cardinality(resolution_business_waits) as bigint) as resolution_business_wait_count
+    from totals
 
 ),
 
@@ -202,10 +241,40 @@ service as (
         impossible_time_count,
         reply_minutes_counts,
         resolution_minutes_counts,
-        first_reply_minutes_p50,
-        first_reply_minutes_p90,
-        resolution_minutes_p50,
-        resolution_minutes_p90,
+        reply_business_minutes_counts,
+        resolution_business_minutes_counts,
+        case
+            when reply_wait_count >= $minimum_sample_size
+                then reply_waits[(reply_wait_count + 1) / 2]
+        end as first_reply_minutes_p50,
+        case
+            when reply_wait_count >= $minimum_sample_size
+                then reply_waits[(reply_wait_count * 9 + 9) / 10]
+        end as first_reply_minutes_p90,
+        case
+            when resolution_wait_count >= $minimum_sample_size
+                then resolution_waits[(resolution_wait_count + 1) / 2]
+        end as resolution_minutes_p50,
+        case
+            when resolution_wait_count >= $minimum_sample_size
+                then resolution_waits[(resolution_wait_count * 9 + 9) / 10]
+        end as resolution_minutes_p90,
+        case
+            when reply_business_wait_count >= $minimum_sample_size
+                then reply_business_waits[(reply_business_wait_count + 1) / 2]
+        end as first_reply_business_minutes_p50,
+        case
+            when reply_business_wait_count >= $minimum_sample_size
+                then reply_business_waits[(reply_business_wait_count * 9 + 9) / 10]
+        end as first_reply_business_minutes_p90,
+        case
+            when resolution_business_wait_count >= $minimum_sample_size
+                then resolution_business_waits[(resolution_business_wait_count + 1) / 2]
+        end as resolution_business_minutes_p50,
+        case
+            when resolution_business_wait_count >= $minimum_sample_size
+                then resolution_business_waits[(resolution_business_wait_count * 9 + 9) / 10]
+        end as resolution_business_minutes_p90,
         cast(
             case
                 when reopenable_count > 0 and reopenable_count >= $minimum_sample_size
@@ -228,7 +297,7 @@ service as (
             as decimal(9, 6)
         ) as reopen_share_upper,
         case_date <= $run_date - interval '27 days' as is_mature
-    from totals
+    from ordered
 
 )
 
