@@ -31,6 +31,14 @@ touches as (
 
 ),
 
+effects as (
+
+    select channel, removal_effect
+    from metrics.attribution_effects
+    where dt = $run_date and channel <> 'all'
+
+),
+
 customers as (
 
     select mapped.record_id, mapped.customer_id
@@ -65,7 +73,10 @@ touched as (
                 touches_of_customers.touched_at nulls first,
                 touches_of_customers.touchpoint_id
         ) as place,
-        count(*) over (partition by purchases.order_id) as touch_count
+        count(*) over (partition by purchases.order_id) as touch_count,
+        count(*) over (
+            partition by purchases.order_id, touches_of_customers.marketing_channel
+        ) as channel_touch_count
     from purchases
     inner join touches_of_customers
         on purchases.customer_id = touches_of_customers.customer_id
@@ -86,39 +97,65 @@ models as (
 
     select column1 as model
     from (
-        values ('first_touch'), ('last_touch'), ('linear'), ('position'), ('time_decay')
+        values ('first_touch'), ('last_touch'), ('linear'), ('position'), ('time_decay'),
+            ('markov')
     ) as declared
+
+),
+
+-- A channel's effect counts once in a path, shared by its touches. Where no channel of the path
+-- has any, all touches count alike.
+effective as (
+
+    select
+        touched.*,
+        case
+            when
+                coalesce(
+                    sum(effects.removal_effect) over (partition by touched.order_id), 0
+                ) = 0
+                then cast(1 as decimal(18, 12))
+            else
+                cast(
+                    cast(coalesce(effects.removal_effect, 0) as decimal(18, 12))
+                    / touched.channel_touch_count
+                    as decimal(18, 12)
+                )
+        end as effect_weight
+    from touched
+    left join effects on touched.channel = effects.channel
 
 ),
 
 weighted as (
 
     select
-        touched.order_id,
-        touched.channel,
-        touched.place,
-        touched.touch_count,
+        effective.order_id,
+        effective.channel,
+        effective.place,
+        effective.touch_count,
         models.model,
         cast(
             case
                 when models.model = 'first_touch'
-                    then case when touched.place = 1 then 1 else 0 end
+                    then case when effective.place = 1 then 1 else 0 end
                 when models.model = 'last_touch'
-                    then case when touched.place = touched.touch_count then 1 else 0 end
-                when models.model = 'linear' or touched.touch_count = 1 then 1
-                when models.model = 'position' and touched.touch_count = 2 then 0.5
-                when models.model = 'position' and touched.place in (1, touched.touch_count)
+                    then case when effective.place = effective.touch_count then 1 else 0 end
+                when models.model = 'linear' or effective.touch_count = 1 then 1
+                when models.model = 'position' and effective.touch_count = 2 then 0.5
+                when models.model = 'position' and effective.place in (1, effective.touch_count)
                     then 0.4
                 when models.model = 'position'
-                    then 0.2 / (touched.touch_count - 2)
+                    then 0.2 / (effective.touch_count - 2)
+                when models.model = 'markov' then effective.effect_weight
                 else
                     power(
                         cast(2 as double),
-                        -cast(touched.days_before as double) / $attribution_half_life_days
+                        -cast(effective.days_before as double) / $attribution_half_life_days
                     )
             end as decimal(18, 12)
         ) as weight
-    from touched
+    from effective
     cross join models
 
 ),
