@@ -235,3 +235,24 @@ fn how_a_source_names_a_person_is_personal_in_every_entity() {
     }
     assert!(with_records > 0);
 }
+
+/// Metrics count customers: where a figure had a row about a person, that person's consents would
+/// have to mask it.
+#[test]
+fn no_metric_has_a_row_about_a_person() {
+    let settings = Settings::read(Path::new("config/local.yaml")).unwrap();
+    let catalogue = Catalogue::read(&settings).unwrap();
+    let metrics = catalogue.models().filter(|model| model.name.zone == "metrics");
+    let contracts: Vec<_> =
+        metrics.filter_map(|model| Some((&model.name, model.contract.as_ref()?))).collect();
+    assert!(!contracts.is_empty());
+    for (table, contract) in contracts {
+        for column in &contract.columns {
+            let name = column.name.value.as_str();
+            let of_a_person =
+                ["customer_id", "record_id", "household_id", "organisation_id", "pseudonym"];
+            assert!(!of_a_person.contains(&name), "{table}.{name}");
+            assert_eq!(column.personal, None, "{table}.{name}");
+        }
+    }
+}

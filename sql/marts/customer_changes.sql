@@ -67,8 +67,9 @@ changed as (
             cast(yesterday.consent_marketing_push as varchar),
             cast(yesterday.consent_profiling as varchar),
             cast(yesterday.consent_research as varchar), cast(yesterday.is_member as varchar),
-            yesterday.segment, yesterday.loyalty_tier, yesterday.nps_group, yesterday.emotion,
-            yesterday.advocacy, yesterday.life_cycle_stage, yesterday.next_best_action
+            yesterday.segment, yesterday.loyalty_tier, yesterday.nps_group,
+            -- What may not be known any more is not told as what it was.
+            case when today.consent_profiling then yesterday.emotion end, yesterday.advocacy, yesterday.life_cycle_stage, yesterday.next_best_action
         )) as old_value,
         unnest(make_array(
             today.full_name, today.given_name, today.family_name, cast(today.birth_date as varchar),
@@ -122,7 +123,7 @@ changed as (
             or (today.segment is distinct from yesterday.segment)
             or (today.loyalty_tier is distinct from yesterday.loyalty_tier)
             or (today.nps_group is distinct from yesterday.nps_group)
-            or (today.emotion is distinct from yesterday.emotion)
+            or (today.consent_profiling and today.emotion is distinct from yesterday.emotion)
             or (today.advocacy is distinct from yesterday.advocacy)
             or (today.life_cycle_stage is distinct from yesterday.life_cycle_stage)
             or (today.next_best_action is distinct from yesterday.next_best_action)

@@ -274,6 +274,19 @@ interactions as (
 
 ),
 
+-- Nobody else's moods and habits leave this query.
+profiled as (
+
+    select customer_id
+    from marts.customer_consents
+    where
+        dt = $run_date
+        and purpose = $profiling_purpose
+        and channel = 'any'
+        and is_allowed
+
+),
+
 engagement as (
 
     select
@@ -326,8 +339,8 @@ engagement as (
         contacts.last_message_date,
         contacts.last_reaction_date,
         last_campaigns.last_campaign_id,
-        contacts.best_channel,
-        best_hours.best_hour,
+        case when profiled.customer_id is not null then contacts.best_channel end as best_channel,
+        case when profiled.customer_id is not null then best_hours.best_hour end as best_hour,
         cast(coalesce(interactions.interaction_count, 0) as bigint) as interaction_count,
         interactions.first_interaction_date,
         interactions.last_interaction_date,
@@ -343,6 +356,7 @@ engagement as (
     left join last_campaigns on profiles.customer_id = last_campaigns.customer_id
     left join recent_messages on profiles.customer_id = recent_messages.customer_id
     left join interactions on profiles.customer_id = interactions.customer_id
+    left join profiled on profiles.customer_id = profiled.customer_id
 
 )
 

@@ -238,6 +238,19 @@ feelings as (
 
 ),
 
+-- Nobody else's moods and habits leave this query.
+profiled as (
+
+    select customer_id
+    from marts.customer_consents
+    where
+        dt = $run_date
+        and purpose = $profiling_purpose
+        and channel = 'any'
+        and is_allowed
+
+),
+
 experience as (
 
     select
@@ -312,9 +325,12 @@ experience as (
                 then cast(social.rating_share_sum / social.rating_count as decimal(9, 6))
         end as rating_share_mean,
         cast(coalesce(social.sentiment_count, 0) as bigint) as sentiment_count,
-        cast(coalesce(social.sentiment_sum, 0) as decimal(18, 4)) as sentiment_sum,
         case
-            when social.sentiment_count > 0
+            when profiled.customer_id is not null
+                then cast(coalesce(social.sentiment_sum, 0) as decimal(18, 4))
+        end as sentiment_sum,
+        case
+            when profiled.customer_id is not null and social.sentiment_count > 0
                 then cast(social.sentiment_sum / social.sentiment_count as decimal(9, 4))
         end as sentiment_mean,
         cast(coalesce(community.question_count, 0) as bigint) as question_count,
@@ -325,8 +341,10 @@ experience as (
         cast(coalesce(community.comment_count, 0) as bigint) as comment_count,
         community.last_community_date,
         cast(coalesce(feelings.signal_count, 0) as bigint) as signal_count,
-        feelings.emotion_score,
+        case when profiled.customer_id is not null then feelings.emotion_score end
+            as emotion_score,
         case
+            when profiled.customer_id is null then null
             when feelings.emotion_score >= 0.3 then 'positive'
             when feelings.emotion_score <= -0.3 then 'negative'
             when feelings.emotion_score is not null then 'neutral'
@@ -365,6 +383,7 @@ experience as (
     left join social on customers.customer_id = social.customer_id
     left join community on customers.customer_id = community.customer_id
     left join feelings on customers.customer_id = feelings.customer_id
+    left join profiled on customers.customer_id = profiled.customer_id
 
 )
 
