@@ -1,7 +1,8 @@
 -- Grain: one row per service case that was reported and not deleted since.
 -- Null minutes: not answered or not resolved, opening not known, or times out of order. Zero
--- minutes: within the same minute, or outside opening hours. What depends on the day the case became known (segment,
--- repetition, sentiment) is kept from that day, so that later days count the case alike.
+-- minutes: within the same minute, or outside opening hours. What depends on the day the case
+-- became known (segment, repetition, sentiment) is kept from that day, so that later days count
+-- the case alike.
 with
 
 cases as (

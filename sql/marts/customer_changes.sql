@@ -69,7 +69,8 @@ changed as (
             cast(yesterday.consent_research as varchar), cast(yesterday.is_member as varchar),
             yesterday.segment, yesterday.loyalty_tier, yesterday.nps_group,
             -- What may not be known any more is not told as what it was.
-            case when today.consent_profiling then yesterday.emotion end, yesterday.advocacy, yesterday.life_cycle_stage, yesterday.next_best_action
+            case when today.consent_profiling then yesterday.emotion end,
+            yesterday.advocacy, yesterday.life_cycle_stage, yesterday.next_best_action
         )) as old_value,
         unnest(make_array(
             today.full_name, today.given_name, today.family_name, cast(today.birth_date as varchar),

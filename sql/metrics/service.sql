@@ -199,25 +199,60 @@ totals as (
         -- Each in its order, those that wait last: the n-th is the quantile's rank.
         array_agg(first_reply_minutes order by first_reply_minutes nulls last)
             filter (where is_reply_timed) as reply_waits,
+        count(case when is_reply_timed then 1 end) as reply_wait_count,
         array_agg(final_resolution_minutes order by final_resolution_minutes nulls last)
             filter (where is_resolution_timed) as resolution_waits,
+        count(case when is_resolution_timed then 1 end) as resolution_wait_count,
         array_agg(first_reply_business_minutes order by first_reply_business_minutes nulls last)
             filter (where is_reply_business_timed) as reply_business_waits,
-        array_agg(final_resolution_business_minutes order by final_resolution_business_minutes nulls last)
-            filter (where is_resolution_business_timed) as resolution_business_waits
+        count(case when is_reply_business_timed then 1 end) as reply_business_wait_count,
+        array_agg(
+            final_resolution_business_minutes
+            order by final_resolution_business_minutes nulls last
+        ) filter (where is_resolution_business_timed) as resolution_business_waits,
+        count(case when is_resolution_business_timed then 1 end) as resolution_business_wait_count
     from binned
     group by case_date, channel_or_all, segment_or_all
 
 ),
 
-ordered as (
+-- Nearest ranks, whatever a division of whole numbers leaves.
+ranks as (
 
     select
         *,
-        cast(cardinality(reply_waits) as bigint) as reply_wait_count,
-        cast(cardinality(resolution_waits) as bigint) as resolution_wait_count,
-        cast(cardinality(reply_business_waits) as bigint) as reply_business_wait_count,
-        cast(cardinality(resolution_business_waits) as bigint) as resolution_business_wait_count
+        case
+            when reply_wait_count >= $minimum_sample_size
+                then cast(floor((reply_wait_count + 1) / 2) as bigint)
+        end as reply_p50_rank,
+        case
+            when reply_wait_count >= $minimum_sample_size
+                then cast(floor((reply_wait_count * 9 + 9) / 10) as bigint)
+        end as reply_p90_rank,
+        case
+            when resolution_wait_count >= $minimum_sample_size
+                then cast(floor((resolution_wait_count + 1) / 2) as bigint)
+        end as resolution_p50_rank,
+        case
+            when resolution_wait_count >= $minimum_sample_size
+                then cast(floor((resolution_wait_count * 9 + 9) / 10) as bigint)
+        end as resolution_p90_rank,
+        case
+            when reply_business_wait_count >= $minimum_sample_size
+                then cast(floor((reply_business_wait_count + 1) / 2) as bigint)
+        end as reply_business_p50_rank,
+        case
+            when reply_business_wait_count >= $minimum_sample_size
+                then cast(floor((reply_business_wait_count * 9 + 9) / 10) as bigint)
+        end as reply_business_p90_rank,
+        case
+            when resolution_business_wait_count >= $minimum_sample_size
+                then cast(floor((resolution_business_wait_count + 1) / 2) as bigint)
+        end as resolution_business_p50_rank,
+        case
+            when resolution_business_wait_count >= $minimum_sample_size
+                then cast(floor((resolution_business_wait_count * 9 + 9) / 10) as bigint)
+        end as resolution_business_p90_rank
     from totals
 
 ),
@@ -243,38 +278,14 @@ service as (
         resolution_minutes_counts,
         reply_business_minutes_counts,
         resolution_business_minutes_counts,
-        case
-            when reply_wait_count >= $minimum_sample_size
-                then reply_waits[(reply_wait_count + 1) / 2]
-        end as first_reply_minutes_p50,
-        case
-            when reply_wait_count >= $minimum_sample_size
-                then reply_waits[(reply_wait_count * 9 + 9) / 10]
-        end as first_reply_minutes_p90,
-        case
-            when resolution_wait_count >= $minimum_sample_size
-                then resolution_waits[(resolution_wait_count + 1) / 2]
-        end as resolution_minutes_p50,
-        case
-            when resolution_wait_count >= $minimum_sample_size
-                then resolution_waits[(resolution_wait_count * 9 + 9) / 10]
-        end as resolution_minutes_p90,
-        case
-            when reply_business_wait_count >= $minimum_sample_size
-                then reply_business_waits[(reply_business_wait_count + 1) / 2]
-        end as first_reply_business_minutes_p50,
-        case
-            when reply_business_wait_count >= $minimum_sample_size
-                then reply_business_waits[(reply_business_wait_count * 9 + 9) / 10]
-        end as first_reply_business_minutes_p90,
-        case
-            when resolution_business_wait_count >= $minimum_sample_size
-                then resolution_business_waits[(resolution_business_wait_count + 1) / 2]
-        end as resolution_business_minutes_p50,
-        case
-            when resolution_business_wait_count >= $minimum_sample_size
-                then resolution_business_waits[(resolution_business_wait_count * 9 + 9) / 10]
-        end as resolution_business_minutes_p90,
+        reply_waits[reply_p50_rank] as first_reply_minutes_p50,
+        reply_waits[reply_p90_rank] as first_reply_minutes_p90,
+        resolution_waits[resolution_p50_rank] as resolution_minutes_p50,
+        resolution_waits[resolution_p90_rank] as resolution_minutes_p90,
+        reply_business_waits[reply_business_p50_rank] as first_reply_business_minutes_p50,
+        reply_business_waits[reply_business_p90_rank] as first_reply_business_minutes_p90,
+        resolution_business_waits[resolution_business_p50_rank] as resolution_business_minutes_p50,
+        resolution_business_waits[resolution_business_p90_rank] as resolution_business_minutes_p90,
         cast(
             case
                 when reopenable_count > 0 and reopenable_count >= $minimum_sample_size
@@ -297,7 +308,7 @@ service as (
             as decimal(9, 6)
         ) as reopen_share_upper,
         case_date <= $run_date - interval '27 days' as is_mature
-    from ordered
+    from ranks
 
 )
 
