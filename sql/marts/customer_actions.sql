@@ -32,7 +32,7 @@ engagement as (
 
     select
         customer_id, last_considered_date, last_cart_date, is_member, expiring_points,
-        week_message_count, last_reaction_date, best_channel
+        week_message_count, last_reaction_date, outreach_channel
     from marts.customer_engagement
     where dt = $run_date
 
@@ -103,7 +103,7 @@ staged as (
         engagement.is_member,
         engagement.expiring_points,
         engagement.week_message_count,
-        engagement.best_channel,
+        engagement.outreach_channel,
         coalesce(purposes.may_be_profiled, false) as may_be_profiled,
         coalesce(purposes.may_be_asked, false) as may_be_asked,
         coalesce(purposes.may_be_reached, false) as may_be_reached,
@@ -202,14 +202,14 @@ judged as (
             when
                 rules.consent = 'research' and coalesce(fitting.email, fitting.phone) is null
                 then 'contact_point'
-            when rules.consent <> 'research' and fitting.best_channel is null
+            when rules.consent <> 'research' and fitting.outreach_channel is null
                 then 'contact_point'
             when fitting.week_message_count >= $maximum_messages_a_week then 'contact_cap'
         end as withheld_by,
         case
             when rules.consent in ('none', 'research') and fitting.email is not null then 'email'
             when rules.consent in ('none', 'research') and fitting.phone is not null then 'phone'
-            when rules.consent not in ('none', 'research') then fitting.best_channel
+            when rules.consent not in ('none', 'research') then fitting.outreach_channel
         end as action_channel
     from fitting
     left join rules on fitting.action = rules.action

@@ -222,7 +222,21 @@ contacts as (
                 ) desc nulls last,
                 initiated_count desc,
                 channel
-        ) filter (where is_allowed and has_contact_point) as best_channel
+        ) filter (where is_allowed and has_contact_point) as best_channel,
+        -- Says nothing of the customer but what is allowed.
+        first_value(
+            channel
+            order by
+                case channel
+                    when 'email' then 1
+                    when 'push' then 2
+                    when 'sms' then 3
+                    when 'post' then 4
+                    when 'phone' then 5
+                    else 6
+                end,
+                channel
+        ) filter (where is_allowed and has_contact_point) as first_channel
     from channels
     group by customer_id
 
@@ -341,6 +355,10 @@ engagement as (
         last_campaigns.last_campaign_id,
         case when profiled.customer_id is not null then contacts.best_channel end as best_channel,
         case when profiled.customer_id is not null then best_hours.best_hour end as best_hour,
+        case
+            when profiled.customer_id is not null then contacts.best_channel
+            else contacts.first_channel
+        end as outreach_channel,
         cast(coalesce(interactions.interaction_count, 0) as bigint) as interaction_count,
         interactions.first_interaction_date,
         interactions.last_interaction_date,
