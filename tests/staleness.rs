@@ -104,6 +104,44 @@ fn what_changes_rows_rebuilds_them() {
 }
 
 #[test]
+fn a_declared_row_rebuilds_its_table_and_a_wrong_one_is_told_with_its_place() {
+    let project = Project::small();
+    project.write(
+        "sql/marts/channel_targets.yml",
+        "description: One row per channel with a target.\ngrain: [channel]\ncolumns:\n  \
+         - {name: channel, type: string, meaning: m, required: true, accepted: [web, store]}\n  \
+         - {name: sale_count, type: integer, meaning: m, range: {min: 1}}\n",
+    );
+    let settings = project.read("rapport.yaml");
+    let told = project.run("rapport", &["check"]);
+    assert_eq!(told.exit_code, 2, "{}", told.stderr);
+    assert!(told.stderr.contains("`declarations`"), "{}", told.stderr);
+
+    let rows = "tables:\n  channel_targets:\n    - {channel: web, sale_count: 3}\n";
+    project.write("targets.yaml", rows);
+    project.write("rapport.yaml", format!("declarations: [targets.yaml]\n{settings}"));
+    project.must_run("daily", &DAYS);
+    project.edit("targets.yaml", "tables:", "# A remark.\ntables:");
+    assert_eq!(stale(&project), Vec::<String>::new());
+    project.edit("targets.yaml", "sale_count: 3", "sale_count: 4");
+    assert_eq!(
+        stale(&project),
+        ["04", "05", "06"].map(|d| format!("marts.channel_targets 2024-03-{d}: model_changed"))
+    );
+
+    project.edit("targets.yaml", "channel: web", "channel: wbe");
+    project.edit("targets.yaml", "tables:\n", "tables:\n  chanel_targets: []\n");
+    let told = project.run("rapport", &["check"]);
+    assert_eq!(told.exit_code, 2, "{}", told.stderr);
+    for expected in [
+        "targets.yaml:5:17: unknown `channel` `wbe`, did you mean `web`?",
+        "targets.yaml:3:19: no table `chanel_targets` takes rows, did you mean `channel_targets`?",
+    ] {
+        assert!(told.stderr.contains(expected), "{expected} in {}", told.stderr);
+    }
+}
+
+#[test]
 fn a_changed_schedule_rebuilds_what_measures_time_by_it() {
     let project = Project::small();
     let hours = "schedules:

@@ -1,5 +1,6 @@
 //! Settings and other YAML that people write: one reader, errors that point at the place.
 
+pub mod declarations;
 pub mod identity;
 pub mod location;
 pub mod parameters;

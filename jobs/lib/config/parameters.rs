@@ -45,7 +45,7 @@ struct Known {
     default: Option<Parameter>,
 }
 
-const KNOWN: [Known; 20] = [
+const KNOWN: [Known; 22] = [
     Known {
         name: "acquisition_overhead_share",
         expected: "a number of 0 or more",
@@ -99,6 +99,18 @@ const KNOWN: [Known; 20] = [
         expected: "a whole number of 0 or more",
         meant: |value| whole(value, 0),
         default: Some(Parameter::Integer(2000)),
+    },
+    Known {
+        name: "journey_benchmark_days",
+        expected: "a whole number of 1 or more",
+        meant: |value| whole(value, 1),
+        default: Some(Parameter::Integer(28)),
+    },
+    Known {
+        name: "journey_map_days",
+        expected: "a whole number of 1 or more",
+        meant: |value| whole(value, 1),
+        default: Some(Parameter::Integer(28)),
     },
     Known {
         name: "journey_window_days",
@@ -195,18 +207,23 @@ pub fn is_known(name: &str) -> bool {
     KNOWN.iter().any(|known| known.name == name)
 }
 
-/// Every parameter with its value: from `variable`, else from the file `file` as `written`, else
-/// the default. What each is, and whence, is noted in `effective`; what is wrong in `mistakes`.
-pub(super) fn read(
-    file: &str,
-    written: Option<Written>,
+/// Every parameter with its value: from `variable`, else from the first of the files that has it,
+/// each as `written`, else the default. What each is, and whence, is noted in `effective`; what is
+/// wrong in `mistakes`.
+pub(super) fn read<'a>(
+    files: impl Iterator<Item = (&'a str, Written)>,
     variable: impl Fn(&str) -> Option<String>,
     effective: &mut Vec<Effective>,
     mistakes: &mut Vec<Error>,
 ) -> BTreeMap<String, Parameter> {
-    let written = written.map(|map| map.value).unwrap_or_default();
+    let mut written: BTreeMap<String, (&str, Spanned<Parameter>)> = BTreeMap::new();
+    for (file, parameters) in files {
+        for (name, value) in parameters.value {
+            written.entry(name).or_insert((file, value));
+        }
+    }
     let names: Vec<&str> = written.keys().map(String::as_str).collect();
-    for (name, value) in &written {
+    for (name, (file, value)) in &written {
         mistakes.extend(wrong_name(name, &names).map(|what| yaml::mistake(file, value, what)));
     }
     let mut parameters = BTreeMap::new();
@@ -214,7 +231,7 @@ pub(super) fn read(
     for name in names.iter().copied().chain(unwritten) {
         let known = KNOWN.iter().find(|known| known.name == name);
         let value = written.get(name);
-        match chosen(file, name, known, value, &variable) {
+        match chosen(name, known, value, &variable) {
             Ok(Some((value, origin))) => {
                 effective.push(Effective {
                     key: format!("parameters.{name}"),
@@ -232,10 +249,9 @@ pub(super) fn read(
 
 /// The value of one parameter, and where it came from.
 fn chosen(
-    file: &str,
     name: &str,
     known: Option<&Known>,
-    written: Option<&Spanned<Parameter>>,
+    written: Option<&(&str, Spanned<Parameter>)>,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<(Parameter, String)>> {
     let meant = |value: Parameter| match known {
@@ -250,7 +266,7 @@ fn chosen(
     if let Some(text) = variable(&variable_name) {
         let value = match (known, written) {
             // An own parameter is of the kind that the file gives it.
-            (None, Some(like)) => like_kind(&like.value, &text)
+            (None, Some((_, like))) => like_kind(&like.value, &text)
                 .ok_or_else(|| format!("`{text}` is not of the same kind as `{}`", like.value)),
             _ => meant(parsed(&text)),
         };
@@ -258,7 +274,7 @@ fn chosen(
             |what| Error::new(Kind::Usage, format!("environment variable {variable_name}: {what}"));
         return Ok(Some((value.map_err(wrong)?, format!("environment variable {variable_name}"))));
     }
-    if let Some(written) = written {
+    if let Some((file, written)) = written {
         let wrong = |what| yaml::mistake(file, written, what);
         let value = meant(written.value.clone()).map_err(wrong)?;
         return Ok(Some((value, format!("{file}:{}", written.referenced.line()))));

@@ -145,36 +145,57 @@ impl<V: Fn(&str) -> Option<String>> Reader<V> {
         written: Option<Spanned<Vec<String>>>,
     ) -> Result<Vec<PathBuf>> {
         let place = written.clone();
-        let names = written.as_ref().map(|list| list.value.clone()).unwrap_or_default();
-        let joined = written.map(|list| Spanned {
-            value: list.value.join(","),
-            referenced: list.referenced,
-            defined: list.defined,
-        });
-        let text = self.text(key, joined, None).unwrap_or_default();
-        let from_environment = self.is_from_environment();
-        // In the file each folder stands alone, and may have a comma in its name.
-        let names = match from_environment {
-            true => text.split(',').map(|name| name.trim().to_string()).collect(),
-            false => names,
-        };
-        let mut folders = vec![];
-        for name in names.iter().filter(|name| !name.is_empty()) {
-            let folder = if from_environment { PathBuf::from(name) } else { self.path(name) };
-            if !folder.is_dir() {
-                let what = format!("`{name}` is not a folder (looked for `{}`)", folder.display());
-                return Err(self.mistake(key, place.as_ref(), &what));
-            }
-            folders.push(folder);
-        }
-        let shown: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
-        self.show(shown.join(", "));
+        let folders = self.paths(key, written, "folder", Path::is_dir)?;
         if folders.is_empty() {
             let lacks = if place.is_some() { "is empty" } else { "is missing" };
             let what = format!("`{key}` {lacks}, expected a list of folders");
             return Err(self.mistake(key, place.as_ref(), &what));
         }
         Ok(folders)
+    }
+
+    /// The files that `key` lists; perhaps none.
+    pub fn files(
+        &mut self,
+        key: &str,
+        written: Option<Spanned<Vec<String>>>,
+    ) -> Result<Vec<PathBuf>> {
+        self.paths(key, written, "file", Path::is_file)
+    }
+
+    fn paths(
+        &mut self,
+        key: &str,
+        written: Option<Spanned<Vec<String>>>,
+        kind: &str,
+        is_one: fn(&Path) -> bool,
+    ) -> Result<Vec<PathBuf>> {
+        let place = written.clone();
+        let names = written.as_ref().map(|list| list.value.clone()).unwrap_or_default();
+        let joined = written.map(|list| Spanned {
+            value: list.value.join(","),
+            referenced: list.referenced,
+            defined: list.defined,
+        });
+        let Some(text) = self.text(key, joined, None) else { return Ok(vec![]) };
+        let from_environment = self.is_from_environment();
+        // In the file each path stands alone, and may have a comma in its name.
+        let names = match from_environment {
+            true => text.split(',').map(|name| name.trim().to_string()).collect(),
+            false => names,
+        };
+        let mut paths = vec![];
+        for name in names.iter().filter(|name| !name.is_empty()) {
+            let path = if from_environment { PathBuf::from(name) } else { self.path(name) };
+            if !is_one(&path) {
+                let what = format!("`{name}` is not a {kind} (looked for `{}`)", path.display());
+                return Err(self.mistake(key, place.as_ref(), &what));
+            }
+            paths.push(path);
+        }
+        let shown: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+        self.show(shown.join(", "));
+        Ok(paths)
     }
 
     /// The path that the last key's text means: relative to the settings file, or to where one is

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::config::Schedules;
+use crate::config::declarations::Declarations;
 use crate::config::parameters::{self, Parameter};
 use crate::config::reading::{Effective, Reader, noted};
 use crate::config::yaml::{self, Spanned};
@@ -31,6 +32,8 @@ pub struct Settings {
     pub identity: Option<PathBuf>,
     /// The schedules that `business_minutes` knows; none where the project declares none.
     pub schedules: Arc<Schedules>,
+    /// What the business declares for itself: rows of tables.
+    pub declarations: Vec<Declarations>,
     /// The business's time zone (IANA name): decides which day an instant falls on.
     pub time_zone: chrono_tz::Tz,
     /// Memory for queries in bytes; beyond it they spill to `scratch`.
@@ -59,6 +62,7 @@ struct Written {
     models: Option<Spanned<Vec<String>>>,
     identity: Option<Spanned<String>>,
     schedules: Option<Spanned<String>>,
+    declarations: Option<Spanned<Vec<String>>>,
     time_zone: Option<Spanned<String>>,
     memory_limit: Option<Spanned<String>>,
     threads: Option<Spanned<String>>,
@@ -70,13 +74,14 @@ struct Written {
 }
 
 /// Every key that an environment variable `RAPPORT_<KEY>` may override.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "landing",
     "warehouse",
     "sources",
     "models",
     "identity",
     "schedules",
+    "declarations",
     "time_zone",
     "memory_limit",
     "threads",
@@ -147,6 +152,10 @@ impl Settings {
             .file("schedules", written.schedules)
             .and_then(|file| Schedules::read(file.as_deref()).map(Arc::new));
         let schedules = noted(schedules, &mut mistakes);
+        let declarations = reader.files("declarations", written.declarations).and_then(|files| {
+            files.iter().map(|file| Declarations::read(file)).collect::<Result<Vec<_>>>()
+        });
+        let declarations = noted(declarations, &mut mistakes);
         let time_zone = reader.parsed("time_zone", written.time_zone, "UTC", parse_time_zone);
         let time_zone = noted(time_zone, &mut mistakes);
         let memory_limit_bytes =
@@ -173,9 +182,13 @@ impl Settings {
         let patience =
             reader.patience(written.storage_timeout_seconds, written.storage_retry_seconds);
         let patience = noted(patience, &mut mistakes);
+        let own = written.parameters.map(|parameters| (reader.name.as_str(), parameters));
+        let declared = declarations
+            .iter()
+            .flatten()
+            .filter_map(|declared| Some((declared.file.as_str(), declared.parameters.clone()?)));
         let parameters = parameters::read(
-            &reader.name,
-            written.parameters,
+            own.into_iter().chain(declared),
             reader.variable,
             &mut reader.effective,
             &mut mistakes,
@@ -189,6 +202,7 @@ impl Settings {
             sources,
             models,
             schedules,
+            declarations,
             time_zone,
             memory_limit_bytes,
             threads,
@@ -201,6 +215,7 @@ impl Settings {
                 Some(sources),
                 Some(models),
                 Some(schedules),
+                Some(declarations),
                 Some(time_zone),
                 Some(memory_limit_bytes),
                 Some(threads),
@@ -214,6 +229,7 @@ impl Settings {
                 models,
                 identity,
                 schedules,
+                declarations,
                 time_zone,
                 memory_limit_bytes,
                 threads,

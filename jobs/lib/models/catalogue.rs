@@ -11,7 +11,7 @@ use crate::exports::{self, Source};
 use crate::lake::TableName;
 use crate::models::contract::{self, Contract};
 use crate::models::{
-    ALGORITHMS, Algorithm, METRICS, MODEL_ZONES, Model, QUARANTINE, RAW, Recipe, STAGING,
+    ALGORITHMS, Algorithm, METRICS, MODEL_ZONES, Model, QUARANTINE, RAW, Recipe, STAGING, declared,
     definitions, generated, roles, trend,
 };
 
@@ -63,6 +63,7 @@ impl Catalogue {
         let written = reader.written();
         reader.entities(&written);
         reader.tables(&written);
+        reader.declarations(&written);
         reader.measures();
         reader.order();
         (reader.catalogue, reader.mistakes)
@@ -313,6 +314,16 @@ impl Reader<'_> {
                     }
                     Err(mistake) => Err(mistake),
                     Ok(contract) if contract.entity.is_some() && sql.is_some() => continue,
+                    Ok(contract) if sql.is_none() && self.is_declared(name) => {
+                        match self.declared_table(name, yml, contract) {
+                            Ok(model) => Ok(model),
+                            Err(mistakes) => {
+                                self.mistakes.extend(mistakes);
+                                self.catalogue.broken.insert(name.clone());
+                                continue;
+                            }
+                        }
+                    }
                     Ok(contract) => self.table(name, sql.as_deref(), yml, contract),
                 },
                 (None, None) => continue,
@@ -450,9 +461,11 @@ impl Reader<'_> {
                 return Err(Error::new(
                     Kind::Usage,
                     format!(
-                        "{}:1:1: has no query, expected `{}` beside it",
+                        "{}:1:1: has no query, expected `{}` beside it, or rows of `{}` in a file \
+                         that the settings name under `declarations`",
                         yml.display(),
-                        yml.with_extension("sql").display()
+                        yml.with_extension("sql").display(),
+                        name.table
                     ),
                 ));
             }
@@ -465,6 +478,57 @@ impl Reader<'_> {
             contract: Some(Arc::new(contract)),
             recipe,
         })
+    }
+
+    fn is_declared(&self, name: &TableName) -> bool {
+        declared::rows_of(&self.settings.declarations, &name.table).is_some()
+    }
+
+    /// The table of rows that the business writes itself.
+    fn declared_table(
+        &self,
+        name: &TableName,
+        yml: &Path,
+        contract: Contract,
+    ) -> std::result::Result<Model, Vec<Error>> {
+        let files = &self.settings.declarations;
+        let Some(rows) = declared::rows_of(files, &name.table) else { return Err(vec![]) };
+        let words = |column: &contract::Column| {
+            let (table, column) = column.reference()?;
+            let rows = declared::rows_of(files, &table.table)?;
+            Some(declared::words_of(rows, &column))
+        };
+        let text = declared::query(&contract, rows, words)?;
+        let query = Query::parse(rows.file, &text).map_err(|mistake| vec![mistake])?;
+        Ok(Model {
+            name: name.clone(),
+            path: yml.to_path_buf(),
+            schema: contract.schema(),
+            grain: contract.grain.value.clone(),
+            contract: Some(Arc::new(contract)),
+            recipe: Recipe::Query(Box::new(query)),
+        })
+    }
+
+    /// Rows that are declared for no table, or for one that a query makes, are mistakes.
+    fn declarations(&mut self, found: &Found) {
+        let made = |name: &TableName| found.get(name).is_some_and(|written| written.sql.is_some());
+        let open = || found.keys().filter(|name| name.zone != ENTITIES && !made(name));
+        for file in &self.settings.declarations {
+            for (table, rows) in &file.tables {
+                if open().any(|name| name.table == *table) {
+                    continue;
+                }
+                let what = match found.keys().find(|name| name.table == *table) {
+                    Some(name) => format!("the table {name} is made by a query, and takes no rows"),
+                    None => {
+                        let hint = did_you_mean(table, open().map(|name| name.table.as_str()));
+                        format!("no table `{table}` takes rows{hint}")
+                    }
+                };
+                self.mistakes.push(crate::config::yaml::mistake(&file.file, rows, what));
+            }
+        }
     }
 
     /// The identity rules count by what they say, not by how they are laid out.

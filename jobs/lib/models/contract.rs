@@ -429,7 +429,7 @@ fn check_values(column: &Column, data_type: &DataType) -> Result<(), String> {
 
 /// Where `value` stands among the values of `data_type`, for comparing limits; none where it is no
 /// value of that type. Texts and booleans have no order that matters here.
-fn number_line(value: &Value, data_type: &DataType) -> Option<f64> {
+pub(super) fn number_line(value: &Value, data_type: &DataType) -> Option<f64> {
     #[allow(clippy::cast_precision_loss)] // for comparing limits that people write
     match (data_type, value) {
         (DataType::Utf8, Value::Text(_)) | (DataType::Boolean, Value::Boolean(_)) => Some(0.0),

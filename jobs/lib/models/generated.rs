@@ -174,7 +174,7 @@ pub(super) fn quoted(name: &str) -> String {
 }
 
 /// A typed null, in SQL.
-fn null_of(data_type: &DataType) -> String {
+pub(super) fn null_of(data_type: &DataType) -> String {
     format!("arrow_cast(null, '{}')", arrow_name(data_type))
 }
 

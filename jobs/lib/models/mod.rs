@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 pub mod contract;
+mod declared;
 mod definitions;
 mod generated;
 pub mod reads;
