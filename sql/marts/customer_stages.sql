@@ -10,6 +10,14 @@ stages as (
 
 ),
 
+places as (
+
+    select life_cycle_stage, stage_number
+    from marts.life_cycle_stages
+    where dt = $run_date
+
+),
+
 mapped as (
 
     select record_id, customer_id
@@ -18,52 +26,28 @@ mapped as (
 
 ),
 
-placed as (
+firsts as (
 
     select
         mapped.customer_id,
         stages.life_cycle_stage,
-        case stages.life_cycle_stage
-            when 'awareness' then 1
-            when 'consideration' then 2
-            when 'purchase' then 3
-            when 'retention' then 4
-            else 5
-        end as place,
-        stages.first_date,
-        stages.first_channel
+        min(stages.first_date) as entry_date,
+        first_value(stages.first_channel order by stages.first_date, stages.first_channel)
+            as channel
     from stages
     inner join mapped on stages.record_id = mapped.record_id
+    group by mapped.customer_id, stages.life_cycle_stage
 
 ),
 
-firsts as (
+last_place as (
 
-    select
-        customer_id,
-        life_cycle_stage,
-        place,
-        min(first_date) as entry_date,
-        first_value(first_channel order by first_date, first_channel) as channel
-    from placed
-    group by customer_id, life_cycle_stage, place
+    select max(stage_number) as stage_number
+    from places
 
 ),
 
 -- The first day of any later stage.
-by_customer as (
-
-    select
-        customer_id,
-        min(case when place = 2 then entry_date end) as consideration_date,
-        min(case when place = 3 then entry_date end) as purchase_date,
-        min(case when place = 4 then entry_date end) as retention_date,
-        min(case when place = 5 then entry_date end) as advocacy_date
-    from firsts
-    group by customer_id
-
-),
-
 followed as (
 
     select
@@ -71,15 +55,15 @@ followed as (
         firsts.life_cycle_stage,
         firsts.entry_date,
         firsts.channel,
-        least(
-            case when firsts.place < 2 then by_customer.consideration_date end,
-            case when firsts.place < 3 then by_customer.purchase_date end,
-            case when firsts.place < 4 then by_customer.retention_date end,
-            case when firsts.place < 5 then by_customer.advocacy_date end
+        min(firsts.entry_date) over (
+            partition by firsts.customer_id
+            order by places.stage_number desc
+            rows between unbounded preceding and 1 preceding
         ) as next_date,
-        firsts.place = 5 as is_last
+        places.stage_number = last_place.stage_number as is_last
     from firsts
-    inner join by_customer on firsts.customer_id = by_customer.customer_id
+    inner join places on firsts.life_cycle_stage = places.life_cycle_stage
+    cross join last_place
 
 ),
 

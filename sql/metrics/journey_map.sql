@@ -1,5 +1,6 @@
 -- Grain: one row per stage, touchpoint and kind of contact; `all` is a total.
--- The 28 days up to dt beside the 28 before them and the declared targets. Null mean: too few.
+-- The `journey_map_days` days up to dt beside the benchmark period and the declared targets. Null
+-- mean: too few.
 with
 
 touchpoints as (
@@ -8,8 +9,24 @@ touchpoints as (
     from marts.touchpoints
     where
         dt <= $run_date
-        and dt > $run_date - interval '56 days'
-        and touch_date > $run_date - interval '56 days'
+        and dt > cast(cast($run_date as int) - $journey_map_days as date)
+        and touch_date > cast(cast($run_date as int) - $journey_map_days as date)
+
+),
+
+-- As it was known at the end of that period, like the other.
+benchmark_touchpoints as (
+
+    select *
+    from marts.touchpoints
+    where
+        dt <= cast(cast($run_date as int) - $journey_benchmark_days as date)
+        and dt > cast(
+            cast($run_date as int) - $journey_benchmark_days - $journey_map_days as date
+        )
+        and touch_date > cast(
+            cast($run_date as int) - $journey_benchmark_days - $journey_map_days as date
+        )
 
 ),
 
@@ -17,7 +34,11 @@ history as (
 
     select min(dt) as first_dt
     from marts.touchpoints
-    where dt <= $run_date and dt > $run_date - interval '56 days'
+    where
+        dt <= cast(cast($run_date as int) - $journey_benchmark_days as date)
+        and dt > cast(
+            cast($run_date as int) - $journey_benchmark_days - $journey_map_days as date
+        )
 
 ),
 
@@ -37,6 +58,16 @@ targets as (
 
 ),
 
+both_periods as (
+
+    select *, true as is_now
+    from touchpoints
+    union all
+    select *, false as is_now
+    from benchmark_touchpoints
+
+),
+
 judged as (
 
     select
@@ -44,14 +75,14 @@ judged as (
         touchpoint,
         case when is_direct then 'direct' else 'indirect' end as contact,
         record_id,
-        touch_date > $run_date - interval '28 days' as is_now,
+        is_now,
         sentiment,
         case when coalesce(metric, 'csat') = 'csat' then rating_share end as rating,
         case when metric = 'ces' then rating_share end as ease,
         coalesce(sentiment <= -0.05, false)
         or coalesce(rating_share <= 0.25 and coalesce(metric, 'csat') <> 'nps', false)
             as is_pain
-    from touchpoints
+    from both_periods
 
 ),
 
@@ -207,7 +238,11 @@ map as (
         cast(valued.sentiment_mean - targets.sentiment_target as decimal(9, 4))
             as sentiment_gap,
         coalesce(
-            history.first_dt <= cast(cast($run_date as int) - 55 as date), false
+            history.first_dt
+            <= cast(
+                cast($run_date as int) - $journey_benchmark_days - $journey_map_days + 1 as date
+            ),
+            false
         ) as is_mature
     from valued
     left join customers
