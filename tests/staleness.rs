@@ -129,12 +129,12 @@ fn a_declared_row_rebuilds_its_table_and_a_wrong_one_is_told_with_its_place() {
         ["04", "05", "06"].map(|d| format!("marts.channel_targets 2024-03-{d}: model_changed"))
     );
 
-    project.edit("targets.yaml", "channel: web", "channel: wbe");
+    project.edit("targets.yaml", "channel: web", "channel: stor");
     project.edit("targets.yaml", "tables:\n", "tables:\n  chanel_targets: []\n");
     let told = project.run("rapport", &["check"]);
     assert_eq!(told.exit_code, 2, "{}", told.stderr);
     for expected in [
-        "targets.yaml:5:17: unknown `channel` `wbe`, did you mean `web`?",
+        "targets.yaml:5:17: unknown `channel` `stor`, did you mean `store`?",
         "targets.yaml:3:19: no table `chanel_targets` takes rows, did you mean `channel_targets`?",
     ] {
         assert!(told.stderr.contains(expected), "{expected} in {}", told.stderr);
