@@ -1,7 +1,7 @@
 -- Grain: one row per day on which cases were opened, channel and segment; `all` is a total.
 -- Quantiles are of the nearest rank over all cases that could be timed; those still waiting rank
--- last, so a null quantile is one not reached yet, or too few cases. Zero minutes: at once, or while
--- the desk was closed.
+-- last, so a null quantile is one not reached yet, or too few cases. Zero minutes: at once, or
+-- while the desk was closed.
 with
 
 cases as (
