@@ -1,6 +1,6 @@
-//! Any roll-up from stored state equals direct computation: of the sample company's metrics,
-//! details merged over dimensions are the published totals, trends are sums over event days, and
-//! random subsets come out as their facts do.
+//! Any roll-up from stored state equals direct computation: of the sample company's metrics, and of
+//! one with every kind of state, details merged over dimensions are the published totals, trends
+//! are sums over event days, and random subsets come out as their facts do.
 //!
 //! Rows are merged here by code of its own, as a reader of the tables would who follows the
 //! dictionary; values come from the contracts' formulas.
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray as _, BooleanArray, Date32Array, Decimal128Array, Int64Array,
-    Int64Builder, ListBuilder, RecordBatch, TimestampMicrosecondArray,
+    Int64Builder, ListBuilder, RecordBatch, StringBuilder, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Field, Int64Type, Schema, TimestampMicrosecondType,
@@ -41,6 +41,7 @@ enum Cell {
     Number(i128),
     Text(String),
     List(Vec<i64>),
+    Texts(Vec<String>),
 }
 
 /// A row by column; `dt` among them.
@@ -95,7 +96,7 @@ impl Table {
         for row in rows {
             for (name, merge) in &state {
                 let so_far = merged.remove(*name).unwrap_or(Cell::Null);
-                let both = match (so_far, row[*name].clone()) {
+                let both = match (so_far, of_row(*merge, &row[*name])) {
                     (Cell::Null, one) | (one, Cell::Null) => one,
                     (one, other) => merge_two(*merge, one, other),
                 };
@@ -114,6 +115,33 @@ fn day(row: &Row, name: &str) -> i128 {
     }
 }
 
+/// What a row adds to merged state. Nothing gathered is an empty list, not null.
+fn of_row(merge: Merge, cell: &Cell) -> Cell {
+    match (merge, cell) {
+        (Merge::KaplanMeier | Merge::Quantiles | Merge::Distinct, Cell::Null) => Cell::List(vec![]),
+        (Merge::Markov, Cell::Null) => Cell::Texts(vec![]),
+        _ => cell.clone(),
+    }
+}
+
+/// Two lists in which a key of `N` elements stands before what was counted of it: both by key, with
+/// what stands in both put together by `of_both`.
+fn by_key<K: Clone + Ord, const N: usize>(
+    lists: [&[K]; 2],
+    length: usize,
+    of_both: fn(&K, &K) -> K,
+) -> Vec<K> {
+    let mut counts: BTreeMap<Vec<K>, Vec<K>> = BTreeMap::new();
+    for row in lists.into_iter().flat_map(|list| list.chunks_exact(length)) {
+        let (key, counted) = row.split_at(N);
+        let held = counts
+            .get(key)
+            .map(|held| held.iter().zip(counted).map(|(one, other)| of_both(one, other)).collect());
+        counts.insert(key.to_vec(), held.unwrap_or_else(|| counted.to_vec()));
+    }
+    counts.into_iter().flat_map(|(key, counted)| [key, counted].concat()).collect()
+}
+
 fn merge_two(merge: Merge, one: Cell, other: Cell) -> Cell {
     match (merge, one, other) {
         (Merge::Sum, Cell::Number(one), Cell::Number(other)) => Cell::Number(one + other),
@@ -124,12 +152,38 @@ fn merge_two(merge: Merge, one: Cell, other: Cell) -> Cell {
             let at = |list: &[i64], place: usize| list.get(place).copied().unwrap_or(0);
             Cell::List((0..length).map(|place| at(&one, place) + at(&other, place)).collect())
         }
+        // Duration, ended, censored.
+        (Merge::KaplanMeier, Cell::List(one), Cell::List(other)) => {
+            Cell::List(by_key::<i64, 1>([&one, &other], 3, |one, other| one + other))
+        }
+        // Bin, count.
+        (Merge::Quantiles, Cell::List(one), Cell::List(other)) => {
+            Cell::List(by_key::<i64, 1>([&one, &other], 2, |one, other| one + other))
+        }
+        // 64 times the register, and its longest run.
+        (Merge::Distinct, Cell::List(one), Cell::List(other)) => {
+            let apart = |list: &[i64]| -> Vec<i64> {
+                list.iter().flat_map(|number| [number / 64, number % 64]).collect()
+            };
+            let longest = |one: &i64, other: &i64| *one.max(other);
+            let both = by_key::<i64, 1>([&apart(&one), &apart(&other)], 2, longest);
+            Cell::List(both.chunks(2).map(|register| register[0] * 64 + register[1]).collect())
+        }
+        // From, to, count.
+        (Merge::Markov, Cell::Texts(one), Cell::Texts(other)) => {
+            let sum = |one: &String, other: &String| {
+                (one.parse::<u64>().unwrap() + other.parse::<u64>().unwrap()).to_string()
+            };
+            Cell::Texts(by_key::<String, 2>([&one, &other], 3, sum))
+        }
         (merge, one, other) => panic!("{merge:?} of {one:?} and {other:?}"),
     }
 }
 
 struct Company {
     project: Project,
+    /// The first day of its tables.
+    first: Day,
     settings: Settings,
     engine: Engine,
     tables: BTreeMap<String, Table>,
@@ -146,8 +200,16 @@ fn company() -> Company {
     }
     let exports = ["--out", "exports", "--customers", "700", "--dirt", "light"];
     project.must_run("sample-exports", &[&exports[..], &DAYS].concat());
-    project.must_run("daily", &DAYS);
-    let settings = Settings::read(&project.path("config/local.yaml")).unwrap();
+    let company = built(project, "config/local.yaml", DAYS);
+    let names: Vec<&str> = company.tables.keys().map(String::as_str).collect();
+    assert!(names.contains(&"nps") && names.contains(&"revenue"), "{names:?}");
+    company
+}
+
+/// A project of the settings `config`, its tables built for `days`.
+fn built(project: Project, config: &str, days: [&str; 4]) -> Company {
+    project.must_run("daily", &days);
+    let settings = Settings::read(&project.path(config)).unwrap();
     let catalogue = Catalogue::read(&settings).unwrap();
     let engine = Engine::new(&settings).unwrap();
     let mut tables = BTreeMap::new();
@@ -162,8 +224,8 @@ fn company() -> Company {
             tables.insert(name.clone(), Table { name, contract, rows });
         }
     }
-    assert!(tables.contains_key("nps") && tables.contains_key("revenue"), "no metrics with state");
-    Company { project, settings, engine, tables, trends }
+    let first = days[1].parse().unwrap();
+    Company { project, first, settings, engine, tables, trends }
 }
 
 /// Everything published of a table, with its `dt`.
@@ -215,6 +277,10 @@ fn cell(column: &ArrayRef, row: usize) -> Cell {
             let list = column.as_list::<i32>().value(row);
             Cell::List(list.as_primitive::<Int64Type>().values().to_vec())
         }
+        DataType::List(element) if *element.data_type() == DataType::Utf8 => {
+            let list = column.as_list::<i32>().value(row);
+            Cell::Texts(list.as_string::<i32>().iter().flatten().map(str::to_string).collect())
+        }
         _ => {
             let text = arrow::util::display::array_value_to_string(column, row).unwrap();
             Cell::Text(text)
@@ -245,6 +311,16 @@ fn array(data_type: &DataType, cells: &[Cell]) -> ArrayRef {
         }
         DataType::Boolean => {
             Arc::new(numbers().map(|flag| flag.map(|flag| flag == 1)).collect::<BooleanArray>())
+        }
+        DataType::List(element) if *element.data_type() == DataType::Utf8 => {
+            let mut lists = ListBuilder::new(StringBuilder::new());
+            for cell in cells {
+                if let Cell::Texts(texts) = cell {
+                    texts.iter().for_each(|text| lists.values().append_value(text));
+                }
+                lists.append(*cell != Cell::Null);
+            }
+            Arc::new(lists.finish())
         }
         DataType::List(_) => {
             let mut lists = ListBuilder::new(Int64Builder::new());
@@ -350,8 +426,7 @@ impl Company {
         for (trend, metric) in &self.trends {
             let (trend, metric) = (&self.tables[trend], &self.tables[metric]);
             let event_day = metric.contract.event_day.as_ref().unwrap().value.as_str();
-            let first: Day = DAYS[1].parse().unwrap();
-            let first = i128::from(first.to_epoch());
+            let first = i128::from(self.first.to_epoch());
             let of_cell = BTreeSet::from(["dt", "window_days", event_day]);
             let mut by_cell: BTreeMap<Row, Vec<&Row>> = BTreeMap::new();
             for row in &metric.rows {
@@ -406,7 +481,8 @@ impl Company {
                 let merged = table.merged(chosen.iter().copied());
                 assert_eq!(table.merged(portions), merged, "{}", table.name);
                 let Some((_, facts, text)) = direct else { continue };
-                let facts = TableName::new("marts", *facts);
+                let (zone, facts) = facts.split_once('.').unwrap();
+                let facts = TableName::new(zone, facts);
                 let keys: Vec<String> = table.key(chosen[0]).into_keys().collect();
                 let cells = keys.iter().map(|key| {
                     let of_rows: Vec<Cell> = chosen.iter().map(|row| row[key].clone()).collect();
@@ -440,10 +516,10 @@ impl Company {
 }
 
 /// State counted from facts at once: the table, its facts, and the query.
-const DIRECT: [(&str, &str, &str); 2] = [
+const DIRECT: [(&str, &str, &str); 3] = [
     (
         "nps",
-        "survey_responses",
+        "marts.survey_responses",
         "select count(*) as asked_count, count(score) as response_count,
             count(*) filter (where score >= 9) as promoter_count,
             count(*) filter (where score between 7 and 8) as passive_count,
@@ -452,7 +528,7 @@ const DIRECT: [(&str, &str, &str); 2] = [
     ),
     (
         "revenue",
-        "orders",
+        "marts.orders",
         "select count(*) filter (where order_kind = 'purchase') as order_count,
             count(*) filter (where order_kind = 'refund') as refund_count,
             cast(coalesce(sum(gross_amount) filter (where order_kind = 'purchase'), 0)
@@ -460,7 +536,147 @@ const DIRECT: [(&str, &str, &str); 2] = [
             cast(sum(net_amount) as decimal(18, 4)) as net_amount
         from marts.orders {cells}",
     ),
+    (
+        "baskets",
+        "staging.sales",
+        "select kaplan_meier(minutes, is_paid) as minute_counts,
+            quantile_sketch(amount) as amount_sketch,
+            distinct_sketch(customer_email) as customer_sketch,
+            markov_transitions(path, is_paid) as transition_counts
+        from (
+            select *, cast(amount as bigint) as minutes, customer_email is not null as is_paid,
+                make_array(channel, 'till') as path
+            from staging.sales {cells}
+        ) as sales",
+    ),
 ];
+
+/// A metric with state of every kind that one aggregate alone makes. What the numbers mean is
+/// nobody's business: how long, how much, who and by what way.
+const BASKETS: &str = "
+-- Grain: one row per day of the sale and channel; `all` is a total.
+with
+
+sales as (
+
+    select
+        sale_date,
+        channel,
+        amount,
+        customer_email,
+        cast(amount as bigint) as minutes,
+        customer_email is not null as is_paid,
+        make_array(channel, 'till') as path
+    from staging.sales
+    where dt = $run_date
+
+),
+
+totals as (
+
+    select
+        sale_date,
+        case when grouping(channel) = 1 then 'all' else channel end as channel,
+        kaplan_meier(minutes, is_paid) as minute_counts,
+        quantile_sketch(amount) as amount_sketch,
+        distinct_sketch(customer_email) as customer_sketch,
+        markov_transitions(path, is_paid) as transition_counts
+    from sales
+    group by grouping sets ((sale_date, channel), (sale_date))
+
+)
+
+select
+    *,
+    kaplan_meier_median(minute_counts) as minutes_median,
+    cast(quantile_of(amount_sketch, 0.9) as decimal(12, 2)) as amount_p90,
+    distinct_estimate(customer_sketch) as customer_count,
+    cast(markov_removal_effects(transition_counts)[1] as decimal(9, 6)) as first_effect
+from totals
+order by sale_date, channel
+";
+
+const BASKETS_CONTRACT: &str = "
+description: One row per day of the sale and channel.
+grain: [sale_date, channel]
+event_day: sale_date
+windows: [2, 3, 7]
+columns:
+  - {name: sale_date, type: date, role: dimension, meaning: Day., required: true}
+  - {name: channel, type: string, role: dimension, meaning: Where., required: true}
+  - {name: minute_counts, type: list<integer>, role: state, merge: kaplan_meier, meaning: How long., required: true}
+  - {name: amount_sketch, type: list<integer>, role: state, merge: quantiles, meaning: How much., required: true}
+  - {name: customer_sketch, type: list<integer>, role: state, merge: distinct, meaning: Who., required: true}
+  - {name: transition_counts, type: list<string>, role: state, merge: markov, meaning: By what way., required: true}
+  - {name: minutes_median, type: integer, role: value, meaning: m, formula: kaplan_meier_median(minute_counts)}
+  - {name: amount_p90, type: 'decimal(12,2)', role: value, meaning: m, formula: 'quantile_of(amount_sketch, 0.9)'}
+  - {name: customer_count, type: integer, role: value, meaning: m, formula: distinct_estimate(customer_sketch)}
+  - {name: first_effect, type: 'decimal(9,6)', role: value, meaning: m, formula: 'markov_removal_effects(transition_counts)[1]'}
+";
+
+const BASKET_DAYS: [&str; 4] = ["--from", "2024-03-04", "--to", "2024-03-08"];
+
+/// The small project with [`BASKETS`], over four days of sales that arrive up to two days late.
+fn baskets() -> Company {
+    let project = Project::small();
+    project.write("sql/metrics/baskets.sql", BASKETS);
+    project.write("sql/metrics/baskets.yml", BASKETS_CONTRACT);
+    let mut random = SmallRng::seed_from_u64(20_240_304);
+    for day in 4..8 {
+        let mut text = "sale_id,sold_at,customer_email,channel,amount\n".to_string();
+        for number in 0..60 {
+            let email = match random.random_range(0..40) {
+                who @ 0..30 => format!("buyer{who}@example.org"),
+                _ => String::new(),
+            };
+            let sold = day - random.random_range(0..3);
+            let channel = ["web", "store"][random.random_range(0..2)];
+            let pence = random.random_range(100..30_000);
+            text.push_str(&format!(
+                "S-{day}-{number},2024-03-{sold:02}T12:00:00Z,{email},{channel},{}.{:02}\n",
+                pence / 100,
+                pence % 100,
+            ));
+        }
+        project.write(&format!("landing/sales/2024-03-{day:02}.csv"), text);
+    }
+    let company = built(project, "rapport.yaml", BASKET_DAYS);
+    assert_eq!(company.trends.get("baskets_trend").map(String::as_str), Some("baskets"));
+    company
+}
+
+#[test]
+fn state_of_every_kind_rolls_up_to_direct_computation() {
+    let company = baskets();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        company.totals_are_merged_details().await;
+        company.trends_are_merged_days().await;
+        company.subsets_are_their_facts().await;
+    });
+}
+
+/// A histogram that is said to be a sketch would fail only where it is merged, or mislead.
+#[test]
+fn state_that_would_not_merge_is_not_published() {
+    let project = Project::small();
+    let other = "make_array(5, 0)";
+    project.write(
+        "sql/metrics/baskets.sql",
+        BASKETS.replace("quantile_sketch(amount)", other).replace(
+            "cast(quantile_of(amount_sketch, 0.9) as decimal(12, 2))",
+            "cast(null as decimal(12, 2))",
+        ),
+    );
+    let formula = ", formula: 'quantile_of(amount_sketch, 0.9)'";
+    project.write("sql/metrics/baskets.yml", BASKETS_CONTRACT.replace(formula, ""));
+    let finished = project.run("daily", &["--date", "2024-03-04"]);
+    let result = finished.expect(10);
+    let message = result["error"]["message"].as_str().unwrap();
+    let told = "check metrics.baskets dt=2024-03-04: state(amount_sketch) (3 rows): \
+                `amount_sketch` must be what quantile_sketch() returns; nothing of it was published";
+    assert!(message.contains(told), "{message}");
+}
 
 #[test]
 fn every_roll_up_equals_direct_computation() {

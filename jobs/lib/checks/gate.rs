@@ -1,6 +1,6 @@
 //! The gate: every row that is built passes it on its way to the file. It brings rows into the
 //! published types, and checks what can be checked as they stream by: order and uniqueness of the
-//! grain, nulls, numbers that are none, the number of rows.
+//! grain, nulls, numbers that are none, state that would not merge, the number of rows.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -12,9 +12,10 @@ use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 
 use crate::checks::finding::{Finding, rows_that_share_a_grain, rows_where};
+use crate::checks::states;
 use crate::errors::{Context, Error, Kind, Result};
 use crate::models::Model;
-use crate::models::contract::{Column, Contract, Severity, conforms, type_name};
+use crate::models::contract::{Column, Contract, Merge, Severity, conforms, type_name};
 
 /// Brings rows into the published types, and checks what can be checked as they stream by.
 #[derive(Debug)]
@@ -37,6 +38,9 @@ pub struct Gate {
     /// The columns of doubles.
     doubles: Vec<(usize, Severity)>,
     not_a_number_counts: BTreeMap<usize, u64>,
+    /// The columns of state that one aggregate alone makes, with how they merge.
+    states: Vec<(usize, Merge, Severity)>,
+    not_a_state_counts: BTreeMap<usize, u64>,
 }
 
 impl Gate {
@@ -49,6 +53,11 @@ impl Gate {
             let chosen = columns.filter(move |(_, column)| is_chosen(column));
             chosen.map(|(index, column)| (index, column.severity)).collect()
         };
+        let states = columns.clone().enumerate().filter_map(|(index, column)| {
+            let merge = column.merged_by().filter(|merge| merge.made_by().is_some())?;
+            Some((index, merge, column.severity))
+        });
+        let states = states.collect();
         Gate {
             model: model.name.to_string(),
             schema: Arc::clone(&model.schema),
@@ -63,6 +72,8 @@ impl Gate {
             null_counts: BTreeMap::new(),
             doubles: chosen(|column| column.arrow_type() == Ok(DataType::Float64)),
             not_a_number_counts: BTreeMap::new(),
+            states,
+            not_a_state_counts: BTreeMap::new(),
         }
     }
 
@@ -122,6 +133,10 @@ impl Gate {
             *self.not_a_number_counts.entry(*index).or_default() +=
                 values.filter(|value| !value.is_finite()).count() as u64;
         }
+        for (index, merge, _) in &self.states {
+            let bad_row_count = states::count_of_others(*merge, batch.column(*index));
+            *self.not_a_state_counts.entry(*index).or_default() += bad_row_count;
+        }
         self.count_grains(batch)
     }
 
@@ -161,6 +176,11 @@ impl Gate {
         }
         self.last_grain = last.to_vec();
         Ok(())
+    }
+
+    /// Whether any state is not what its aggregate makes, so that nothing can be asked of it.
+    pub fn has_other_state(&self) -> bool {
+        self.not_a_state_counts.values().any(|count| *count > 0)
     }
 
     /// What was found, once all rows have passed.
@@ -210,6 +230,21 @@ impl Gate {
                 bad_row_count: self.not_a_number_counts.get(index).copied().unwrap_or(0),
                 severity: *severity,
                 query: Some(rows_where(contract, &condition)),
+                kept: None,
+            });
+        }
+        for (index, merge, severity) in &self.states {
+            let name = self.schema.field(*index).name();
+            // No query tells them from others: it is the query of the table that is to blame.
+            findings.push(Finding {
+                check: format!("state({name})"),
+                meaning: format!(
+                    "`{name}` must be what {}() returns",
+                    merge.made_by().unwrap_or_default()
+                ),
+                bad_row_count: self.not_a_state_counts.get(index).copied().unwrap_or(0),
+                severity: *severity,
+                query: None,
                 kept: None,
             });
         }

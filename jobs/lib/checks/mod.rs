@@ -6,5 +6,6 @@ pub mod finding;
 mod formulas;
 pub mod gate;
 pub mod project;
+mod states;
 #[cfg(test)]
 mod tests;

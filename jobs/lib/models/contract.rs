@@ -115,7 +115,7 @@ pub enum Role {
 
 /// How a state column of several rows becomes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Merge {
     /// Added up.
     Sum,
@@ -125,6 +125,14 @@ pub enum Merge {
     Max,
     /// Lists of numbers, added position by position.
     Lists,
+    /// Counted durations of `kaplan_meier()`, by `merge_kaplan_meier()`.
+    KaplanMeier,
+    /// Sketches of `quantile_sketch()`, by `merge_quantiles()`.
+    Quantiles,
+    /// Sketches of `distinct_sketch()`, by `merge_distinct()`.
+    Distinct,
+    /// Counted transitions of `markov_transitions()`, by `merge_markov()`.
+    Markov,
 }
 
 impl Role {
@@ -141,6 +149,18 @@ impl Role {
 }
 
 impl Merge {
+    /// Every kind.
+    pub const ALL: [Merge; 8] = [
+        Merge::Sum,
+        Merge::Min,
+        Merge::Max,
+        Merge::Lists,
+        Merge::KaplanMeier,
+        Merge::Quantiles,
+        Merge::Distinct,
+        Merge::Markov,
+    ];
+
     /// As it is written.
     pub fn name(self) -> &'static str {
         match self {
@@ -148,6 +168,35 @@ impl Merge {
             Merge::Min => "min",
             Merge::Max => "max",
             Merge::Lists => "lists",
+            Merge::KaplanMeier => "kaplan_meier",
+            Merge::Quantiles => "quantiles",
+            Merge::Distinct => "distinct",
+            Merge::Markov => "markov",
+        }
+    }
+
+    /// The aggregate that merges state of this kind.
+    pub fn aggregate(self) -> &'static str {
+        match self {
+            Merge::Sum => "sum",
+            Merge::Min => "min",
+            Merge::Max => "max",
+            Merge::Lists => "sum_lists",
+            Merge::KaplanMeier => "merge_kaplan_meier",
+            Merge::Quantiles => "merge_quantiles",
+            Merge::Distinct => "merge_distinct",
+            Merge::Markov => "merge_markov",
+        }
+    }
+
+    /// The aggregate that alone makes state of this kind; none where any query may.
+    pub fn made_by(self) -> Option<&'static str> {
+        match self {
+            Merge::Sum | Merge::Min | Merge::Max | Merge::Lists => None,
+            Merge::KaplanMeier => Some("kaplan_meier"),
+            Merge::Quantiles => Some("quantile_sketch"),
+            Merge::Distinct => Some("distinct_sketch"),
+            Merge::Markov => Some("markov_transitions"),
         }
     }
 }

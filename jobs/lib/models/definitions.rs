@@ -54,7 +54,7 @@ columns:
   - name: merge
     type: string
     meaning: How the state of several rows becomes one. Null for what is no state.
-    accepted: [sum, min, max, lists]
+    accepted: [sum, min, max, lists, kaplan_meier, quantiles, distinct, markov]
     role: value
   - name: formula
     type: string

@@ -119,23 +119,57 @@ fn check_role(contract: &Contract, column: &Column) -> Result<(), String> {
     let (Some(merge), Ok(data_type)) = (column.merged_by(), column.arrow_type()) else {
         return Ok(());
     };
-    let expected = match (merge, &data_type) {
-        (Merge::Sum, DataType::Int64 | DataType::Decimal128(..)) => return Ok(()),
-        // Their last digits would depend on the order of the rows.
-        (Merge::Sum, DataType::Float64) => "an integer or a decimal: doubles add up inexactly",
-        (Merge::Sum, _) => "an integer or a decimal",
-        (Merge::Min | Merge::Max, DataType::List(_)) => "a type with an order",
-        (Merge::Min | Merge::Max, _) => return Ok(()),
-        (Merge::Lists, DataType::List(element)) if *element.data_type() == DataType::Int64 => {
-            return Ok(());
+    match misfit(merge, &data_type) {
+        None => Ok(()),
+        Some(expected) => Err(format!(
+            "state column `{name}` is {}, which `merge: {}` cannot merge, expected {expected}",
+            column.data_type.value,
+            merge.name()
+        )),
+    }
+}
+
+/// Whether state of the type `data_type` can merge by `merge`.
+fn fits(merge: Merge, data_type: &DataType) -> bool {
+    let is_list_of = |element: DataType| *data_type == DataType::new_list(element, true);
+    match merge {
+        Merge::Sum => matches!(data_type, DataType::Int64 | DataType::Decimal128(..)),
+        Merge::Min | Merge::Max => !matches!(data_type, DataType::List(_)),
+        Merge::Lists | Merge::KaplanMeier | Merge::Quantiles | Merge::Distinct => {
+            is_list_of(DataType::Int64)
         }
-        (Merge::Lists, _) => "list<integer>",
-    };
-    Err(format!(
-        "state column `{name}` is {}, which `merge: {}` cannot merge, expected {expected}",
-        column.data_type.value,
-        merge.name()
-    ))
+        Merge::Markov => is_list_of(DataType::Utf8),
+    }
+}
+
+/// What `merge` expects in place of `data_type`, and by what such lists merge instead; none where
+/// it fits.
+fn misfit(merge: Merge, data_type: &DataType) -> Option<String> {
+    if fits(merge, data_type) {
+        return None;
+    }
+    let mut expected = match merge {
+        // Their last digits would depend on the order of the rows.
+        Merge::Sum if *data_type == DataType::Float64 => {
+            "an integer or a decimal: doubles add up inexactly"
+        }
+        Merge::Sum => "an integer or a decimal",
+        Merge::Min | Merge::Max => "a type with an order",
+        Merge::Lists | Merge::KaplanMeier | Merge::Quantiles | Merge::Distinct => "list<integer>",
+        Merge::Markov => "list<string>",
+    }
+    .to_string();
+    if let Some(aggregate) = merge.made_by() {
+        expected.push_str(&format!(", what {aggregate}() returns"));
+    }
+    if matches!(data_type, DataType::List(_)) {
+        let fitting = Merge::ALL.into_iter().filter(|other| fits(*other, data_type));
+        let names: Vec<String> = fitting.map(|other| format!("`{}`", other.name())).collect();
+        if !names.is_empty() {
+            expected.push_str(&format!("; lists like these merge by {}", names.join(", ")));
+        }
+    }
+    Some(expected)
 }
 
 /// The formula that `text` is, over the state of `contract`.

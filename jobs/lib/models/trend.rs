@@ -116,11 +116,11 @@ fn query(
 /// State merged, in the type it has in a row.
 fn merged(column: &Column, merge: Merge) -> String {
     let name = quoted(&column.name.value);
+    let merged = format!("{}({name})", merge.aggregate());
     let merged = match merge {
-        Merge::Sum => typed(column, &format!("sum({name})")),
-        Merge::Min => format!("min({name})"),
-        Merge::Max => format!("max({name})"),
-        Merge::Lists => format!("sum_lists({name})"),
+        // The sum of decimals is one of more digits.
+        Merge::Sum => typed(column, &merged),
+        _ => merged,
     };
     format!("{merged} as {name}")
 }
