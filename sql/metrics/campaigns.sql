@@ -1,5 +1,6 @@
 -- Grain: one row per day and campaign; `all` is the total over campaigns.
--- Events, not persons: one message may be opened many times. Zero = none that day.
+-- Events, not persons, but for those who were sent something: one message may be opened many times.
+-- Zero = none that day.
 with
 
 contacts as (
@@ -42,7 +43,8 @@ parts as (
         0 as unsubscribed_count,
         0 as complained_count,
         0 as brought_order_count,
-        0 as brought_amount
+        0 as brought_amount,
+        null as recipient_id
     from contacts
     union all
     select
@@ -59,7 +61,8 @@ parts as (
         case when event_kind = 'unsubscribed' then 1 else 0 end as unsubscribed_count,
         case when event_kind = 'complained' then 1 else 0 end as complained_count,
         0 as brought_order_count,
-        0 as brought_amount
+        0 as brought_amount,
+        case when event_kind = 'sent' then customer_id end as recipient_id
     from campaign_events
     union all
     select
@@ -76,7 +79,8 @@ parts as (
         0 as unsubscribed_count,
         0 as complained_count,
         case when is_new then 1 else 0 end as brought_order_count,
-        case when currency = $reporting_currency then net_amount else 0 end as brought_amount
+        case when currency = $reporting_currency then net_amount else 0 end as brought_amount,
+        null as recipient_id
     from purchases
 
 ),
@@ -97,7 +101,9 @@ totals as (
         cast(sum(unsubscribed_count) as bigint) as unsubscribed_count,
         cast(sum(complained_count) as bigint) as complained_count,
         cast(sum(brought_order_count) as bigint) as brought_order_count,
-        cast(sum(brought_amount) as decimal(18, 4)) as brought_amount
+        cast(sum(brought_amount) as decimal(18, 4)) as brought_amount,
+        count(recipient_id) as customer_sent_count,
+        distinct_sketch(recipient_id) as recipient_sketch
     from parts
     group by grouping sets ((event_date, campaign_id), (event_date))
 
@@ -118,7 +124,17 @@ campaigns as (
                 when sent_count > 0 and sent_count >= $minimum_sample_size
                     then cast(unsubscribed_count as decimal(18, 6)) / sent_count
             end as decimal(18, 6)
-        ) as unsubscribed_per_sent
+        ) as unsubscribed_per_sent,
+        distinct_estimate(recipient_sketch) as recipient_count,
+        cast(
+            case
+                when
+                    distinct_estimate(recipient_sketch) > 0
+                    and distinct_estimate(recipient_sketch) >= $minimum_sample_size
+                    then cast(customer_sent_count as decimal(18, 6))
+                        / distinct_estimate(recipient_sketch)
+            end as decimal(18, 6)
+        ) as sent_per_recipient
     from totals
 
 )

@@ -31,7 +31,8 @@ contributions as (
         0 as answered_question_count,
         0 as peer_answered_question_count,
         0 as timed_answer_count,
-        0 as first_answer_minutes_sum
+        cast(null as bigint) as first_answer_minutes,
+        case when not is_staff then customer_id end as contributor_id
     from posts
     where dt = $run_date
 
@@ -99,8 +100,8 @@ answered as (
         case when is_peer_answered_now then 1 else 0 end as peer_answered_question_count,
         case when is_answered_now and first_answer_minutes is not null then 1 else 0 end
             as timed_answer_count,
-        case when is_answered_now then coalesce(first_answer_minutes, 0) else 0 end
-            as first_answer_minutes_sum
+        case when is_answered_now then first_answer_minutes end as first_answer_minutes,
+        null as contributor_id
     from pairs
     where is_answered_now or is_peer_answered_now
 
@@ -130,7 +131,9 @@ totals as (
         sum(answered_question_count) as answered_question_count,
         sum(peer_answered_question_count) as peer_answered_question_count,
         sum(timed_answer_count) as timed_answer_count,
-        sum(first_answer_minutes_sum) as first_answer_minutes_sum
+        coalesce(sum(first_answer_minutes), 0) as first_answer_minutes_sum,
+        quantile_sketch(first_answer_minutes) as first_answer_minute_sketch,
+        distinct_sketch(contributor_id) as contributor_sketch
     from counted
     group by grouping sets (
         (post_date, topic, segment),
@@ -158,6 +161,8 @@ community as (
         peer_answered_question_count,
         timed_answer_count,
         first_answer_minutes_sum,
+        first_answer_minute_sketch,
+        contributor_sketch,
         cast(
             case
                 when
@@ -226,7 +231,22 @@ community as (
                     then cast(first_answer_minutes_sum as decimal(18, 6)) / timed_answer_count
             end
             as decimal(18, 4)
-        ) as first_answer_minutes_mean
+        ) as first_answer_minutes_mean,
+        cast(
+            case
+                when timed_answer_count > 0 and timed_answer_count >= $minimum_sample_size
+                    then quantile_of(first_answer_minute_sketch, 0.5)
+            end
+            as decimal(18, 4)
+        ) as first_answer_minutes_median,
+        cast(
+            case
+                when timed_answer_count > 0 and timed_answer_count >= $minimum_sample_size
+                    then quantile_of(first_answer_minute_sketch, 0.9)
+            end
+            as decimal(18, 4)
+        ) as first_answer_minutes_p90,
+        distinct_estimate(contributor_sketch) as contributor_count
     from totals
 
 )

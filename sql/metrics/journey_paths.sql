@@ -79,7 +79,8 @@ by_customer as (
         to_step,
         count(*) as transition_count,
         count(seconds_taken) as timed_count,
-        sum(seconds_taken) as total_seconds
+        sum(seconds_taken) as total_seconds,
+        quantile_sketch(seconds_taken) as second_sketch
     from transitions
     group by customer_id, from_step, to_step
 
@@ -93,7 +94,8 @@ totals as (
         cast(sum(transition_count) as bigint) as transition_count,
         count(*) as customer_count,
         cast(sum(timed_count) as bigint) as timed_count,
-        cast(coalesce(sum(total_seconds), 0) as bigint) as total_seconds
+        cast(coalesce(sum(total_seconds), 0) as bigint) as total_seconds,
+        merge_quantiles(second_sketch) as second_sketch
     from by_customer
     group by from_step, to_step
 
@@ -116,12 +118,25 @@ paths as (
         totals.customer_count,
         totals.timed_count,
         totals.total_seconds,
+        totals.second_sketch,
         cast(
             case
                 when timed_count > 0 and timed_count >= $minimum_sample_size
                     then cast(total_seconds as decimal(24, 6)) / timed_count / 3600
             end as decimal(18, 4)
         ) as mean_hours,
+        cast(
+            case
+                when timed_count > 0 and timed_count >= $minimum_sample_size
+                    then quantile_of(second_sketch, 0.5) / 3600
+            end as decimal(18, 4)
+        ) as median_hours,
+        cast(
+            case
+                when timed_count > 0 and timed_count >= $minimum_sample_size
+                    then quantile_of(second_sketch, 0.9) / 3600
+            end as decimal(18, 4)
+        ) as p90_hours,
         cast(
             cast(totals.transition_count as decimal(18, 6)) / from_totals.from_count
             as decimal(9, 6)

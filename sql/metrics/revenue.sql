@@ -1,5 +1,6 @@
 -- Grain: one row per business day, currency, channel and customer type; `all` is a total.
--- Zero is none that day. Null average: too few purchases. Null margin: no line of known cost.
+-- Zero is none that day. Null average or median: too few purchases. Null margin: no line of known
+-- cost.
 with
 
 documents as (
@@ -43,7 +44,10 @@ by_event_day as (
         0 as order_day_returned_unit_count,
         0 as order_day_returned_amount,
         0 as costed_net_amount,
-        0 as cost_amount
+        0 as cost_amount,
+        case when order_kind = 'purchase' and is_new then customer_id end as buyer_id,
+        case when order_kind = 'purchase' and is_new then gross_amount - discount_amount end
+            as order_amount
     from documents
 
 ),
@@ -71,7 +75,9 @@ by_order_day as (
         -unit_count as order_day_returned_unit_count,
         -net_amount as order_day_returned_amount,
         0 as costed_net_amount,
-        0 as cost_amount
+        0 as cost_amount,
+        null as buyer_id,
+        null as order_amount
     from documents
     where order_kind in ('cancellation', 'refund')
 
@@ -99,7 +105,9 @@ costs as (
         0 as order_day_returned_unit_count,
         0 as order_day_returned_amount,
         net_amount - coalesce(tax_amount, 0) as costed_net_amount,
-        cost_amount
+        cost_amount,
+        null as buyer_id,
+        null as order_amount
     from lines
 
 ),
@@ -138,7 +146,9 @@ totals as (
             as order_day_returned_unit_count,
         cast(sum(order_day_returned_amount) as decimal(18, 4)) as order_day_returned_amount,
         cast(sum(costed_net_amount) as decimal(18, 4)) as costed_net_amount,
-        cast(sum(cost_amount) as decimal(18, 4)) as cost_amount
+        cast(sum(cost_amount) as decimal(18, 4)) as cost_amount,
+        distinct_sketch(buyer_id) as buyer_sketch,
+        quantile_sketch(order_amount) as order_amount_sketch
     from parts
     group by grouping sets (
         (order_date, currency, channel, customer_type),
@@ -186,7 +196,32 @@ revenue as (
                 when costed_net_amount > 0 and order_count >= $minimum_sample_size
                     then (costed_net_amount - cost_amount) / costed_net_amount
             end as decimal(18, 6)
-        ) as margin_share
+        ) as margin_share,
+        distinct_estimate(buyer_sketch) as buyer_count,
+        cast(
+            case
+                when order_count > 0 and order_count >= $minimum_sample_size
+                    then quantile_of(order_amount_sketch, 0.5)
+            end as decimal(18, 4)
+        ) as median_order_amount,
+        cast(
+            case
+                when order_count > 0 and order_count >= $minimum_sample_size
+                    then quantile_of(order_amount_sketch, 0.9)
+            end as decimal(18, 4)
+        ) as p90_order_amount,
+        cast(
+            case
+                when order_count > 0 and order_count >= $minimum_sample_size
+                    then quantile_lower(order_amount_sketch, 0.5, $confidence_z)
+            end as decimal(18, 4)
+        ) as median_order_amount_lower,
+        cast(
+            case
+                when order_count > 0 and order_count >= $minimum_sample_size
+                    then quantile_upper(order_amount_sketch, 0.5, $confidence_z)
+            end as decimal(18, 4)
+        ) as median_order_amount_upper
     from totals
 
 )
