@@ -1,7 +1,9 @@
 //! What makes a partition stale and what does not: whatever could change its rows or the verdict
 //! on them does, nothing else.
 
-use crate::harness::Project;
+use serde_json::json;
+
+use crate::harness::{self, Project};
 
 const DAYS: [&str; 4] = ["--from", "2024-03-04", "--to", "2024-03-07"];
 
@@ -406,6 +408,75 @@ fn a_replay_is_judged_anew_when_its_original_comes_or_changes() {
     assert_eq!(raw_rows(&project)[..2], [3, 5]);
     assert_eq!(stale(&project), Vec::<String>::new());
     project.assert_nothing_left_behind();
+}
+
+/// A row that goes to quarantine leaves raw as it is, and was delivered all the same.
+#[test]
+fn the_accounting_of_exports_is_an_input_where_raw_stays_as_it_is() {
+    let project = Project::small();
+    project.write(
+        "sql/marts/deliveries.sql",
+        "select source, quarantined_row_count from staging.export_accounting
+        where dt = $run_date order by source",
+    );
+    project.write(
+        "sql/marts/deliveries.yml",
+        "description: One row per source.\ngrain: [source]\ncolumns:
+  - {name: source, type: string, meaning: The source.}
+  - {name: quarantined_row_count, type: integer, meaning: Bad rows.}\n",
+    );
+    project.edit("sources/sales.yaml", "maximum_bad_share: 0.2", "maximum_bad_share: 0.5");
+    project.must_run("daily", &DAYS);
+    let accounting = |dt: &str| {
+        harness::rows_of(
+            &project.path(&format!("warehouse/staging/export_accounting/dt={dt}/data.parquet")),
+        )
+    };
+    let of_sales = |file_count: u64, accepted: u64, quarantined: u64, duplicates: u64| {
+        let row = json!({
+            "source": "sales",
+            "file_count": file_count,
+            "read_row_count": accepted + quarantined + duplicates,
+            "accepted_row_count": accepted,
+            "quarantined_row_count": quarantined,
+            "duplicate_row_count": duplicates,
+            "kept_duplicate_row_count": 0,
+        });
+        vec![row.as_object().unwrap().clone()]
+    };
+    assert_eq!(accounting("2024-03-05"), of_sales(1, 2, 0, 0));
+
+    let sales = project.read("landing/sales/2024-03-05.csv");
+    project.write("landing/sales/2024-03-05.csv", format!("{sales}S-x,,,,\n"));
+    let plan = stale(&project);
+    let told = "staging.export_accounting 2024-03-05: input_stale";
+    assert!(plan.iter().any(|line| line == told), "{plan:?}");
+    project.must_run("daily", &DAYS);
+    assert_eq!(accounting("2024-03-05"), of_sales(1, 2, 1, 0));
+    let entries = project.history();
+    let last = |table: &str| {
+        let is_it = |entry: &&rapport::lake::ledger::Entry| {
+            entry.partition.to_string() == format!("{table} dt=2024-03-05")
+        };
+        entries.iter().rev().find(is_it).unwrap()
+    };
+    assert_eq!(last("staging.export_accounting").reason, "changed accounting of exports");
+    assert_eq!(last("staging.sales").version, 1, "raw is as it was");
+    assert_eq!(last("marts.deliveries").version, 2);
+    assert_eq!(stale(&project), Vec::<String>::new());
+
+    // A file that came before is read, and none of its rows is new.
+    let again = project.read("landing/sales/2024-03-04.csv");
+    project.write("landing/sales/2024-03-05-again.csv", again);
+    project.must_run("daily", &DAYS);
+    assert_eq!(accounting("2024-03-05"), of_sales(2, 2, 1, 3));
+    // The same, had all of it lain there from the start.
+    let scratch = project.copy();
+    std::fs::remove_dir_all(scratch.path("warehouse")).unwrap();
+    scratch.must_run("daily", &DAYS);
+    assert_eq!(scratch.published(), project.published());
+    // Where nothing asks for it there is none.
+    assert!(!built().path("warehouse/staging/export_accounting").exists());
 }
 
 #[test]

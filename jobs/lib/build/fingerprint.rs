@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::build::accounting::{self, ACCOUNTING};
 use crate::config::Settings;
 use crate::dates::Day;
 use crate::engine::functions::{BUSINESS_MINUTES, FUNCTIONS_VERSION};
@@ -79,6 +80,8 @@ pub enum Reason {
     SchedulesChanged,
     /// The source's declaration changed.
     SourceChanged,
+    /// What the ledger notes of the exports changed.
+    AccountingChanged,
     /// An input partition that was not read before.
     InputNew(Partition),
     /// An input partition with other content than was read.
@@ -111,6 +114,7 @@ impl fmt::Display for Reason {
             Reason::RulesChanged => write!(formatter, "changed rules"),
             Reason::SchedulesChanged => write!(formatter, "changed schedules"),
             Reason::SourceChanged => write!(formatter, "changed source declaration"),
+            Reason::AccountingChanged => write!(formatter, "changed accounting of exports"),
             Reason::InputNew(partition) => write!(formatter, "new input {partition}"),
             Reason::InputChanged(partition) => write!(formatter, "changed input {partition}"),
             Reason::InputGone(partition) => write!(formatter, "input {partition} is gone"),
@@ -171,6 +175,10 @@ pub(super) fn evaluate(
     let dayless = dayless(settings, reads, model, &inputs, dt);
     let mut parts = parts_of(settings, model, Some(dt));
     parts.insert("inputs".to_string(), ContentHash::of_json(&inputs));
+    if let Recipe::Accounting(sources) = &model.recipe {
+        let noted = accounting::noted(ledger, sources, dt);
+        parts.insert(ACCOUNTING.to_string(), accounting::hash(&noted));
+    }
     let freshness = if !missing.is_empty() {
         Freshness::Waiting(missing)
     } else {
@@ -217,6 +225,7 @@ pub(super) fn part_reasons(entry: &Entry, parts: &BTreeMap<String, ContentHash>)
         ("rules", Reason::RulesChanged),
         ("schedules", Reason::SchedulesChanged),
         ("source", Reason::SourceChanged),
+        (ACCOUNTING, Reason::AccountingChanged),
     ];
     let changed = |name: &str| entry.parts.get(name) != parts.get(name);
     named.into_iter().filter(|(name, _)| changed(name)).map(|(_, reason)| reason).collect()
@@ -267,7 +276,7 @@ fn dayless(
 /// Everything but the inputs that makes a partition, by part; `dt` is its day.
 fn parts_of(settings: &Settings, model: &Model, dt: Option<Day>) -> BTreeMap<String, ContentHash> {
     let queries: Vec<(&str, &str)> = match &model.recipe {
-        Recipe::Export(_) => vec![],
+        Recipe::Export(_) | Recipe::Accounting(_) => vec![],
         Recipe::Query(query) => vec![("query", query.canonical.as_str())],
         Recipe::Algorithm(algorithm) => algorithm
             .inputs
@@ -360,6 +369,9 @@ fn choose_inputs(
         let candidates: Vec<Day> = range.into_iter().flat_map(|range| range.days()).collect();
         let days = reads.days(table, dt, &candidates)?;
         wanted.entry(table.clone()).or_default().extend(days);
+    }
+    for table in model.noted_exports() {
+        wanted.entry(table).or_default().insert(dt);
     }
     for column in model.contract.iter().flat_map(|contract| &contract.columns) {
         if let Some((table, _)) = column.reference().filter(|(table, _)| *table != model.name) {

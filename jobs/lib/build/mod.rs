@@ -3,6 +3,7 @@
 //!
 //! Knows fingerprints and the order of work; nothing of customers.
 
+mod accounting;
 mod algorithm;
 pub mod earlier;
 mod fingerprint;
@@ -125,7 +126,7 @@ impl Workshop {
     ) -> Result<Evaluation> {
         match &model.recipe {
             Recipe::Export(source) => ingest::evaluate(self, source, dt).await,
-            Recipe::Query(_) | Recipe::Algorithm(_) => {
+            Recipe::Query(_) | Recipe::Algorithm(_) | Recipe::Accounting(_) => {
                 let published = self.published.read().await;
                 let reads = self.reads.get(&model.name).ok_or_else(|| {
                     Error::new(Kind::Defect, format!("look up what {} reads", model.name))

@@ -1,5 +1,5 @@
-//! Builds a table that queries make: binds the day, runs the plan within the engine's memory, and
-//! writes the rows, checked, to the work area.
+//! Builds a table that queries make, or the engine: binds the day, runs the plan within the engine's
+//! memory, and writes the rows, checked, to the work area.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use object_store::ObjectMeta;
 use object_store::path::Path;
 use tracing::debug;
 
+use crate::build::accounting::{self, ACCOUNTING};
 use crate::build::{Evaluation, Workshop, algorithm};
 use crate::checks::finding::Finding;
 use crate::checks::gate::Gate;
@@ -125,6 +126,23 @@ async fn fill(
                 .await
                 .context(Kind::Defect, || format!("build {}", evaluation.partition))??;
             sink.write(&gate.pass(&batch)?).await
+        }
+        Recipe::Accounting(sources) => {
+            let noted = {
+                let published = workshop.published.read().await;
+                accounting::noted(&published.ledger, sources, evaluation.partition.dt)
+            };
+            if evaluation.parts.get(ACCOUNTING) != Some(&accounting::hash(&noted)) {
+                return Err(Error::new(
+                    Kind::LeaseHeld,
+                    format!(
+                        "build {}: another run ingested exports meanwhile, nothing of it was \
+                         published",
+                        evaluation.partition
+                    ),
+                ));
+            }
+            sink.write(&gate.pass(&accounting::rows(&noted, &model.schema)?)?).await
         }
         Recipe::Export(_) => {
             Err(Error::new(Kind::Defect, format!("build {}: it has no query", model.name)))

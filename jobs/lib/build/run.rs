@@ -226,7 +226,9 @@ async fn held_back(
     // As in a plan: what is yet to be built is told as a reason, whatever is published now.
     let evaluation = match &model.recipe {
         Recipe::Export(_) => return Ok(None),
-        Recipe::Query(_) | Recipe::Algorithm(_) => workshop.evaluate(model, dt, unbuilt).await?,
+        Recipe::Query(_) | Recipe::Algorithm(_) | Recipe::Accounting(_) => {
+            workshop.evaluate(model, dt, unbuilt).await?
+        }
     };
     let Freshness::Stale(reasons) = evaluation.freshness else { return Ok(None) };
     Ok(reasons.into_iter().find_map(|reason| match reason {
@@ -361,7 +363,7 @@ async fn make(
     let dt = evaluation.partition.dt;
     let made = match &model.recipe {
         Recipe::Export(source) => ingest::build(workshop, source, model, evaluation, lease).await?,
-        Recipe::Query(_) | Recipe::Algorithm(_) => {
+        Recipe::Query(_) | Recipe::Algorithm(_) | Recipe::Accounting(_) => {
             let taken_again = reuse::of_day_before(workshop, evaluation, lease).await?;
             let built = match taken_again {
                 Some(built) => Ok(built),

@@ -77,7 +77,7 @@ impl FailedTarget {
     pub(super) fn noted(model: &Model, partition: Partition, failure: &Error) -> FailedTarget {
         let source = match &model.recipe {
             Recipe::Export(source) => Some(source.name.clone()),
-            Recipe::Query(_) | Recipe::Algorithm(_) => None,
+            Recipe::Query(_) | Recipe::Algorithm(_) | Recipe::Accounting(_) => None,
         };
         let (kind, message) = (failure.kind(), failure.chain());
         error!(

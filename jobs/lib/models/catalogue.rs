@@ -11,8 +11,8 @@ use crate::exports::{self, Source};
 use crate::lake::TableName;
 use crate::models::contract::{self, Contract};
 use crate::models::{
-    ALGORITHMS, Algorithm, METRICS, MODEL_ZONES, Model, QUARANTINE, RAW, Recipe, STAGING, declared,
-    definitions, generated, roles, trend,
+    ALGORITHMS, Algorithm, METRICS, MODEL_ZONES, Model, QUARANTINE, RAW, Recipe, STAGING,
+    accounting, declared, definitions, generated, roles, trend,
 };
 
 /// Every table of a project.
@@ -64,6 +64,7 @@ impl Catalogue {
         reader.entities(&written);
         reader.tables(&written);
         reader.declarations(&written);
+        reader.accounting();
         reader.measures();
         reader.order();
         (reader.catalogue, reader.mistakes)
@@ -343,6 +344,28 @@ impl Reader<'_> {
                 ));
                 continue;
             }
+            self.catalogue.add(model);
+        }
+    }
+
+    /// The accounting of the exports, where a query asks for it.
+    fn accounting(&mut self) {
+        let name = accounting::accounting_name();
+        let feeds = self.catalogue.feeds.iter().map(|feed| &feed.query);
+        let models = self.catalogue.models.values().flat_map(|model| model.queries());
+        if !models.chain(feeds).any(|query| query.tables.contains_key(&name)) {
+            return;
+        }
+        if let Some(other) = self.catalogue.models.get(&name) {
+            let path = other.path.display();
+            let what =
+                format!("{path}:1:1: table {name} is made of what the ledger notes of exports");
+            self.mistakes.push(Error::new(Kind::Usage, what));
+            return;
+        }
+        let sources = self.catalogue.sources.keys().cloned().collect();
+        let made = accounting::accounting_table(sources, &self.settings.file);
+        if let Some(model) = self.note(made) {
             self.catalogue.add(model);
         }
     }

@@ -3,6 +3,7 @@
 //!
 //! Knows what a model is and nothing of customers; never touches data.
 
+mod accounting;
 pub mod catalogue;
 pub mod contract;
 mod declared;
@@ -74,6 +75,9 @@ pub enum Recipe {
     Query(Box<Query>),
     /// By a named algorithm over the results of queries.
     Algorithm(Algorithm),
+    /// From what the ledger noted of the day's exports of these sources, in the order of their
+    /// names.
+    Accounting(Vec<String>),
 }
 
 /// A named algorithm, and what it reads.
@@ -91,7 +95,7 @@ impl Model {
     /// The queries that the recipe runs.
     pub fn queries(&self) -> Vec<&Query> {
         match &self.recipe {
-            Recipe::Export(_) => vec![],
+            Recipe::Export(_) | Recipe::Accounting(_) => vec![],
             Recipe::Query(query) => vec![query.as_ref()],
             Recipe::Algorithm(algorithm) => algorithm.inputs.values().collect(),
         }
@@ -102,6 +106,16 @@ impl Model {
     pub fn dependencies(&self) -> Vec<TableName> {
         let read = self.queries().into_iter().flat_map(|query| query.tables.keys().cloned());
         let columns = self.contract.iter().flat_map(|contract| &contract.columns);
-        read.chain(columns.filter_map(|column| Some(column.reference()?.0))).collect()
+        let referenced = columns.filter_map(|column| Some(column.reference()?.0));
+        read.chain(referenced).chain(self.noted_exports()).collect()
+    }
+
+    /// The raw tables of whose day the recipe tells what the ledger noted.
+    pub fn noted_exports(&self) -> impl Iterator<Item = TableName> {
+        let sources: &[String] = match &self.recipe {
+            Recipe::Accounting(sources) => sources,
+            Recipe::Export(_) | Recipe::Query(_) | Recipe::Algorithm(_) => &[],
+        };
+        sources.iter().map(|source| TableName::new(RAW, source))
     }
 }
