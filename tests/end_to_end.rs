@@ -8,7 +8,7 @@ use rapport::dates::Day;
 use rapport::lake::Partition;
 use rapport::lake::ledger::Entry;
 
-use crate::harness::{Finished, Project, Published, files_below, finish, start};
+use crate::harness::{Finished, Project, Published, files_below, finish, rows_of, start};
 
 const WEEK: [&str; 4] = ["--from", "2024-03-04", "--to", "2024-03-11"];
 
@@ -44,7 +44,18 @@ fn names<'a>(partitions: impl IntoIterator<Item = &'a Partition>) -> BTreeSet<St
 
 #[test]
 fn every_row_of_the_exports_is_accounted_for() {
-    let result = week().1.result();
+    let (project, finished) = week();
+    let result = finished.result();
+    let mut told: BTreeMap<(String, String), u64> = BTreeMap::new();
+    for file in files_below(&project.path("warehouse/staging/export_accounting")) {
+        for row in rows_of(&file) {
+            let source = row["source"].as_str().unwrap();
+            for (key, count) in row.iter().filter(|(key, _)| key.ends_with("_row_count")) {
+                *told.entry((source.to_string(), key.clone())).or_default() +=
+                    count.as_u64().unwrap();
+            }
+        }
+    }
     let mut read = 0;
     for (source, counts) in result["accounting"].as_object().unwrap() {
         let count = |key: &str| counts[key].as_u64().unwrap();
@@ -52,6 +63,10 @@ fn every_row_of_the_exports_is_accounted_for() {
             + count("quarantined_row_count")
             + count("duplicate_row_count");
         assert_eq!(count("read_row_count"), sum, "{source}");
+        for (key, count) in counts.as_object().unwrap() {
+            let told = told.remove(&(source.clone(), key.clone()));
+            assert_eq!(told, count.as_u64(), "{key} of {source} in staging.export_accounting");
+        }
         assert_eq!(
             result["row_counts"][format!("raw.{source}")].as_u64(),
             Some(count("accepted_row_count")),
@@ -60,6 +75,7 @@ fn every_row_of_the_exports_is_accounted_for() {
         read += sum;
     }
     assert!(read > 100, "{read}");
+    assert_eq!(told, BTreeMap::new());
 }
 
 #[test]

@@ -1,4 +1,4 @@
--- Grain: one row per entity and source that ever fed it.
+-- Grain: one row per entity and source that ever fed it; of `exports`, per declared source.
 -- Zero facts: the source fed nothing on the day. Null shares of people: the entity has none.
 with
 
@@ -265,23 +265,49 @@ counted as (
 
 ),
 
+-- What came before any of it became a fact.
+exported as (
+
+    select
+        'exports' as entity,
+        source,
+        false as is_about_people,
+        read_row_count as fact_count,
+        0 as identified_count,
+        0 as linked_count,
+        0 as late_count,
+        0 as early_count,
+        cast(null as date) as last_event_date
+    from staging.export_accounting
+    where dt = $run_date and file_count > 0
+
+),
+
+fed as (
+
+    select * from counted
+    union all
+    select * from exported
+
+),
+
 activity as (
 
     select
-        coalesce(counted.entity, known.entity) as entity,
-        coalesce(counted.source, known.source) as source,
-        coalesce(counted.is_about_people, known.is_about_people) as is_about_people,
-        coalesce(counted.fact_count, 0) as fact_count,
-        coalesce(counted.identified_count, 0) as identified_count,
-        coalesce(counted.linked_count, 0) as linked_count,
-        coalesce(counted.late_count, 0) as late_count,
-        coalesce(counted.early_count, 0) as early_count,
+        coalesce(fed.entity, known.entity) as entity,
+        coalesce(fed.source, known.source) as source,
+        coalesce(fed.is_about_people, known.is_about_people) as is_about_people,
+        coalesce(fed.fact_count, 0) as fact_count,
+        coalesce(fed.identified_count, 0) as identified_count,
+        coalesce(fed.linked_count, 0) as linked_count,
+        coalesce(fed.late_count, 0) as late_count,
+        coalesce(fed.early_count, 0) as early_count,
         coalesce(known.first_fed_date, $run_date) as first_fed_date,
-        case when counted.entity is not null then $run_date else known.last_fed_date end
+        case when fed.entity is not null then $run_date else known.last_fed_date end
             as last_fed_date,
-        greatest(counted.last_event_date, known.last_event_date) as last_event_date
-    from counted
-    full join known on counted.entity = known.entity and counted.source = known.source
+        greatest(fed.last_event_date, known.last_event_date) as last_event_date
+    from fed
+    full join known on fed.entity = known.entity and fed.source = known.source
 
 )
 

@@ -1,8 +1,9 @@
--- Grain: one row per entity and source that ever fed it.
+-- Grain: one row per entity and source that ever fed it; of `exports`, per declared source, with
+-- `all` for the total over them.
 -- Zero facts: nothing came on the day. Null ratio: the source has fed for less than a week.
 with
 
-activity as (
+fed as (
 
     select *
     from marts.source_activity
@@ -10,11 +11,68 @@ activity as (
 
 ),
 
+fed_earlier as (
+
+    select dt, entity, source, fact_count
+    from marts.source_activity
+    where dt > $run_date - interval '29 days' and dt < $run_date
+
+),
+
+accounting as (
+
+    select *
+    from staging.export_accounting
+    where dt = $run_date
+
+),
+
+activity as (
+
+    select
+        entity,
+        source,
+        is_about_people,
+        fact_count,
+        identified_count,
+        linked_count,
+        late_count,
+        early_count,
+        first_fed_date,
+        last_fed_date,
+        last_event_date
+    from fed
+    union all
+    select
+        entity,
+        'all' as source,
+        false as is_about_people,
+        sum(fact_count) as fact_count,
+        sum(identified_count) as identified_count,
+        sum(linked_count) as linked_count,
+        sum(late_count) as late_count,
+        sum(early_count) as early_count,
+        min(first_fed_date) as first_fed_date,
+        max(last_fed_date) as last_fed_date,
+        max(last_event_date) as last_event_date
+    from fed
+    where entity = 'exports'
+    group by entity
+
+),
+
 earlier as (
 
     select entity, source, fact_count
-    from marts.source_activity
-    where dt > $run_date - interval '29 days' and dt < $run_date
+    from fed_earlier
+    union all
+    select
+        entity,
+        'all' as source,
+        sum(fact_count) as fact_count
+    from fed_earlier
+    where entity = 'exports'
+    group by dt, entity
 
 ),
 
@@ -30,6 +88,20 @@ usual as (
 
 ),
 
+-- Repeats of what was delivered already are neither good nor bad.
+judged as (
+
+    select
+        'exports' as entity,
+        case when grouping(source) = 1 then 'all' else source end as source,
+        sum(accepted_row_count + quarantined_row_count) as judged_count,
+        sum(quarantined_row_count) as quarantined_count,
+        sum(duplicate_row_count) as duplicate_count
+    from accounting
+    group by grouping sets ((source), ())
+
+),
+
 totals as (
 
     select
@@ -42,6 +114,9 @@ totals as (
             as identifiable_count,
         activity.late_count,
         activity.early_count,
+        coalesce(judged.judged_count, 0) as judged_count,
+        coalesce(judged.quarantined_count, 0) as quarantined_count,
+        coalesce(judged.duplicate_count, 0) as duplicate_count,
         coalesce(usual.earlier_day_count, 0) as earlier_day_count,
         coalesce(usual.earlier_fact_count, 0) as earlier_fact_count,
         activity.first_fed_date,
@@ -52,6 +127,8 @@ totals as (
     from activity
     left join usual
         on activity.entity = usual.entity and activity.source = usual.source
+    left join judged
+        on activity.entity = judged.entity and activity.source = judged.source
 
 ),
 
@@ -79,6 +156,9 @@ data_health as (
         linked_count,
         late_count,
         early_count,
+        judged_count,
+        quarantined_count,
+        duplicate_count,
         earlier_day_count,
         earlier_fact_count,
         first_fed_date,
@@ -115,6 +195,37 @@ data_health as (
             end
             as decimal(9, 6)
         ) as late_share,
+        cast(
+            case
+                when judged_count > 0 and judged_count >= $minimum_sample_size
+                    then cast(quarantined_count as decimal(18, 6)) / judged_count
+            end
+            as decimal(9, 6)
+        ) as quarantined_share,
+        cast(
+            case
+                when
+                    judged_count + duplicate_count > 0
+                    and judged_count + duplicate_count >= $minimum_sample_size
+                    then cast(duplicate_count as decimal(18, 6))
+                        / (judged_count + duplicate_count)
+            end
+            as decimal(9, 6)
+        ) as duplicate_share,
+        cast(
+            case
+                when judged_count > 0 and judged_count >= $minimum_sample_size
+                    then wilson_lower(quarantined_count, judged_count, $confidence_z)
+            end
+            as decimal(9, 6)
+        ) as quarantined_share_lower,
+        cast(
+            case
+                when judged_count > 0 and judged_count >= $minimum_sample_size
+                    then wilson_upper(quarantined_count, judged_count, $confidence_z)
+            end
+            as decimal(9, 6)
+        ) as quarantined_share_upper,
         is_unusual
     from compared
 
