@@ -11,6 +11,7 @@ mod points;
 mod schedules;
 mod scores;
 mod sketches;
+mod sorted;
 mod survival;
 mod text;
 mod time;
@@ -68,6 +69,7 @@ pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
         sketches::aggregates(),
         attribution::aggregates(),
         points::aggregates(),
+        sorted::aggregates(),
     ]
     .into_iter()
     .flatten()

@@ -375,6 +375,7 @@ async fn aggregates_are_the_same_however_rows_are_parted() {
         "markov_transitions(path, flag)",
         "fifo_lots(points, day)",
         "quantile_sketch(number) filter (where flag)",
+        "sorted_list(cast(person as varchar))",
     ];
     let merges = [
         ("kaplan_meier(number, flag)", "merge_kaplan_meier"),
@@ -435,6 +436,7 @@ async fn aggregates_of_nothing_are_empty() {
         "distinct_sketch(null)",
         "markov_transitions(null, true)",
         "fifo_lots(null, null)",
+        "sorted_list(null)",
     ] {
         let none = format!("select {call} from (values (1)) as t (a) where a = 2");
         assert_eq!(lines(&session, &none).await, ["[]"], "{call}");
@@ -535,6 +537,26 @@ const CORPUS: &[(&str, &[&str])] = &[
     ),
     ("fifo_lots", &["-5, date '2024-03-10', [19700, 3]"]),
 ];
+
+#[tokio::test]
+async fn a_sorted_list_is_an_ordered_array_of_what_is_not_null() {
+    let session = session();
+    let rows = "(select value % 7 as grp,
+            case when value % 11 > 0
+                then letters[value % 3 + 1] || cast(value % 50 as varchar) end as text
+        from (select value, ['Ä', 'a', 'B'] as letters from generate_series(1, 900)))";
+    let asked = |call: &str| {
+        format!(
+            "select grp, {call} as list from {rows} where text is not null group by grp
+            order by grp"
+        )
+    };
+    let sorted = lines(&session, &asked("sorted_list(text)")).await;
+    assert_eq!(sorted.len(), 7);
+    assert_eq!(sorted, lines(&session, &asked("array_agg(text order by text)")).await);
+    let some = "select sorted_list(a) from (values ('b'), ('Z'), (null), ('b'), ('')) as t (a)";
+    assert_eq!(lines(&session, some).await, ["[, Z, b, b]"]);
+}
 
 #[tokio::test]
 async fn lists_add_up_position_by_position() {
