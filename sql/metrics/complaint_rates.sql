@@ -36,6 +36,7 @@ orders as (
         dt > $run_date - interval '90 days'
         and dt <= $run_date
         and order_kind = 'purchase'
+        and is_new
 
 ),
 
