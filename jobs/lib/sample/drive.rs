@@ -22,7 +22,7 @@ use super::feeds::{Feed, Load};
 use super::life::{Course, Lives};
 use super::people::{Dirt, System};
 use super::places::Written;
-use super::truth::metrics::{MetricTruth, Standings};
+use super::truth::metrics::{Deviations, MetricTruth, OddOrders, Standings};
 use super::truth::{self, PartTruth};
 use super::world::{World, calendar};
 use super::{Order, Summary, columns, life, parallel};
@@ -73,6 +73,7 @@ struct Part {
     standings: Standings,
     /// The persons' lives up to the end of the exported days, once the last window is simulated.
     courses: Vec<Course>,
+    odd_orders: OddOrders,
     truth: PartTruth,
 }
 
@@ -162,6 +163,7 @@ impl Drive<'_> {
             debts: debts.into_iter().collect(),
             carried: Facts::default(),
             courses: Vec::new(),
+            odd_orders: OddOrders::new(),
             truth: PartTruth::default(),
         })
     }
@@ -183,6 +185,9 @@ impl Drive<'_> {
                     let card = records.filter(|it| it.system == System::Loyalty && it.number == 0);
                     card.for_each(|card| metrics.add_member(card));
                 }
+                let begin = calendar::london_midnight(window.from);
+                let register = facts.consents.partition_point(|consent| consent.at < begin);
+                metrics.add_register(&facts.consents[..register]);
             }
             if is_last {
                 for (person, course) in persons.iter().zip(&courses) {
@@ -236,6 +241,20 @@ impl Drive<'_> {
             let size = self.hand_over(&mut encoded)?;
             Ok((encoded, size))
         })?;
+        let mut deviations = Deviations::default();
+        for (feed, schedule) in &schedules {
+            deviations.add_schedule(*feed, schedule);
+        }
+        for (task, (encoded, _)) in tasks.iter().zip(&encoded) {
+            deviations.add_losses(task.feed, &encoded.losses);
+        }
+        self.metrics.correct(
+            &self.world,
+            &facts,
+            &deviations,
+            &part.standings,
+            &mut part.odd_orders,
+        );
         for (mut encoded, (file_count, byte_count)) in encoded {
             self.summary.file_count += file_count;
             self.summary.byte_count += byte_count;

@@ -1,10 +1,12 @@
 //! The metrics' true daily values: what the metric tables must say of clean exports whose records
 //! are all linked to the right persons.
 //!
-//! Every fact counts on its own business day, which is `dt`, the day it is exported, as nothing is
-//! late in clean exports. Definitions, columns and types are those of the metric tables of the
-//! same name, as far as they are counts and sums; scores follow from them. Rows with `all` are
-//! totals over the others.
+//! Every fact counts on its own business day and on `dt`, the day it is told: the same, but of facts
+//! that are late. What is never told, or told in a row that nobody can read, does not count
+//! ([`told`]). Definitions, columns and types are those of the metric tables of the same name, as far
+//! as they are counts and sums; scores follow from them. Rows with `all` are totals over the others.
+//!
+//! What counts persons, visits and states holds for facts that are all told on their own days.
 //!
 //! | table | one row a `dt` and … |
 //! | --- | --- |
@@ -15,41 +17,54 @@
 //! | `service_backlog` | channel with open cases: at the end of the day |
 //! | `service_events` | channel: opened, first answered, solved, reopened, rated on the day |
 //! | `complaints` | day of opening or first closing, topic, channel |
-//! | `mentions` | platform, with the true sentiment |
-//! | `reviews` | — |
-//! | `community` | topic |
+//! | `complaint_rates` | window of days up to `dt` |
+//! | `channel_consistency` | window, what is measured, channel |
+//! | `social`, `share_of_voice` | day of the post, platform, topic, with the true sentiment |
+//! | `reviews` | day and channel of the review |
+//! | `community` | day and topic of the post |
 //! | `web` | channel |
-//! | `campaigns` | campaign: what was done, who bought while it ran, and its true uplift |
-//! | `spend` | channel, campaign |
+//! | `campaigns` | day, campaign: what was done |
+//! | `campaign_results` | campaign: who was chosen and bought so far, and its true uplift |
+//! | `spend`, `acquisition` | channel, campaign: money spent |
+//! | `attribution` | day of the order, model, channel: what it has of the orders |
+//! | `acquisition_cohorts` | month, channel: what was spent so far |
+//! | `journey_map` | touchpoint: contacts in 28 days |
+//! | `data_health` | entity, source: what is told, and what of it late |
 //! | `last_touch` | how the visit began in which an order was placed |
-//! | `loyalty` | — |
+//! | `loyalty`, `loyalty_balances` | day of the entry; at the end of the day |
 //! | `retention` | month of the first known purchase: at the end of the day |
-//! | `acquisition` | how the person's first visit began: persons who first bought on the day |
+//! | `first_visits` | how the person's first visit began: persons who first bought on the day |
 //! | `churn` | —: who has not left, at the end of the day |
 //! | `segments` | recency, frequency and value of known purchases: at the end of the day |
 //!
 //! It does not know people's records: what counts persons holds for perfect resolution.
 
 mod courses;
+mod credit;
+mod forum;
 mod frames;
 mod sentiment;
 mod service;
 mod standing;
 mod sums;
+mod told;
+mod windows;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::Datelike;
 
 use self::courses::Churn;
+use self::forum::Threads;
 use self::service::CaseChanges;
 use self::standing::Segments;
 pub use self::standing::Standings;
-use self::sums::Sums;
+use self::sums::{Sums, Telling};
+pub use self::told::{Deviations, OddOrders};
 use crate::dates::{Day, DayRange};
 use crate::sample::facts::{
-    CampaignIndex, Case, Facts, Instant, KnownBy, Order, Pence, ProductIndex, Refund, Shop, Survey,
-    SurveyResponse, Text,
+    CampaignIndex, Case, Consent, Facts, Instant, KnownBy, Order, Refund, Shop, Survey,
+    SurveyResponse, Text, WebEvent,
 };
 use crate::sample::people::Record;
 use crate::sample::world::World;
@@ -63,8 +78,8 @@ pub struct MetricTruth {
     /// discount, refunded (pence), of purchases of the row's day returned units and refunded;
     /// cost of the goods.
     revenue: Sums<(Day, &'static str, &'static str), 10>,
-    /// By survey and channel: asked, then the answers by score from 0.
-    surveys: Sums<(Survey, &'static str), 12>,
+    /// By day of the answer, survey and channel: asked, then the answers by score from 0.
+    surveys: Sums<(Day, Survey, &'static str), 12>,
     cases: CaseChanges,
     /// By the day they are told, the day of the rating and channel: the ratings of cases, as
     /// `surveys` has answers; then of each case the first one, and whether good, and the latest.
@@ -76,22 +91,26 @@ pub struct MetricTruth {
     /// By the day they are told, the day of the text, its kind, topic and channel: texts, positive,
     /// neutral, negative, sum of sentiment in hundredths and of its squares.
     sentiment: Sums<(Day, &'static str, &'static str, &'static str), 6>,
-    /// By platform: posts, replies among them, sum of sentiment in hundredths, positive, negative,
-    /// views.
-    mentions: Sums<&'static str, 6>,
-    /// Reviews by stars from 1, and sum of sentiment in hundredths.
-    reviews: Sums<(), 6>,
-    /// By topic: questions, answers, accepted answers, ideas, votes.
-    community: Sums<&'static str, 5>,
+    /// By day, platform and topic: posts, replies among them, sum of sentiment in hundredths,
+    /// positive, negative, views, followers, reactions.
+    mentions: Sums<(Day, &'static str, &'static str), 8>,
+    /// By day: reviews by stars from 1, and sum of sentiment in hundredths.
+    reviews: Sums<Day, 6>,
+    /// By day and topic: questions, answers, accepted answers, ideas, votes.
+    community: Sums<(Day, &'static str), 5>,
+    threads: Threads,
     /// By channel: sessions, events, events logged in, then events by kind.
     web: Sums<&'static str, 10>,
-    /// By campaign: treated, control, the events by kind, purchases brought; those of the treated
-    /// and of the control that bought for the first time while it ran.
-    campaigns: Sums<CampaignIndex, 11>,
+    /// By day and campaign: treated, control, the events by kind, purchases brought and their net
+    /// value (pence).
+    campaigns: Sums<(Day, CampaignIndex), 10>,
+    /// By campaign: those of the treated and of the control that bought for the first time while it
+    /// ran.
+    campaign_buyers: Sums<CampaignIndex, 2>,
     /// By how the visit began: orders placed in it, and their net value (pence).
     last_touch: Sums<&'static str, 2>,
-    /// Earned, redeemed, expired, adjusted, each as the change of the balance.
-    loyalty: Sums<(), 4>,
+    /// By day: entries; earned, redeemed, expired, adjusted, each as the change of the balance.
+    loyalty: Sums<Day, 5>,
     /// Members: those who joined on the day, less those who left.
     members: Sums<(), 1>,
     /// By month of the first known purchase: first, second purchases.
@@ -100,18 +119,21 @@ pub struct MetricTruth {
     active: Sums<Day, 1>,
     /// By how the first visit began: persons who first bought, of them recommended ones, and ones
     /// whom the seller knew.
-    acquisition: Sums<&'static str, 3>,
+    first_visits: Sums<&'static str, 3>,
     churn: Churn,
     segments: Segments,
+    /// By day of the order, model and channel: orders credited, in millionths.
+    credit: Sums<(Day, &'static str, &'static str), 1>,
+    /// By day and touchpoint: contacts.
+    touches: Sums<(Day, &'static str), 1>,
+    /// By entity and source: facts, and of them those of an earlier day. Of web events only what
+    /// differs from `web`.
+    health: Sums<(&'static str, &'static str), 2>,
 }
 
 /// The kinds of web events, as the table's columns have them.
 const WEB_KINDS: [&str; 7] =
     ["page_view", "search", "product_view", "add_to_cart", "checkout", "purchase", "video_view"];
-
-/// The kinds of campaign events, as the table's columns have them.
-const CAMPAIGN_KINDS: [&str; 6] =
-    ["sent", "bounced", "opened", "clicked", "responded", "unsubscribed"];
 
 impl MetricTruth {
     /// Nothing has happened yet in the exported days.
@@ -128,16 +150,21 @@ impl MetricTruth {
             mentions: Sums::default(),
             reviews: Sums::default(),
             community: Sums::default(),
+            threads: Threads::default(),
             web: Sums::default(),
             campaigns: Sums::default(),
+            campaign_buyers: Sums::default(),
             last_touch: Sums::default(),
             loyalty: Sums::default(),
             members: Sums::default(),
             cohorts: Sums::default(),
             active: Sums::default(),
-            acquisition: Sums::default(),
+            first_visits: Sums::default(),
             churn: Churn::new(days),
             segments: Segments::new(days),
+            credit: Sums::default(),
+            touches: Sums::default(),
+            health: Sums::default(),
         }
     }
 
@@ -157,26 +184,47 @@ impl MetricTruth {
         let (from, to) = (london_midnight(window.from), london_midnight(window.to));
         let is_in = |at: Instant| from <= at && at < to;
         self.add_by_day(world, facts, window, standings);
-        self.add_sentiment(facts, &is_in);
-        for response in &facts.survey_responses {
-            if is_in(response.answered_at.unwrap_or(response.invited_at)) {
-                self.add_response(response);
-            }
-        }
+        self.add_credit(world, facts, standings, &is_in);
+        standings.forget_touches(window.to);
         for case in &facts.cases {
             self.cases.add(case, self.days, &is_in);
             self.add_case_events(case, &is_in);
+            self.add_case_texts(case, &is_in);
         }
-        self.add_public(facts, &is_in);
         self.add_web(facts, &is_in);
-        self.add_campaigns(facts, &is_in);
-        for entry in facts.loyalty_entries.iter().filter(|entry| is_in(entry.at)) {
-            let kinds = ["earned", "redeemed", "expired", "adjusted"];
-            let mut sums = [0; 4];
-            for (sum, kind) in sums.iter_mut().zip(kinds) {
-                *sum = if entry.kind == kind { entry.points } else { 0 };
-            }
-            self.loyalty.add(london_day(entry.at), (), sums);
+        for it in facts.survey_responses.iter().filter(|it| is_in(response_at(it))) {
+            self.tell_response(it, Telling::once(london_day(response_at(it))));
+        }
+        for it in facts.mentions.iter().filter(|it| is_in(it.posted_at)) {
+            self.tell_mention(it, Telling::once(london_day(it.posted_at)));
+        }
+        for it in facts.reviews.iter().filter(|it| is_in(it.posted_at)) {
+            self.tell_review(it, Telling::once(london_day(it.posted_at)));
+        }
+        for it in facts.community_posts.iter().filter(|it| is_in(it.posted_at)) {
+            self.tell_post(it, Telling::once(london_day(it.posted_at)));
+        }
+        for it in facts.campaign_contacts.iter().filter(|it| is_in(it.at)) {
+            self.tell_campaign_contact(it, Telling::once(london_day(it.at)));
+        }
+        for it in facts.campaign_events.iter().filter(|it| is_in(it.at)) {
+            self.tell_campaign_event(it, Telling::once(london_day(it.at)));
+        }
+        for it in facts.loyalty_entries.iter().filter(|it| is_in(it.at)) {
+            self.tell_loyalty_entry(it, Telling::once(london_day(it.at)));
+        }
+        for it in facts.consents.iter().filter(|it| is_in(it.at)) {
+            self.tell_consent(it, Telling::once(london_day(it.at)));
+        }
+        for it in facts.device_events.iter().filter(|it| is_in(it.at)) {
+            self.tell_device_event(it.kind, it.at, Telling::once(london_day(it.at)));
+        }
+    }
+
+    /// Counts the consents of before the first exported day, which is told of them all.
+    pub fn add_register(&mut self, consents: &[Consent]) {
+        for consent in consents {
+            self.tell_consent(consent, Telling::once(self.days.from));
         }
     }
 
@@ -204,16 +252,21 @@ impl MetricTruth {
         self.mentions.merge(other.mentions);
         self.reviews.merge(other.reviews);
         self.community.merge(other.community);
+        self.threads.merge(other.threads);
         self.web.merge(other.web);
         self.campaigns.merge(other.campaigns);
+        self.campaign_buyers.merge(other.campaign_buyers);
         self.last_touch.merge(other.last_touch);
         self.loyalty.merge(other.loyalty);
         self.members.merge(other.members);
         self.cohorts.merge(other.cohorts);
         self.active.merge(other.active);
-        self.acquisition.merge(other.acquisition);
+        self.first_visits.merge(other.first_visits);
         self.churn.merge(&other.churn);
         self.segments.merge(&other.segments);
+        self.credit.merge(other.credit);
+        self.touches.merge(other.touches);
+        self.health.merge(other.health);
     }
 
     /// Counts what depends on what was known of the persons before, in order of the days.
@@ -255,16 +308,10 @@ impl MetricTruth {
     }
 
     fn add_order(&mut self, world: &World, order: &Order, day: Day, standings: &mut Standings) {
-        let customer_type = match order.known_by {
-            KnownBy::Nothing => "anonymous",
-            _ if standings.buy(order, day) => "new",
-            _ => "returning",
-        };
-        let units: i64 = order.lines.iter().map(|line| i64::from(line.quantity)).sum();
-        let cost = order.lines.iter().map(|line| cost(world, line.product, line.quantity)).sum();
-        let (gross, net) = (order.gross(), order.net());
-        let sums = [1, 0, units, 0, gross, gross - net, 0, 0, 0, cost];
-        self.revenue.add(day, (day, channel_of(order.shop), customer_type), sums);
+        if order.known_by != KnownBy::Nothing {
+            standings.buy(order, day);
+        }
+        self.tell_order(world, order, &order.lines, Telling::once(day));
         self.add_retention(order, day);
     }
 
@@ -273,20 +320,8 @@ impl MetricTruth {
             KnownBy::Nothing => None,
             _ => Some(standings.refund(refund)),
         };
-        let customer_type = |day: Day| match first_on {
-            None => "anonymous",
-            Some(first_on) if first_on == Some(day) => "new",
-            Some(_) => "returning",
-        };
-        let (channel, units) = (channel_of(refund.shop), i64::from(refund.quantity));
-        let cost = -cost(world, refund.product, refund.quantity);
-        let sums = [0, 1, 0, units, 0, 0, refund.amount, 0, 0, cost];
-        self.revenue.add(day, (day, channel, customer_type(day)), sums);
-        // What was bought before the first exported day lies on the refund's own.
-        let bought_on = london_day(refund.ordered_at);
-        let bought_on = if bought_on < self.days.from { day } else { bought_on };
-        let sums = [0, 0, 0, 0, 0, 0, 0, units, refund.amount, 0];
-        self.revenue.add(day, (bought_on, channel, customer_type(bought_on)), sums);
+        let bought_on = self.purchase_day(refund);
+        self.tell_refund(world, refund, bought_on, first_on, Telling::once(day));
     }
 
     fn add_retention(&mut self, order: &Order, day: Day) {
@@ -304,11 +339,6 @@ impl MetricTruth {
         if last_on.is_none_or(|last_on| month_of(last_on) < month_of(day)) {
             self.active.add(day, cohort, [1]);
         }
-    }
-
-    fn add_response(&mut self, response: &SurveyResponse) {
-        let day = london_day(response.answered_at.unwrap_or(response.invited_at));
-        self.surveys.add(day, (response.survey, response.channel), answer(response.score));
     }
 
     fn add_case_events(&mut self, case: &Case, is_in: &impl Fn(Instant) -> bool) {
@@ -329,8 +359,18 @@ impl MetricTruth {
                     }
                 }
                 self.ratings.add(rating.told_on, (rating.rated_on, case.channel), sums);
+                let desk = if case.is_north { "north" } else { "desk" };
+                let telling = Telling::once(rating.told_on);
+                let at = london_midnight(rating.rated_on);
+                self.tell_health("survey_responses", desk, at, telling);
+                self.touches.tell(telling, (rating.rated_on, "support"), [1]);
             }
             before = Some(rating);
+        }
+        for (told_on, day) in service::contacts(case, self.days.from) {
+            if is_in(london_midnight(told_on)) {
+                self.touches.add(told_on, (day, "support"), [1]);
+            }
         }
         for (at, sums) in service::events(case) {
             if is_in(at) {
@@ -349,33 +389,6 @@ impl MetricTruth {
         }
     }
 
-    fn add_public(&mut self, facts: &Facts, is_in: &impl Fn(Instant) -> bool) {
-        for mention in facts.mentions.iter().filter(|mention| is_in(mention.posted_at)) {
-            let hundredths = hundredths(&mention.text);
-            let sums = [
-                1,
-                i64::from(mention.in_reply_to.is_some()),
-                hundredths,
-                i64::from(hundredths >= sentiment::THRESHOLD),
-                i64::from(hundredths <= -sentiment::THRESHOLD),
-                i64::from(mention.view_count),
-            ];
-            self.mentions.add(london_day(mention.posted_at), mention.platform, sums);
-        }
-        for review in facts.reviews.iter().filter(|review| is_in(review.posted_at)) {
-            let mut sums = [0; 6];
-            sums[usize::from(review.stars.clamp(1, 5)) - 1] = 1;
-            sums[5] = hundredths(&review.text);
-            self.reviews.add(london_day(review.posted_at), (), sums);
-        }
-        for post in facts.community_posts.iter().filter(|post| is_in(post.posted_at)) {
-            let is = |kind: &str| i64::from(post.kind == kind);
-            let sums =
-                [is("question"), is("answer"), i64::from(post.is_accepted), is("idea"), is("vote")];
-            self.community.add(london_day(post.posted_at), post.topic, sums);
-        }
-    }
-
     fn add_web(&mut self, facts: &Facts, is_in: &impl Fn(Instant) -> bool) {
         // Sessions of the day; the same session counts again after midnight.
         let mut sessions: Vec<(Day, u64, &'static str)> = vec![];
@@ -391,12 +404,34 @@ impl MetricTruth {
             sessions.push((day, event.session, event.channel));
         }
         self.add_last_touch(facts, is_in);
+        self.add_visits(facts, is_in);
         sessions.sort_unstable();
         sessions.dedup();
         for (day, _, channel) in sessions {
             let mut sums = [0; 10];
             sums[0] = 1;
             self.web.add(day, channel, sums);
+        }
+    }
+
+    /// Counts each visit once, on the day of the first of its events that is exported.
+    fn add_visits(&mut self, facts: &Facts, is_in: &impl Fn(Instant) -> bool) {
+        let events = || facts.web_events.iter().filter(|event| is_in(event.at));
+        // The first event of a visit has its number.
+        let begun = |event: &&WebEvent| event.number == event.session;
+        let visits: HashSet<u64> = events().filter(begun).map(|event| event.session).collect();
+        let mut first_days: HashMap<u64, Day> = HashMap::new();
+        for event in events() {
+            let day = london_day(event.at);
+            if begun(&event) {
+                self.touches.add(day, (day, "visit"), [1]);
+            } else if day == self.days.from && !visits.contains(&event.session) {
+                // It began before anything was exported.
+                first_days.insert(event.session, day);
+            }
+        }
+        for day in first_days.into_values() {
+            self.touches.add(day, (day, "visit"), [1]);
         }
     }
 
@@ -411,28 +446,6 @@ impl MetricTruth {
             }
         }
     }
-
-    fn add_campaigns(&mut self, facts: &Facts, is_in: &impl Fn(Instant) -> bool) {
-        for contact in facts.campaign_contacts.iter().filter(|contact| is_in(contact.at)) {
-            let mut sums = [0; 11];
-            sums[usize::from(!contact.is_treated)] = 1;
-            self.campaigns.add(london_day(contact.at), contact.campaign, sums);
-        }
-        for event in facts.campaign_events.iter().filter(|event| is_in(event.at)) {
-            let mut sums = [0; 11];
-            if let Some(kind) = CAMPAIGN_KINDS.iter().position(|kind| *kind == event.kind) {
-                sums[2 + kind] = 1;
-            }
-            self.campaigns.add(london_day(event.at), event.campaign, sums);
-        }
-        for order in facts.orders.iter().filter(|order| is_in(order.placed_at)) {
-            if let Some(campaign) = order.campaign {
-                let mut sums = [0; 11];
-                sums[8] = 1;
-                self.campaigns.add(london_day(order.placed_at), campaign, sums);
-            }
-        }
-    }
 }
 
 /// The channel of a shop, as orders have it.
@@ -444,10 +457,9 @@ fn channel_of(shop: Shop) -> &'static str {
     }
 }
 
-/// What the goods cost the company, pence.
-fn cost(world: &World, product: ProductIndex, quantity: u16) -> Pence {
-    let each = world.products.get(usize::from(product)).map_or(0, |product| product.cost);
-    each * Pence::from(quantity)
+/// When a response is told of: when it is answered, else when it was asked for.
+fn response_at(response: &SurveyResponse) -> Instant {
+    response.answered_at.unwrap_or(response.invited_at)
 }
 
 /// One answer, as `surveys` counts it.

@@ -92,7 +92,7 @@ impl MetricTruth {
             let is_first_known = course.purchases.first().is_some_and(|it| is_known(&it));
             let sums = [1, i64::from(person.referrer.is_some()), i64::from(is_first_known)];
             let channel = life::first_touch(world, person);
-            self.acquisition.add(london_day(person.acquired_at), channel, sums);
+            self.first_visits.add(london_day(person.acquired_at), channel, sums);
         }
         for contact in course.contacts.iter().filter(|contact| contact.at >= from) {
             let Some(campaign) = world.campaigns.get(usize::from(contact.campaign)) else {
@@ -102,9 +102,8 @@ impl MetricTruth {
             let mut bought =
                 known.iter().filter(|purchase| contact.at <= purchase.at && purchase.at < ends);
             if let Some(first) = bought.next() {
-                let mut sums = [0; 11];
-                sums[if contact.is_treated { 9 } else { 10 }] = 1;
-                self.campaigns.add(london_day(first.at), contact.campaign, sums);
+                let sums = if contact.is_treated { [1, 0] } else { [0, 1] };
+                self.campaign_buyers.add(london_day(first.at), contact.campaign, sums);
             }
         }
     }

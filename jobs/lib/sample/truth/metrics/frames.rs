@@ -12,7 +12,8 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use super::courses::{self, CUSTOMERS, INACTIVE, INACTIVE_BINS, PERSONS};
 use super::service::{self, BINS};
 use super::standing::{NET_BANDS, ORDER_BANDS, RECENCY_BANDS};
-use super::{CAMPAIGN_KINDS, MetricTruth, Sums, WEB_KINDS, month_of};
+use super::told::CAMPAIGN_KINDS;
+use super::{MetricTruth, Sums, WEB_KINDS, month_of, windows};
 use crate::dates::Day;
 use crate::errors::{Context as _, Kind, Result};
 use crate::sample::facts::{MarketingSpend, Survey};
@@ -21,23 +22,31 @@ use crate::sample::life::parameters::loyalty as points;
 use crate::sample::world::World;
 
 /// A column: its name and values.
-type Column = (&'static str, ArrayRef);
+pub(super) type Column = (&'static str, ArrayRef);
 
 impl MetricTruth {
     /// The tables in order of their names, each with its rows in order of `dt` and its other
     /// dimensions. Errors: `Defect` where a table cannot be made of its columns.
     pub fn into_tables(self, world: &World) -> Result<Vec<(&'static str, RecordBatch)>> {
         let tables = [
-            ("acquisition", acquisition(&self)),
+            ("acquisition", acquisition(&self, world)),
+            ("acquisition_cohorts", windows::acquisition_cohorts(&self, world)),
+            ("attribution", windows::attribution(&self)),
+            ("campaign_results", windows::campaign_results(&self, world)),
             ("campaigns", campaigns(&self, world)),
             ("ces", ces(&self)),
+            ("channel_consistency", windows::channel_consistency(&self)),
             ("churn", churn(&self)),
             ("community", community(&self)),
+            ("complaint_rates", windows::complaint_rates(&self)),
             ("complaints", complaints(&self)),
             ("csat", csat(&self)),
+            ("data_health", data_health(&self)),
+            ("first_visits", first_visits(&self)),
+            ("journey_map", windows::journey_map(&self)),
             ("last_touch", last_touch(&self)),
             ("loyalty", loyalty(&self)),
-            ("mentions", mentions(&self)),
+            ("loyalty_balances", loyalty_balances(&self)),
             ("nps", nps(&self)),
             ("retention", retention(&self)),
             ("revenue", revenue(&self)),
@@ -47,6 +56,8 @@ impl MetricTruth {
             ("service", service(&self)),
             ("service_backlog", service_backlog(&self)),
             ("service_events", service_events(&self)),
+            ("share_of_voice", share_of_voice(&self)),
+            ("social", social(&self)),
             ("spend", spend(&self, world)),
             ("web", web(&self)),
         ];
@@ -54,10 +65,11 @@ impl MetricTruth {
             .into_iter()
             .map(|(name, columns)| {
                 let columns = columns?;
-                // Only the day of the oldest open case, quantiles and campaigns may be missing.
+                // Only quantiles and these may be missing.
                 let may_be_missing = |column: &str| {
                     let is_quantile = column.ends_with("_p50") || column.ends_with("_p90");
-                    is_quantile || column == "oldest_case_date" || column == "campaign_id"
+                    is_quantile
+                        || ["oldest_case_date", "campaign_id", "main_topic"].contains(&column)
                 };
                 let field = |(column, array): &Column| {
                     let is_nullable = array.null_count() > 0 || may_be_missing(column);
@@ -73,20 +85,20 @@ impl MetricTruth {
     }
 }
 
-fn days<T>(rows: &[T], day: impl Fn(&T) -> Day) -> ArrayRef {
+pub(super) fn days<T>(rows: &[T], day: impl Fn(&T) -> Day) -> ArrayRef {
     Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| day(row).to_epoch())))
 }
 
-fn texts<'a, T>(rows: &'a [T], text: impl Fn(&'a T) -> &'a str) -> ArrayRef {
+pub(super) fn texts<'a, T>(rows: &'a [T], text: impl Fn(&'a T) -> &'a str) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(rows.iter().map(text)))
 }
 
-fn counts<T>(rows: &[T], count: impl Fn(&T) -> i64) -> ArrayRef {
+pub(super) fn counts<T>(rows: &[T], count: impl Fn(&T) -> i64) -> ArrayRef {
     Arc::new(Int64Array::from_iter_values(rows.iter().map(count)))
 }
 
 /// A decimal of 18 digits; `value` is in units of its last one.
-fn decimals<T>(rows: &[T], scale: i8, value: impl Fn(&T) -> i64) -> Result<ArrayRef> {
+pub(super) fn decimals<T>(rows: &[T], scale: i8, value: impl Fn(&T) -> i64) -> Result<ArrayRef> {
     let values = rows.iter().map(|row| i128::from(value(row)));
     let array = Decimal128Array::from_iter_values(values)
         .with_precision_and_scale(18, scale)
@@ -95,7 +107,7 @@ fn decimals<T>(rows: &[T], scale: i8, value: impl Fn(&T) -> i64) -> Result<Array
 }
 
 /// Pence as `decimal(18,4)` pounds.
-fn pounds<T>(rows: &[T], pence: impl Fn(&T) -> i64) -> Result<ArrayRef> {
+pub(super) fn pounds<T>(rows: &[T], pence: impl Fn(&T) -> i64) -> Result<ArrayRef> {
     decimals(rows, 4, |row| pence(row) * 100)
 }
 
@@ -110,7 +122,7 @@ fn lists<T>(rows: &[T], list: impl Fn(&T) -> Vec<i64>) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-type Row<K, const N: usize> = (Day, K, [i64; N]);
+pub(super) type Row<K, const N: usize> = (Day, K, [i64; N]);
 
 fn revenue(truth: &MetricTruth) -> Result<Vec<Column>> {
     type Key = (Day, &'static str, &'static str);
@@ -146,12 +158,15 @@ fn revenue(truth: &MetricTruth) -> Result<Vec<Column>> {
     ])
 }
 
+/// Answers by day, survey and channel.
+type Answers = Row<(Day, &'static str, &'static str), 12>;
+
 /// The rows of a survey, with totals; the survey has one name.
-fn answers(truth: &MetricTruth, asked: Survey) -> Vec<Row<(&'static str, &'static str), 12>> {
+fn answers(truth: &MetricTruth, asked: Survey) -> Vec<Answers> {
     let mut own = Sums::default();
-    for ((day, (survey, channel)), sums) in &truth.surveys.0 {
+    for ((told_on, (day, survey, channel)), sums) in &truth.surveys.0 {
         if *survey == asked {
-            own.add(*day, *channel, *sums);
+            own.add(*told_on, (*day, *channel), *sums);
         }
     }
     let name = match asked {
@@ -159,17 +174,19 @@ fn answers(truth: &MetricTruth, asked: Survey) -> Vec<Row<(&'static str, &'stati
         Survey::Csat => "CSAT",
         Survey::Ces => "CES",
     };
-    own.regrouped(|channel| [(name, channel), (name, "all"), ("all", channel), ("all", "all")])
-        .rows()
+    own.regrouped(|(day, channel)| {
+        [(day, name, channel), (day, name, "all"), (day, "all", channel), (day, "all", "all")]
+    })
+    .rows()
 }
 
 /// The columns that all surveys have.
-fn survey_columns(rows: &[Row<(&'static str, &'static str), 12>]) -> Vec<Column> {
+fn survey_columns(rows: &[Answers]) -> Vec<Column> {
     vec![
         ("dt", days(rows, |row| row.0)),
-        ("response_date", days(rows, |row| row.0)),
-        ("survey", texts(rows, |row| row.1.0)),
-        ("channel", texts(rows, |row| row.1.1)),
+        ("response_date", days(rows, |row| row.1.0)),
+        ("survey", texts(rows, |row| row.1.1)),
+        ("channel", texts(rows, |row| row.1.2)),
         ("asked_count", counts(rows, |row| row.2[0])),
         ("response_count", counts(rows, |row| row.2[1..].iter().sum())),
     ]
@@ -190,14 +207,14 @@ fn nps(truth: &MetricTruth) -> Result<Vec<Column>> {
 /// A rating of a case is an answer to how satisfied somebody is, as that to a survey is.
 fn csat(truth: &MetricTruth) -> Result<Vec<Column>> {
     let mut answers: Sums<(Day, &'static str, &'static str), 16> = Sums::default();
-    for ((day, (survey, channel)), sums) in &truth.surveys.0 {
+    for ((told_on, (day, survey, channel)), sums) in &truth.surveys.0 {
         if *survey == Survey::Csat {
             // Nobody answers an invitation twice: each answer is the first and the latest.
             let (answered, good) = (sums[1..].iter().sum(), sums[5] + sums[6]);
             let mut all = [0; 16];
             all[..12].copy_from_slice(sums);
             all[12..].copy_from_slice(&[answered, good, answered, good]);
-            answers.add(*day, (*day, "CSAT", *channel), all);
+            answers.add(*told_on, (*day, "CSAT", *channel), all);
         }
     }
     for ((told_on, (rated_on, channel)), sums) in &truth.ratings.0 {
@@ -240,7 +257,7 @@ fn csat(truth: &MetricTruth) -> Result<Vec<Column>> {
 
 fn ces(truth: &MetricTruth) -> Result<Vec<Column>> {
     let rows = &answers(truth, Survey::Ces);
-    let sum = |row: &Row<(&str, &str), 12>, value: fn(i64) -> i64| -> i64 {
+    let sum = |row: &Answers, value: fn(i64) -> i64| -> i64 {
         (1..=7).map(|score| row.2[score as usize + 1] * value(score)).sum()
     };
     let mut columns = survey_columns(rows);
@@ -353,35 +370,104 @@ fn complaints(truth: &MetricTruth) -> Result<Vec<Column>> {
     Ok(columns)
 }
 
-fn mentions(truth: &MetricTruth) -> Result<Vec<Column>> {
-    let rows = &truth.mentions.regrouped(|platform| [platform, "all"]).rows();
+fn social(truth: &MetricTruth) -> Result<Vec<Column>> {
+    type Key = (Day, &'static str, &'static str);
+    let with_totals = |(day, platform, topic): Key| {
+        [(day, platform, topic), (day, platform, "all"), (day, "all", topic), (day, "all", "all")]
+    };
+    let rows: &[Row<Key, 8>] = &truth.mentions.regrouped(with_totals).rows();
+    let zero = || counts(rows, |_| 0);
     Ok(vec![
         ("dt", days(rows, |row| row.0)),
-        ("platform", texts(rows, |row| row.1)),
+        ("mention_date", days(rows, |row| row.1.0)),
+        ("platform", texts(rows, |row| row.1.1)),
+        ("topic", texts(rows, |row| row.1.2)),
         ("mention_count", counts(rows, |row| row.2[0])),
         ("reply_count", counts(rows, |row| row.2[1])),
-        ("true_sentiment_sum", decimals(rows, 4, |row| row.2[2] * 100)?),
-        ("positive_count", counts(rows, |row| row.2[3])),
-        ("negative_count", counts(rows, |row| row.2[4])),
+        ("repost_count", zero()),
+        ("review_count", zero()),
+        ("viewed_count", counts(rows, |row| row.2[0])),
         ("view_count", counts(rows, |row| row.2[5])),
+        ("follower_count", counts(rows, |row| row.2[6])),
+        ("engagement_count", counts(rows, |row| row.2[7])),
+        ("rated_count", zero()),
+        ("true_positive_count", counts(rows, |row| row.2[3])),
+        ("true_negative_count", counts(rows, |row| row.2[4])),
+        ("true_sentiment_sum", decimals(rows, 4, |row| row.2[2] * 100)?),
     ])
 }
 
-fn reviews(truth: &MetricTruth) -> Result<Vec<Column>> {
-    let rows = &truth.reviews.rows();
-    let stars = |row: &Row<(), 6>| (1_i64..).zip(&row.2[..5]).map(|(n, count)| n * count).sum();
+/// Nobody counts what is said of competitors.
+fn share_of_voice(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let with_total = |(day, platform, _)| [(day, platform), (day, "all")];
+    let rows: &[Row<(Day, &str), 8>] = &truth.mentions.regrouped(with_total).rows();
     Ok(vec![
         ("dt", days(rows, |row| row.0)),
-        ("review_count", counts(rows, |row| row.2[..5].iter().sum())),
-        ("star_sum", counts(rows, stars)),
+        ("mention_date", days(rows, |row| row.1.0)),
+        ("platform", texts(rows, |row| row.1.1)),
+        ("mention_count", counts(rows, |row| row.2[0])),
+        ("competitor_mention_count", counts(rows, |_| 0)),
+    ])
+}
+
+/// All reviews are of a purchase, with words and stars.
+fn reviews(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let rows: &[Row<(Day, &str), 6>] =
+        &truth.reviews.regrouped(|day| [(day, "review"), (day, "all")]).rows();
+    let sum = |row: &Row<(Day, &str), 6>, value: fn(i64) -> i64| -> i64 {
+        (1_i64..).zip(&row.2[..5]).map(|(stars, count)| value(stars) * count).sum()
+    };
+    let count = || counts(rows, |row| row.2[..5].iter().sum());
+    Ok(vec![
+        ("dt", days(rows, |row| row.0)),
+        ("review_date", days(rows, |row| row.1.0)),
+        ("channel", texts(rows, |row| row.1.1)),
+        ("review_count", count()),
+        ("verified_count", count()),
+        ("text_count", count()),
+        ("rated_count", count()),
+        ("good_count", counts(rows, |row| row.2[3] + row.2[4])),
+        // Quarters, whose squares are exact as well.
+        ("rating_share_sum", decimals(rows, 6, |row| sum(row, |stars| (stars - 1) * 250_000))?),
+        (
+            "rating_share_square_sum",
+            decimals(rows, 6, |row| sum(row, |stars| (stars - 1) * (stars - 1) * 62_500))?,
+        ),
+        ("star_sum", decimals(rows, 2, |row| sum(row, |stars| stars * 100))?),
         ("star_counts", lists(rows, |row| row.2[..5].to_vec())),
         ("true_sentiment_sum", decimals(rows, 4, |row| row.2[5] * 100)?),
     ])
 }
 
+/// Nobody of the company writes in the forum.
 fn community(truth: &MetricTruth) -> Result<Vec<Column>> {
-    let names = ["question_count", "answer_count", "accepted_count", "idea_count", "vote_count"];
-    Ok(by_text(&truth.community, "topic", names))
+    let mut posts: Sums<(Day, &'static str), 8> = Sums::default();
+    for ((told_on, key), [questions, answers, accepted, ideas, votes]) in &truth.community.0 {
+        let sums = [*questions, *answers, *accepted, *ideas, *votes, 0, 0, 0];
+        posts.add(*told_on, *key, sums);
+    }
+    for ((known_on, key), [answered, timed, minutes]) in truth.threads.answered().0 {
+        posts.add(known_on, key, [0, 0, 0, 0, 0, answered, timed, minutes]);
+    }
+    let with_total = |(day, topic)| [(day, topic), (day, "all")];
+    let rows: &[Row<(Day, &str), 8>] = &posts.regrouped(with_total).rows();
+    let of = |place: usize| counts(rows, move |row| row.2[place]);
+    Ok(vec![
+        ("dt", days(rows, |row| row.0)),
+        ("post_date", days(rows, |row| row.1.0)),
+        ("topic", texts(rows, |row| row.1.1)),
+        ("question_count", of(0)),
+        ("answer_count", of(1)),
+        ("peer_answer_count", of(1)),
+        ("accepted_count", of(2)),
+        ("idea_count", of(3)),
+        ("vote_count", of(4)),
+        ("comment_count", counts(rows, |_| 0)),
+        ("answered_question_count", of(5)),
+        ("peer_answered_question_count", of(5)),
+        ("timed_answer_count", of(6)),
+        ("first_answer_minutes_sum", of(7)),
+    ])
 }
 
 fn web(truth: &MetricTruth) -> Result<Vec<Column>> {
@@ -442,12 +528,28 @@ fn last_touch(truth: &MetricTruth) -> Result<Vec<Column>> {
     ])
 }
 
-fn acquisition(truth: &MetricTruth) -> Result<Vec<Column>> {
-    Ok(by_text(
-        &truth.acquisition,
-        "channel",
-        ["new_person_count", "recommended_count", "known_count"],
-    ))
+fn first_visits(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let names = ["new_person_count", "recommended_count", "known_count"];
+    Ok(by_text(&truth.first_visits, "channel", names))
+}
+
+/// What is spent on a day, by channel.
+fn acquisition(truth: &MetricTruth, world: &World) -> Result<Vec<Column>> {
+    let mut spent: BTreeMap<(Day, &str), i64> = BTreeMap::new();
+    for day in truth.days.days() {
+        for spend in life::marketing_spend(world, day) {
+            for channel in [spend.channel, "all"] {
+                *spent.entry((day, channel)).or_default() += spend.amount;
+            }
+        }
+    }
+    let rows: &[((Day, &str), i64)] = &spent.into_iter().collect::<Vec<_>>();
+    Ok(vec![
+        ("dt", days(rows, |row| row.0.0)),
+        ("acquired_date", days(rows, |row| row.0.0)),
+        ("channel", texts(rows, |row| row.0.1)),
+        ("spend_amount", pounds(rows, |row| row.1)?),
+    ])
 }
 
 /// Money spent on advertising on each day, with its totals.
@@ -499,8 +601,9 @@ fn segments(truth: &MetricTruth) -> Result<Vec<Column>> {
     ])
 }
 
+/// What is done and told of a day by each campaign.
 fn campaigns(truth: &MetricTruth, world: &World) -> Result<Vec<Column>> {
-    const NAMES: [&str; 11] = [
+    const NAMES: [&str; 9] = [
         "treated_count",
         "control_count",
         "sent_count",
@@ -510,55 +613,109 @@ fn campaigns(truth: &MetricTruth, world: &World) -> Result<Vec<Column>> {
         "responded_count",
         "unsubscribed_count",
         "brought_order_count",
-        "treated_buyer_count",
-        "control_buyer_count",
     ];
     debug_assert!(NAMES[2..].iter().zip(CAMPAIGN_KINDS).all(|(name, kind)| name.starts_with(kind)));
-    let rows = &truth.campaigns.rows();
-    let code = |place: u16| {
-        world.campaigns.get(usize::from(place)).map_or("", |campaign| campaign.code.as_str())
-    };
-    let mut columns =
-        vec![("dt", days(rows, |row| row.0)), ("campaign_id", texts(rows, |row| code(row.1)))];
+    let with_total = |(day, campaign)| [(day, Some(campaign)), (day, None)];
+    let rows: &[Row<(Day, Option<u16>), 10>] = &truth.campaigns.regrouped(with_total).rows();
+    let code = |campaign: Option<u16>| campaign.map_or("all", |place| campaign_code(world, place));
+    let mut columns = vec![
+        ("dt", days(rows, |row| row.0)),
+        ("event_date", days(rows, |row| row.1.0)),
+        ("campaign_id", texts(rows, |row| code(row.1.1))),
+    ];
     let measures = NAMES.into_iter().enumerate();
     columns.extend(measures.map(|(place, name)| (name, counts(rows, |row| row.2[place]))));
-    let uplift = |place: u16| {
-        let uplift = world.campaigns.get(usize::from(place)).map_or(0.0, |it| it.uplift);
-        (f64::from(uplift) * 1e6).round() as i64
-    };
-    columns.push(("true_uplift", decimals(rows, 6, |row| uplift(row.1))?));
+    columns.extend([
+        ("delivered_count", counts(rows, |_| 0)),
+        ("complained_count", counts(rows, |_| 0)),
+        ("brought_amount", pounds(rows, |row| row.2[9])?),
+    ]);
     Ok(columns)
 }
 
-/// A row for each day: the points of the day, and at its end the balance and the members.
+/// The code of the campaign at a place of the list.
+pub(super) fn campaign_code(world: &World, place: u16) -> &str {
+    world.campaigns.get(usize::from(place)).map_or("", |campaign| campaign.code.as_str())
+}
+
+/// What each source tells on a day.
+fn data_health(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let mut health = truth.health.clone();
+    for ((day, _), sums) in &truth.web.0 {
+        health.add(*day, ("web_events", "web"), [sums[1], 0]);
+    }
+    let rows = &health.rows();
+    Ok(vec![
+        ("dt", days(rows, |row| row.0)),
+        ("entity", texts(rows, |row| row.1.0)),
+        ("source", texts(rows, |row| row.1.1)),
+        ("fact_count", counts(rows, |row| row.2[0])),
+        ("late_count", counts(rows, |row| row.2[1])),
+    ])
+}
+
+/// The points that became known on a day, by that of the entry.
 fn loyalty(truth: &MetricTruth) -> Result<Vec<Column>> {
-    let (mut balance, mut members) = (0, 0);
-    let rows: Vec<(Day, [i64; 6])> = truth
+    let rows: &[Row<Day, 5>] = &truth.loyalty.rows();
+    Ok(vec![
+        ("dt", days(rows, |row| row.0)),
+        ("entry_date", days(rows, |row| row.1)),
+        ("entry_count", counts(rows, |row| row.2[0])),
+        ("earned_points", counts(rows, |row| row.2[1])),
+        ("redeemed_points", counts(rows, |row| -row.2[2])),
+        ("expired_points", counts(rows, |row| -row.2[3])),
+        ("adjusted_points", counts(rows, |row| row.2[4])),
+        ("net_points", counts(rows, |row| row.2[1..].iter().sum())),
+    ])
+}
+
+/// A row for each day: the points that became known, the balance at its end, and the members.
+fn loyalty_balances(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let by_day: Sums<(), 5> = truth.loyalty.regrouped(|_| [()]);
+    let (mut closing, mut redeemed_to_date, mut expired_to_date, mut members) = (0, 0, 0, 0);
+    let rows: Vec<(Day, [i64; 9])> = truth
         .days
         .days()
         .map(|day| {
-            let moved = truth.loyalty.0.get(&(day, ())).copied().unwrap_or([0; 4]);
-            balance += moved.iter().sum::<i64>();
+            let moved = by_day.0.get(&(day, ())).copied().unwrap_or([0; 5]);
+            let [_, earned, redeemed, expired, adjusted] = moved;
+            let opening = closing;
+            closing += earned + redeemed + expired + adjusted;
+            redeemed_to_date -= redeemed;
+            expired_to_date -= expired;
             members += truth.members.0.get(&(day, ())).map_or(0, |[count]| *count);
-            let [earned, redeemed, expired, adjusted] = moved;
-            (day, [earned, -redeemed, -expired, adjusted, balance, members])
+            let figures = [
+                members,
+                opening,
+                earned,
+                -redeemed,
+                -expired,
+                adjusted,
+                closing,
+                redeemed_to_date,
+                expired_to_date,
+            ];
+            (day, figures)
         })
         .collect();
     let rows = &rows;
     let names = [
+        "member_count",
+        "opening_points",
         "earned_points",
         "redeemed_points",
         "expired_points",
         "adjusted_points",
-        "balance_points",
-        "member_count",
+        "closing_points",
+        "redeemed_to_date_points",
+        "expired_to_date_points",
     ];
-    let mut columns = vec![("dt", days(rows, |row| row.0))];
+    let mut columns = vec![("dt", days(rows, |row| row.0)), ("tier", texts(rows, |_| "all"))];
     let measures = names.into_iter().enumerate();
     columns.extend(measures.map(|(place, name)| (name, counts(rows, |row| row.1[place]))));
     // What the members could still redeem.
-    let liability = |row: &(Day, [i64; 6])| row.1[4] * points::STEP_PENCE / points::REDEEM_STEP;
-    columns.push(("liability_amount", pounds(rows, liability)?));
+    let liability = |row: &(Day, [i64; 9])| row.1[6] * points::STEP_PENCE / points::REDEEM_STEP;
+    columns.push(("true_liability_amount", pounds(rows, liability)?));
     Ok(columns)
 }
 

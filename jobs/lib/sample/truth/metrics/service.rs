@@ -317,6 +317,56 @@ pub(super) fn told_ratings(case: &Case, from: Day) -> Vec<ToldRating> {
     told
 }
 
+/// What happens to a case between the customer and the company, as exports from the day `from` on
+/// tell of it: on which day each contact is told, and on which it happened.
+///
+/// A case is told whole on each day on which something happened to it: of what came to pass twice
+/// since the day before that it was told on, the last is told.
+pub(super) fn contacts(case: &Case, from: Day) -> Vec<(Day, Day)> {
+    #[derive(Clone, Copy)]
+    struct State {
+        replied_at: Option<Instant>,
+        resolved_at: Option<Instant>,
+        reopened_at: Option<Instant>,
+    }
+    let mut state = State { replied_at: None, resolved_at: None, reopened_at: None };
+    let mut known = None;
+    let mut contacts = vec![];
+    let mut events = case.events.iter().peekable();
+    let times = std::iter::once(case.opened_at).chain(case.events.iter().map(|event| event.at));
+    let mut told_days: Vec<Day> = times.map(london_day).filter(|day| *day >= from).collect();
+    told_days.dedup();
+    for told_on in told_days {
+        while let Some(event) = events.next_if(|event| london_day(event.at) <= told_on) {
+            match event.kind {
+                CaseEventKind::AgentReplied(true, _) => {
+                    state.replied_at.get_or_insert(event.at);
+                }
+                CaseEventKind::Solved => state.resolved_at = Some(event.at),
+                CaseEventKind::Reopened => {
+                    state.resolved_at = None;
+                    state.reopened_at = Some(event.at);
+                }
+                _ => {}
+            }
+        }
+        let opened = known.is_none().then_some(case.opened_at);
+        let before: Option<State> = known.replace(state);
+        let news = |at: Option<Instant>, before: Option<Instant>| at.filter(|_| at != before);
+        let before = before.map_or([None; 3], |it| [it.replied_at, it.resolved_at, it.reopened_at]);
+        let happened = [
+            opened,
+            news(state.replied_at, before[0]),
+            news(state.resolved_at, before[1]),
+            // North's desk does not say when.
+            news(state.reopened_at, before[2])
+                .map(|at| if case.is_north { london_midnight(told_on) } else { at }),
+        ];
+        contacts.extend(happened.into_iter().flatten().map(|at| (told_on, london_day(at))));
+    }
+    contacts
+}
+
 /// Days within which a complaint is closed quickly, and within which it must be.
 const QUICK_DAYS: i64 = 3;
 const MOST_DAYS: i64 = 56;

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use super::credit::Touches;
 use crate::dates::{Day, DayRange};
 use crate::sample::facts::{Instant, Order, Pence, PersonIndex, Refund};
 use crate::sample::world::calendar::london_day;
@@ -51,13 +52,19 @@ struct Standing {
 pub struct Standings {
     first: PersonIndex,
     persons: Vec<Standing>,
+    /// Of the last days before the next window.
+    pub(super) touches: Touches,
 }
 
 impl Standings {
     /// Persons of whom nothing is known yet.
     pub fn of(persons: &Range<PersonIndex>) -> Standings {
         let count = usize::try_from(persons.end - persons.start).unwrap_or(0);
-        Standings { first: persons.start, persons: vec![Standing::default(); count] }
+        Standings {
+            first: persons.start,
+            persons: vec![Standing::default(); count],
+            touches: Touches::new(),
+        }
     }
 
     fn place(&self, person: PersonIndex) -> usize {
@@ -68,11 +75,18 @@ impl Standings {
     pub fn some(&self, persons: &Range<PersonIndex>) -> Standings {
         let range = self.place(persons.start)..self.place(persons.end);
         let persons_there = self.persons.get(range).unwrap_or_default().to_vec();
-        Standings { first: persons.start, persons: persons_there }
+        let of = |person: PersonIndex| Some((person, self.touches.get(&person)?.clone()));
+        let touches = persons.clone().filter_map(of).collect();
+        Standings { first: persons.start, persons: persons_there, touches }
     }
 
     /// Takes over where some of the persons are by now.
     pub fn put(&mut self, some: Standings) {
+        let count = some.persons.len() as u64;
+        for person in some.first..some.first + count {
+            self.touches.remove(&person);
+        }
+        self.touches.extend(some.touches);
         let start = self.place(some.first);
         let range = start..start.saturating_add(some.persons.len());
         if let Some(persons) = self.persons.get_mut(range) {
@@ -85,13 +99,13 @@ impl Standings {
         self.persons.get_mut(place)
     }
 
-    /// Takes in a known purchase of a day; tells whether the day is that of the buyer's first.
-    pub(super) fn buy(&mut self, order: &Order, day: Day) -> bool {
-        let Some(person) = self.person(order.person) else { return false };
+    /// Takes in a known purchase of a day.
+    pub(super) fn buy(&mut self, order: &Order, day: Day) {
+        let Some(person) = self.person(order.person) else { return };
         person.last_on = day.to_epoch();
         person.order_count += 1;
         person.net += order.net();
-        *person.first_on.get_or_insert(day) == day
+        person.first_on.get_or_insert(day);
     }
 
     /// Takes in a refund of a known purchase, after the day's purchases; tells the day of the
@@ -100,6 +114,11 @@ impl Standings {
         let person = self.person(refund.person)?;
         person.net -= refund.amount;
         person.first_on
+    }
+
+    /// The day of a person's first known purchase.
+    pub(super) fn first_on(&self, person: PersonIndex) -> Option<Day> {
+        self.persons.get(self.place(person))?.first_on
     }
 
     /// Takes in a complaint that becomes known; tells whether another was opened in the 90 days up

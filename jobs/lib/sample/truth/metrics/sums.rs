@@ -4,6 +4,27 @@ use std::collections::BTreeMap;
 
 use crate::dates::Day;
 
+/// That facts are told: on which day, and how often they count.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Telling {
+    /// The day.
+    pub(super) on: Day,
+    /// Once, or -1 times: taken back.
+    pub(super) times: i64,
+}
+
+impl Telling {
+    /// Told on a day.
+    pub(super) fn once(on: Day) -> Telling {
+        Telling { on, times: 1 }
+    }
+
+    /// Not told on a day on which it was counted.
+    pub(super) fn back(on: Day) -> Telling {
+        Telling { on, times: -1 }
+    }
+}
+
 /// `N` sums for each day and key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sums<K: Ord, const N: usize>(pub(super) BTreeMap<(Day, K), [i64; N]>);
@@ -21,6 +42,11 @@ impl<K: Ord + Copy, const N: usize> Sums<K, N> {
         for (sum, added) in sums.iter_mut().zip(added) {
             *sum += added;
         }
+    }
+
+    /// Adds what is told.
+    pub(super) fn tell(&mut self, telling: Telling, key: K, added: [i64; N]) {
+        self.add(telling.on, key, added.map(|it| it * telling.times));
     }
 
     /// Adds the sums of another one.
@@ -44,8 +70,9 @@ impl<K: Ord + Copy, const N: usize> Sums<K, N> {
         regrouped
     }
 
-    /// The rows in order of day and key.
+    /// The rows in order of day and key. Nothing but zeros, as of what was taken back, is no row.
     pub(super) fn rows(&self) -> Vec<(Day, K, [i64; N])> {
-        self.0.iter().map(|((day, key), sums)| (*day, *key, *sums)).collect()
+        let rows = self.0.iter().filter(|(_, sums)| sums.iter().any(|sum| *sum != 0));
+        rows.map(|((day, key), sums)| (*day, *key, *sums)).collect()
     }
 }

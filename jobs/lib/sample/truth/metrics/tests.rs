@@ -6,6 +6,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Decimal128Type, Int64Type};
 
 mod persons;
+mod told;
 
 use super::*;
 use crate::sample::facts::CaseEventKind;
@@ -343,9 +344,11 @@ fn points_are_those_of_the_accounts() -> Result<(), String> {
     let world = world()?;
     let facts = life::facts(&world, world.all_persons(), world.days);
     let truth = truth_of(&world, &[(0, 2_000)], &["2024-03-20", "2024-04-25"])?;
-    let batch = table(truth, &world, "loyalty")?;
+    let batch = table(truth.clone(), &world, "loyalty")?;
     let balance: i64 = facts.loyalty_entries.iter().map(|it| it.points).sum();
-    assert_eq!(numbers(&batch, "balance_points").last(), Some(&balance));
+    assert_eq!(numbers(&batch, "net_points").iter().sum::<i64>(), balance);
+    let batch = table(truth, &world, "loyalty_balances")?;
+    assert_eq!(numbers(&batch, "closing_points").last(), Some(&balance));
     let is_member = |index: &u64| {
         let person = Person::of(&world, *index);
         records_of(&world, &person, Dirt::None).iter().any(|record| {

@@ -151,13 +151,15 @@ fn buyers_of_a_campaign_bought_while_it_ran() -> Result<(), String> {
         counts[usize::from(!contact.is_treated)] += i64::from(buys);
     }
     expected.retain(|_, counts| *counts != [0; 2]);
-    let batch = table(truth_of(&world, &[(0, 2_000)], &CUTS)?, &world, "campaigns")?;
+    let batch = table(truth_of(&world, &[(0, 2_000)], &CUTS)?, &world, "campaign_results")?;
     let [treated, control] =
-        ["treated_buyer_count", "control_buyer_count"].map(|name| numbers(&batch, name));
+        ["true_treated_buyer_count", "true_control_buyer_count"].map(|name| numbers(&batch, name));
     let mut found: BTreeMap<&str, [i64; 2]> = BTreeMap::new();
+    let last = dates(&batch, "dt").into_iter().max();
     for (row, campaign) in texts(&batch, "campaign_id").into_iter().enumerate() {
-        let counts = found.entry(campaign).or_default();
-        (counts[0], counts[1]) = (counts[0] + treated[row], counts[1] + control[row]);
+        if Some(dates(&batch, "dt")[row]) == last {
+            found.insert(campaign, [treated[row], control[row]]);
+        }
     }
     found.retain(|_, counts| *counts != [0; 2]);
     assert!(found.len() >= 5, "{found:?}");
@@ -256,7 +258,7 @@ fn spend_and_orders_are_credited_once() -> Result<(), String> {
         .all_persons()
         .filter(|index| Person::of(&world, *index).acquired_at >= london_midnight(world.days.from))
         .count() as i64;
-    let batch = table(truth, &world, "acquisition")?;
+    let batch = table(truth, &world, "first_visits")?;
     let rows = numbers(&batch, "new_person_count").into_iter().zip(texts(&batch, "channel"));
     assert_eq!(rows.filter(|row| row.1 != "all").map(|row| row.0).sum::<i64>(), acquired);
     assert!(acquired > 50);
