@@ -71,10 +71,6 @@ fn clean_exports_come_out_as_the_truth_says() {
     }
     for path in files_below(Path::new("sql/entities")) {
         let entity = path.file_stem().unwrap().to_str().unwrap();
-        // The company does not listen to what is said of its competitors.
-        if entity == "competitor_mentions" {
-            continue;
-        }
         let count = &company.result["row_counts"][format!("staging.{entity}")];
         assert!(count.as_u64() > Some(0), "nothing feeds {entity}");
     }

@@ -66,9 +66,10 @@ const TABLES: [Held; 22] = [
 ];
 
 /// Entities of which exports tell states, or parts of other facts.
-const STATES: [&str; 7] = [
+const STATES: [&str; 8] = [
     "case_events",
     "cases",
+    "competitor_mentions",
     "contacts",
     "identifier_links",
     "marketing_spend",

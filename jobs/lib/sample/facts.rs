@@ -474,6 +474,19 @@ pub struct MarketingSpend {
     pub amount: Pence,
 }
 
+/// How much is said in public of a competitor. About no person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompetitorMentions {
+    /// The day of the posts.
+    pub day: Day,
+    /// `x`, `instagram`, `facebook`, `tiktok`.
+    pub platform: &'static str,
+    /// The competitor.
+    pub brand: &'static str,
+    /// Posts.
+    pub count: u64,
+}
+
 /// All facts of some persons in a window of days, each list in order of time and then of number.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Facts {

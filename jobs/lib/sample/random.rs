@@ -73,6 +73,8 @@ pub enum Purpose {
     RowOrder,
     RowFault,
     FileFault,
+    // What others are told.
+    CompetitorMentions,
 }
 
 /// A stream of random numbers.

@@ -7,10 +7,10 @@ use super::scene::Scene;
 use super::schedule::Told;
 use super::sheet::{Finished, Loss, Sheet};
 use super::{
-    Feed, app_orders, campaign_contacts, campaign_events, community_posts, consent_events,
-    crm_contacts, desk_cases, device_events, identifier_links, loyalty_entries, loyalty_members,
-    marketing_spend, north_contacts, north_tickets, products, refunds, reviews, shop_orders,
-    social_mentions, survey_responses, till_sales, web_events,
+    Feed, app_orders, campaign_contacts, campaign_events, community_posts, competitor_mentions,
+    consent_events, crm_contacts, desk_cases, device_events, identifier_links, loyalty_entries,
+    loyalty_members, marketing_spend, north_contacts, north_tickets, products, refunds, reviews,
+    shop_orders, social_mentions, survey_responses, till_sales, web_events,
 };
 use crate::dates::Day;
 use crate::errors::{Error, Kind, Result};
@@ -77,7 +77,7 @@ pub fn row_count(scene: &Scene, feed: Feed, day: Day) -> Option<u64> {
     match feed {
         Feed::CrmContacts | Feed::NorthContacts | Feed::LoyaltyMembers => None,
         Feed::Products => Some(u64::from(products::is_due(scene, day))),
-        Feed::MarketingSpend => None,
+        Feed::MarketingSpend | Feed::CompetitorMentions => None,
         Feed::AppOrders | Feed::TillSales => {
             let orders = scene.told(feed, day).iter();
             Some(
@@ -98,7 +98,7 @@ pub fn has_file(scene: &Scene, feed: Feed, day: Day) -> bool {
     is_owed
         || match (feed, row_count(scene, feed, day)) {
             (_, Some(count)) => count > 0,
-            (Feed::MarketingSpend, None) => true,
+            (Feed::MarketingSpend | Feed::CompetitorMentions, None) => true,
             (_, None) => has_records(scene, feed, day),
         }
 }
@@ -225,6 +225,7 @@ fn finished(scene: &Scene, feed: Feed, day: Day, due: Vec<Planned>) -> Result<Fi
         Feed::NorthContacts => north_contacts::write(scene, day, &mut sheet),
         Feed::LoyaltyMembers => loyalty_members::write(scene, day, &mut sheet),
         Feed::MarketingSpend => marketing_spend::write(scene, day, &mut sheet),
+        Feed::CompetitorMentions => competitor_mentions::write(scene, day, &mut sheet),
         _ => {
             for told in scene.told(feed, day) {
                 write_fact(scene, feed, day, *told, &mut sheet);
@@ -267,7 +268,8 @@ fn write_fact(scene: &Scene, feed: Feed, day: Day, told: Told, sheet: &mut Sheet
         | Feed::LoyaltyMembers
         | Feed::AppOrders
         | Feed::Products
-        | Feed::MarketingSpend => {}
+        | Feed::MarketingSpend
+        | Feed::CompetitorMentions => {}
     }
 }
 

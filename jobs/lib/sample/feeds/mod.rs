@@ -27,11 +27,13 @@
 //! | `device_events` | `devices/{dt}/events-NNNN.ndjson.gz` | what things report |
 //! | `marketing_spend` | `media/spend/{dt}.csv` | money spent, one file a day |
 //! | `identifier_links` | `crm/links/{dt}/links-NNNN.csv` | numbers that are the same person |
+//! | `competitor_mentions` | `social/competitors/{dt}.csv` | posts about competitors, one file a day |
 
 mod app_orders;
 mod campaign_contacts;
 mod campaign_events;
 mod community_posts;
+mod competitor_mentions;
 pub mod compress;
 mod consent_events;
 pub mod contacts;
@@ -91,6 +93,7 @@ pub enum Feed {
     DeviceEvents,
     MarketingSpend,
     IdentifierLinks,
+    CompetitorMentions,
 }
 
 /// How a feed's files are written, before compression.
@@ -145,7 +148,7 @@ pub struct About {
 
 impl Feed {
     /// All of them.
-    pub const ALL: [Feed; 22] = [
+    pub const ALL: [Feed; 23] = [
         Feed::CrmContacts,
         Feed::NorthContacts,
         Feed::LoyaltyMembers,
@@ -168,6 +171,7 @@ impl Feed {
         Feed::DeviceEvents,
         Feed::MarketingSpend,
         Feed::IdentifierLinks,
+        Feed::CompetitorMentions,
     ];
 
     /// What is fixed about it.
@@ -195,6 +199,7 @@ impl Feed {
             Feed::DeviceEvents => &device_events::ABOUT,
             Feed::MarketingSpend => &marketing_spend::ABOUT,
             Feed::IdentifierLinks => &identifier_links::ABOUT,
+            Feed::CompetitorMentions => &competitor_mentions::ABOUT,
         }
     }
 
@@ -220,7 +225,8 @@ impl Feed {
 
     /// Whether it tells facts, each once, about persons.
     pub fn has_schedule(self) -> bool {
-        self.about().load == Load::Events && self != Feed::MarketingSpend
+        let is_about_nobody = matches!(self, Feed::MarketingSpend | Feed::CompetitorMentions);
+        self.about().load == Load::Events && !is_about_nobody
     }
 
     /// The header on a day.

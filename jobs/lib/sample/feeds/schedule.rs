@@ -99,7 +99,8 @@ impl Schedule {
             | Feed::NorthContacts
             | Feed::LoyaltyMembers
             | Feed::Products
-            | Feed::MarketingSpend => Schedule::default(),
+            | Feed::MarketingSpend
+            | Feed::CompetitorMentions => Schedule::default(),
         }
     }
 

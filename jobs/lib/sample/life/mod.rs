@@ -40,6 +40,7 @@
 
 mod basket;
 mod campaigns;
+mod competitors;
 mod consents;
 mod devices;
 mod forum;
@@ -62,6 +63,7 @@ mod tests;
 
 use std::ops::Range;
 
+pub use competitors::competitor_mentions;
 pub use skeleton::{Course, Purchase};
 pub use spend::marketing_spend;
 

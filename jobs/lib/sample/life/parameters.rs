@@ -225,6 +225,10 @@ pub mod public {
     pub const QUESTION_SHARE: f64 = 0.65;
     /// The share of questions whose asker accepts an answer, if the right one comes.
     pub const ACCEPTING_SHARE: f64 = 0.7;
+    /// Public posts about a brand as loud as the company, a day and person of the company's.
+    pub const POSTS_A_DAY: f64 = 0.0015;
+    /// The share of posts about competitors that are found only on the day after.
+    pub const FOUND_LATE_SHARE: f64 = 0.1;
 }
 
 /// What people do on the web, in the app and with their things.

@@ -296,6 +296,25 @@ fn marketing_spend_is_a_day_s() -> Result<(), String> {
 }
 
 #[test]
+fn competitors_are_counted_every_day() -> Result<(), String> {
+    let world = world(4_000)?;
+    let (mut own, mut late) = (0, 0);
+    for day in world.days.days() {
+        let counted = competitor_mentions(&world, day);
+        assert_eq!(counted, competitor_mentions(&world, day));
+        assert_eq!(counted.iter().filter(|it| it.day == day).count(), 12);
+        let of = |day: Day| -> u64 {
+            counted.iter().filter(|it| it.day == day).map(|it| it.count).sum()
+        };
+        (own, late) = (own + of(day), late + of(day.minus(1)));
+    }
+    // Nine in ten posts are found on their own day.
+    let share = late as f64 / (own + late) as f64;
+    assert!(own > 300 && (0.06..0.14).contains(&share), "{own} {share}");
+    Ok(())
+}
+
+#[test]
 fn the_register_of_consents_is_what_came_before() -> Result<(), String> {
     let world = world(500)?;
     let cut: Day = "2024-04-01".parse()?;

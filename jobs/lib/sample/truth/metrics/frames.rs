@@ -56,7 +56,7 @@ impl MetricTruth {
             ("service", service(&self)),
             ("service_backlog", service_backlog(&self)),
             ("service_events", service_events(&self)),
-            ("share_of_voice", share_of_voice(&self)),
+            ("share_of_voice", share_of_voice(&self, world)),
             ("social", social(&self)),
             ("spend", spend(&self, world)),
             ("web", web(&self)),
@@ -397,16 +397,26 @@ fn social(truth: &MetricTruth) -> Result<Vec<Column>> {
     ])
 }
 
-/// Nobody counts what is said of competitors.
-fn share_of_voice(truth: &MetricTruth) -> Result<Vec<Column>> {
-    let with_total = |(day, platform, _)| [(day, platform), (day, "all")];
-    let rows: &[Row<(Day, &str), 8>] = &truth.mentions.regrouped(with_total).rows();
+/// Posts about the company, and about its competitors.
+fn share_of_voice(truth: &MetricTruth, world: &World) -> Result<Vec<Column>> {
+    let mut posts: Sums<(Day, &'static str), 2> = Sums::default();
+    for ((told_on, (day, platform, _)), sums) in &truth.mentions.0 {
+        posts.add(*told_on, (*day, *platform), [sums[0], 0]);
+    }
+    for day in truth.days.days() {
+        for counted in life::competitor_mentions(world, day) {
+            let count = i64::try_from(counted.count).unwrap_or(i64::MAX);
+            posts.add(day, (counted.day, counted.platform), [0, count]);
+        }
+    }
+    let with_total = |(day, platform)| [(day, platform), (day, "all")];
+    let rows: &[Row<(Day, &str), 2>] = &posts.regrouped(with_total).rows();
     Ok(vec![
         ("dt", days(rows, |row| row.0)),
         ("mention_date", days(rows, |row| row.1.0)),
         ("platform", texts(rows, |row| row.1.1)),
         ("mention_count", counts(rows, |row| row.2[0])),
-        ("competitor_mention_count", counts(rows, |_| 0)),
+        ("competitor_mention_count", counts(rows, |row| row.2[1])),
     ])
 }
 
