@@ -633,7 +633,7 @@ fn baskets() -> Company {
             let channel = ["web", "store"][random.random_range(0..2)];
             let pence = random.random_range(100..30_000);
             text.push_str(&format!(
-                "S-{day}-{number},2024-03-{sold:02}T12:00:00Z,{email},{channel},{}.{:02}\n",
+                "S-{day}{number:02},2024-03-{sold:02}T12:00:00Z,{email},{channel},{}.{:02}\n",
                 pence / 100,
                 pence % 100,
             ));

@@ -61,24 +61,9 @@ identities as (
         customer_id,
         min(customer_since) as customer_since,
         cast(sum(record_count) as bigint) as record_count,
-        count(*) as source_count,
-        min(source) as first_source,
-        max(source) as last_source
+        sorted_list(source) as sources
     from records_by_source
     group by customer_id
-
-),
-
--- Sorting a list takes many times longer than finding its ends, and most lists have no middle.
-longer_sources as (
-
-    select
-        records_by_source.customer_id,
-        array_agg(records_by_source.source order by records_by_source.source) as sources
-    from records_by_source
-    inner join identities on records_by_source.customer_id = identities.customer_id
-    where identities.source_count > 2
-    group by records_by_source.customer_id
 
 ),
 
@@ -100,50 +85,11 @@ own_identifiers as (
 
 ),
 
-identifier_counts as (
-
-    select
-        customer_id,
-        kind,
-        count(*) as value_count,
-        min(value) as first_value,
-        max(value) as last_value
-    from own_identifiers
-    group by customer_id, kind
-
-),
-
-longer_lists as (
-
-    select
-        own_identifiers.customer_id,
-        own_identifiers.kind,
-        array_agg(own_identifiers.value order by own_identifiers.value) as all_values
-    from own_identifiers
-    inner join identifier_counts
-        on
-            own_identifiers.customer_id = identifier_counts.customer_id
-            and own_identifiers.kind = identifier_counts.kind
-    where identifier_counts.value_count > 2
-    group by own_identifiers.customer_id, own_identifiers.kind
-
-),
-
 identifier_lists as (
 
-    select
-        identifier_counts.customer_id,
-        identifier_counts.kind,
-        case identifier_counts.value_count
-            when 1 then make_array(identifier_counts.first_value)
-            when 2 then make_array(identifier_counts.first_value, identifier_counts.last_value)
-            else longer_lists.all_values
-        end as all_values
-    from identifier_counts
-    left join longer_lists
-        on
-            identifier_counts.customer_id = longer_lists.customer_id
-            and identifier_counts.kind = longer_lists.kind
+    select customer_id, kind, sorted_list(value) as all_values
+    from own_identifiers
+    group by customer_id, kind
 
 ),
 
@@ -385,11 +331,7 @@ profiles as (
         identities.customer_id,
         identities.customer_since,
         identities.record_count,
-        case identities.source_count
-            when 1 then make_array(identities.first_source)
-            when 2 then make_array(identities.first_source, identities.last_source)
-            else longer_sources.sources
-        end as sources,
+        identities.sources,
         customer_numbers.all_values as customer_numbers,
         loyalty_ids.loyalty_id,
         card_numbers.all_values as loyalty_ids,
@@ -418,7 +360,6 @@ profiles as (
         winners_by_customer.email_record_id,
         winners_by_customer.phone_record_id
     from identities
-    left join longer_sources on identities.customer_id = longer_sources.customer_id
     left join winners_by_customer on identities.customer_id = winners_by_customer.customer_id
     left join loyalty_ids on identities.customer_id = loyalty_ids.customer_id
     left join identifier_lists as customer_numbers

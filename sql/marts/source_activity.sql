@@ -258,6 +258,9 @@ counted as (
         count(linked_records.record_id) as linked_count,
         count(case when facts.event_date < $run_date then 1 end) as late_count,
         count(case when facts.event_date > $run_date then 1 end) as early_count,
+        0 as judged_count,
+        0 as quarantined_count,
+        0 as duplicate_count,
         max(facts.event_date) as last_event_date
     from facts
     left join linked_records on facts.record_id = linked_records.record_id
@@ -265,7 +268,8 @@ counted as (
 
 ),
 
--- What came before any of it became a fact.
+-- What came before any of it became a fact. Repeats of what was delivered already are neither good
+-- nor bad.
 exported as (
 
     select
@@ -277,6 +281,9 @@ exported as (
         0 as linked_count,
         0 as late_count,
         0 as early_count,
+        accepted_row_count + quarantined_row_count as judged_count,
+        quarantined_row_count as quarantined_count,
+        duplicate_row_count as duplicate_count,
         cast(null as date) as last_event_date
     from staging.export_accounting
     where dt = $run_date and file_count > 0
@@ -302,6 +309,9 @@ activity as (
         coalesce(fed.linked_count, 0) as linked_count,
         coalesce(fed.late_count, 0) as late_count,
         coalesce(fed.early_count, 0) as early_count,
+        coalesce(fed.judged_count, 0) as judged_count,
+        coalesce(fed.quarantined_count, 0) as quarantined_count,
+        coalesce(fed.duplicate_count, 0) as duplicate_count,
         coalesce(known.first_fed_date, $run_date) as first_fed_date,
         case when fed.entity is not null then $run_date else known.last_fed_date end
             as last_fed_date,

@@ -19,14 +19,6 @@ fed_earlier as (
 
 ),
 
-accounting as (
-
-    select *
-    from staging.export_accounting
-    where dt = $run_date
-
-),
-
 activity as (
 
     select
@@ -38,6 +30,9 @@ activity as (
         linked_count,
         late_count,
         early_count,
+        judged_count,
+        quarantined_count,
+        duplicate_count,
         first_fed_date,
         last_fed_date,
         last_event_date
@@ -52,6 +47,9 @@ activity as (
         sum(linked_count) as linked_count,
         sum(late_count) as late_count,
         sum(early_count) as early_count,
+        sum(judged_count) as judged_count,
+        sum(quarantined_count) as quarantined_count,
+        sum(duplicate_count) as duplicate_count,
         min(first_fed_date) as first_fed_date,
         max(last_fed_date) as last_fed_date,
         max(last_event_date) as last_event_date
@@ -88,20 +86,6 @@ usual as (
 
 ),
 
--- Repeats of what was delivered already are neither good nor bad.
-judged as (
-
-    select
-        'exports' as entity,
-        case when grouping(source) = 1 then 'all' else source end as source,
-        sum(accepted_row_count + quarantined_row_count) as judged_count,
-        sum(quarantined_row_count) as quarantined_count,
-        sum(duplicate_row_count) as duplicate_count
-    from accounting
-    group by grouping sets ((source), ())
-
-),
-
 totals as (
 
     select
@@ -114,9 +98,9 @@ totals as (
             as identifiable_count,
         activity.late_count,
         activity.early_count,
-        coalesce(judged.judged_count, 0) as judged_count,
-        coalesce(judged.quarantined_count, 0) as quarantined_count,
-        coalesce(judged.duplicate_count, 0) as duplicate_count,
+        activity.judged_count,
+        activity.quarantined_count,
+        activity.duplicate_count,
         coalesce(usual.earlier_day_count, 0) as earlier_day_count,
         coalesce(usual.earlier_fact_count, 0) as earlier_fact_count,
         activity.first_fed_date,
@@ -127,8 +111,6 @@ totals as (
     from activity
     left join usual
         on activity.entity = usual.entity and activity.source = usual.source
-    left join judged
-        on activity.entity = judged.entity and activity.source = judged.source
 
 ),
 
