@@ -255,10 +255,24 @@ fn hold_advocates(company: &Company, maps: &Maps) {
     assert!(asked > 0, "nobody was asked");
 }
 
-/// The credit for an order is as it truly is where its buyer is one customer, and nobody else is.
+/// The credit for an order is as it truly is where all touches of its buyer are the customer's, and
+/// no other's.
 fn hold_credit(company: &Company, maps: &Maps) {
     let orders = known_orders(company);
     let [crm, shop, app] = ["crm", "shop", "app"].map(|system| owners(company, system));
+    let owner_of = |record: &str| {
+        let (system, key) = record.split_once(':')?;
+        match system {
+            "mailer" => crm.get(key),
+            "web" => shop.get(key).or_else(|| app.get(key)),
+            _ => None,
+        }
+    };
+    let touches = company.published("marts/touchpoints").into_iter();
+    let touches: Vec<(String, String)> = touches
+        .filter(|row| !row["marketing_channel"].is_empty() && !row["record_id"].is_empty())
+        .map(|row| (row["dt"].clone(), row["record_id"].clone()))
+        .collect();
     let published = company.published("metrics/attribution");
     let truth = company.true_metric("attribution");
     let kinds: BTreeSet<(&str, &str)> =
@@ -267,29 +281,15 @@ fn hold_credit(company: &Company, maps: &Maps) {
     let misjudged: BTreeMap<&str, i64> = maps
         .iter()
         .map(|(day, map)| {
-            let owner_of = |record: &str| {
-                let (system, key) = record.split_once(':')?;
-                match system {
-                    "crm" | "mailer" => crm.get(key),
-                    "web" | "shop" | "app" => shop.get(key).or_else(|| app.get(key)),
-                    _ => None,
-                }
-            };
-            let owned = map.iter().filter_map(|(record, customer)| {
-                Some((owner_of(record)?.clone(), customer.clone()))
-            });
-            let bought = orders.iter().filter(|(told_on, ..)| told_on <= day);
-            let bought = bought.map(|(_, record, person)| (person.clone(), map[record].clone()));
-            let pairs: HashSet<(String, String)> = owned.chain(bought).collect();
-            let mut persons_of: HashMap<&str, u64> = HashMap::new();
-            let mut customers_of: HashMap<&str, u64> = HashMap::new();
-            for (person, customer) in &pairs {
-                *persons_of.entry(customer).or_default() += 1;
-                *customers_of.entry(person).or_default() += 1;
-            }
+            let told = touches.iter().filter(|(told_on, _)| told_on <= day);
+            let pairs: HashSet<(Option<&String>, &String)> =
+                told.map(|(_, record)| (owner_of(record), &map[record])).collect();
             let of_today = orders.iter().filter(|(told_on, ..)| told_on == day);
             let is_misjudged = |(_, record, person): &&Owned| {
-                customers_of[person.as_str()] > 1 || persons_of[map[record].as_str()] > 1
+                let mut pairs = pairs.iter();
+                pairs.any(|(owner, customer)| {
+                    (*owner == Some(person)) != (*customer == &map[record])
+                })
             };
             (day.as_str(), of_today.filter(is_misjudged).count() as i64)
         })
