@@ -83,8 +83,8 @@ mod tests {
     #[test]
     fn transitions_have_one_spelling() {
         let mut transitions = Transitions::default();
-        transitions.add(["email", "web"].into_iter(), true, 2).unwrap();
-        transitions.add(["web"].into_iter(), false, 1).unwrap();
+        transitions.add(["email", "web"], true, 2).unwrap();
+        transitions.add(["web"], false, 1).unwrap();
         let words = transitions.words();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         assert_eq!(of_words(&[&words, &[], &["email", "web"]]), 1);

@@ -148,11 +148,11 @@ fn cell<'a>(
     if let Some(accepted) = &column.accepted
         && !accepted.contains(&value)
     {
-        let accepted = accepted.iter().filter_map(|value| match value {
-            Value::Text(word) => Some(word.clone()),
-            Value::Boolean(value) => Some(value.to_string()),
-            Value::Integer(value) => Some(value.to_string()),
-            Value::Number(value) => Some(value.to_string()),
+        let accepted = accepted.iter().map(|value| match value {
+            Value::Text(word) => word.clone(),
+            Value::Boolean(value) => value.to_string(),
+            Value::Integer(value) => value.to_string(),
+            Value::Number(value) => value.to_string(),
         });
         return Err(among(accepted.collect()));
     }

@@ -43,7 +43,7 @@ pub(super) fn complaint_rates(truth: &MetricTruth) -> Result<Vec<Column>> {
                 *topics.entry(topic).or_default() += sums[0];
             }
             let orders = known(&truth.revenue, dt, window, |key| key.0).map(|(_, sums)| sums[0]);
-            let most = topics.iter().map(|(_, count)| *count).max().filter(|most| *most > 0);
+            let most = topics.values().copied().max().filter(|most| *most > 0);
             let main = topics.iter().find(|(_, count)| Some(**count) == most);
             let figures = [topics.values().sum(), orders.sum(), most.unwrap_or(0)];
             rows.push((dt, window as i64, figures, main.map(|(topic, _)| *topic)));
@@ -142,12 +142,14 @@ pub(super) fn journey_map(truth: &MetricTruth) -> Result<Vec<Column>> {
 /// channels have together what was bought, whatever the model; what is nobody's is of no channel
 /// that is known.
 pub(super) fn attribution(truth: &MetricTruth) -> Result<Vec<Column>> {
+    /// Models that credit by what they estimate: the truth knows what they have to share.
+    const ESTIMATED: [&str; 1] = ["markov"];
     /// Credit of one channel has no amount: it is of orders.
     type Credit = (Day, (Day, &'static str, &'static str), [i64; 2], bool);
     let mut bought: Sums<(Day, &'static str, &'static str), 2> = Sums::default();
     for ((told_on, (day, _, customer_type)), sums) in &truth.revenue.0 {
         let sums = [sums[0] * 1_000_000, sums[4] - sums[5]];
-        for model in MODELS {
+        for model in MODELS.into_iter().chain(ESTIMATED) {
             bought.add(*told_on, (*day, model, "all"), sums);
             if *customer_type == "anonymous" {
                 bought.add(*told_on, (*day, model, "unknown"), sums);
