@@ -101,9 +101,8 @@ def models():
     """The shipped SQL of marts and metrics, by zone.table, what each reads before it."""
     texts = {
         f"{zone}.{path.stem}": path.read_text()
-        for folder in ("sql", "config/rules")
         for zone in ZONES
-        for path in sorted((ROOT / folder / zone).rglob("*.sql"))
+        for path in sorted((ROOT / "sql" / zone).rglob("*.sql"))
     }
     reads = {
         name: {".".join(read) for read in TABLE.findall(text)} & texts.keys() - {name}
