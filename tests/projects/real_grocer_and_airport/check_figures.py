@@ -19,8 +19,10 @@ import math
 import pathlib
 import sys
 
-import duckdb
 import pandas
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from figures import Tables, compare, compare_all, verdict
 
 CENT = decimal.Decimal("0.01")
 SIX_DIGITS = decimal.Decimal("0.000001")
@@ -60,52 +62,6 @@ SURVEY_COLUMNS = {
     2015: ("RESPNUM", "Q7ALL"),
     2016: ("*RESPNUM", "Q7ALL"),
 }
-
-differences = []
-
-
-def compare(what, expected, found):
-    """Prints one comparison and remembers it where it differs."""
-    is_equal = expected == found
-    print(f"{'ok  ' if is_equal else 'DIFF'} {what}: expected {expected}, found {found}")
-    if not is_equal:
-        differences.append(what)
-
-
-def compare_all(what, expected, found):
-    """Compares two dicts of anything to its figures: one line for all, or one a difference."""
-    different = [key for key in {**expected, **found} if expected.get(key) != found.get(key)]
-    if not different:
-        print(f"ok   {what}: all {len(expected)} agree")
-        return
-    for key in sorted(different, key=str)[:20]:
-        compare(f"{what}, {key}", expected.get(key), found.get(key))
-    if len(different) > 20:
-        print(f"DIFF {what}: {len(different)} differ in all")
-
-
-class Tables:
-    """The published tables, read as any reader would: by globbing Parquet."""
-
-    def __init__(self, warehouse):
-        self.warehouse = warehouse
-        self.connection = duckdb.connect()
-
-    def rows(self, query, **tables):
-        """The rows of a query in which each `{name}` stands for the table of that keyword."""
-        readers = {
-            name: f"read_parquet('{self.path(table)}/*/data.parquet', hive_partitioning = true)"
-            for name, table in tables.items()
-        }
-        return self.connection.execute(query.format(**readers)).fetchall()
-
-    def path(self, table):
-        zone, name = table.split(".")
-        return self.warehouse / zone / name
-
-    def days(self, table):
-        folders = self.path(table).glob("dt=*")
-        return sorted(datetime.date.fromisoformat(folder.name[3:]) for folder in folders)
 
 
 def dollars(cents):
@@ -536,11 +492,7 @@ def main():
     check_households(tables, baskets, grocer, last_day)
     check_campaigns(tables, grocer, first_day, last_day)
     check_csat(tables, passengers, first_day, last_day)
-    if differences:
-        print(f"{len(differences)} figures differ", file=sys.stderr)
-        return 1
-    print("all figures agree")
-    return 0
+    return verdict()
 
 
 if __name__ == "__main__":

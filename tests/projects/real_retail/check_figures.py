@@ -1,8 +1,8 @@
 """Recomputes the check figures of the real exports and compares them with the published tables.
 
 The expectations come from the exports themselves, read with pandas, and from figures that are
-known of the data set; the tables are read with DuckDB (both from PyPI). Prints every comparison and exits with
-1 where any differs, with 2 where the exports or the tables are not there.
+known of the data set; the tables are read with DuckDB (both from PyPI). Prints every comparison and
+exits with 1 where any differs, with 2 where the exports or the tables are not there.
 
     check_figures.py --warehouse warehouse-real-retail --data ../shared/data
 
@@ -15,8 +15,10 @@ import decimal
 import pathlib
 import sys
 
-import duckdb
 import pandas
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from figures import Tables, compare, compare_all, verdict
 
 FIRST_DAY = datetime.date(2010, 12, 1)
 LAST_DAY = datetime.date(2011, 3, 31)
@@ -32,27 +34,6 @@ KNOWN_FIGURES = {
     "exact duplicate rows": 1_284,
     "sum of quantity × price": decimal.Decimal("2490287.01"),
 }
-
-differences = []
-
-
-def compare(what, expected, found):
-    """Prints one comparison and remembers it where it differs."""
-    is_equal = expected == found
-    print(f"{'ok  ' if is_equal else 'DIFF'} {what}: expected {expected}, found {found}")
-    if not is_equal:
-        differences.append(what)
-
-
-def compare_by_day(what, expected, found):
-    """Compares two dicts of day to figure: one line for all days, or one for each difference."""
-    days = sorted(set(expected) | set(found))
-    different = [day for day in days if expected.get(day) != found.get(day)]
-    if not different:
-        print(f"ok   {what}, by day: {len(days)} days agree")
-        return
-    for day in different:
-        compare(f"{what} on {day}", expected.get(day), found.get(day))
 
 
 def read_invoice_lines(folder, last_day):
@@ -83,29 +64,6 @@ def kind_of_invoice(lines):
     if lines["is_free"].all() and (lines["CustomerID"] == "").all():
         return "adjustment"
     return "purchase"
-
-
-class Tables:
-    """The published tables, read as any reader would: by globbing Parquet."""
-
-    def __init__(self, warehouse):
-        self.warehouse = warehouse
-        self.connection = duckdb.connect()
-
-    def path(self, table):
-        zone, name = table.split(".")
-        return self.warehouse / zone / name
-
-    def rows(self, query, **tables):
-        """The rows of a query in which each `{name}` stands for the table of that keyword."""
-        readers = {
-            name: f"read_parquet('{self.path(table)}/*/data.parquet', hive_partitioning = true)"
-            for name, table in tables.items()
-        }
-        return self.connection.execute(query.format(**readers)).fetchall()
-
-    def by_day(self, query, **tables):
-        return dict(self.rows(query, **tables))
 
 
 def check_invoices(tables, folder, last_day):
@@ -142,14 +100,14 @@ def check_invoices(tables, folder, last_day):
 
     by_day = "select dt, count(*) from {rows} group by dt"
     for table in ("raw.online_retail", "staging.order_lines"):
-        compare_by_day(f"{table}: rows", row_counts, tables.by_day(by_day, rows=table))
-    compare_by_day(
+        compare_all(f"{table}: rows", row_counts, tables.by_day(by_day, rows=table))
+    compare_all(
         "staging.orders: invoices",
         days["InvoiceNo"].nunique().to_dict(),
         tables.by_day(by_day, rows="staging.orders"),
     )
     without_customer = lines[lines["CustomerID"] == ""].groupby("day").size().to_dict()
-    compare_by_day(
+    compare_all(
         "staging.order_lines: rows without a customer",
         without_customer,
         tables.by_day(
@@ -163,7 +121,7 @@ def check_invoices(tables, folder, last_day):
         ),
     )
     cancelled = lines[lines["InvoiceNo"].str.startswith("C")].groupby("day").size().to_dict()
-    compare_by_day(
+    compare_all(
         "staging.order_lines: cancellation rows",
         cancelled,
         tables.by_day(
@@ -175,7 +133,7 @@ def check_invoices(tables, folder, last_day):
         found = tables.by_day(
             "select dt, sum(net_amount) from {rows} group by dt", rows=table
         )
-        compare_by_day(f"{table}: sum of quantity × price", amounts, found)
+        compare_all(f"{table}: sum of quantity × price", amounts, found)
 
     duplicates = tables.rows(
         """
@@ -229,8 +187,8 @@ def check_invoices(tables, folder, last_day):
             """,
             rows="metrics.revenue",
         )
-        compare_by_day(f"metrics.revenue: {column}", expected, found)
-    compare_by_day(
+        compare_all(f"metrics.revenue: {column}", expected, found)
+    compare_all(
         "metrics.revenue: net amount",
         amounts,
         tables.by_day(
@@ -277,12 +235,12 @@ def check_tickets(tables, file, last_day):
     )
 
     arrived = "select dt, count(*) from {rows} where source = 'tickets' group by dt"
-    compare_by_day(
+    compare_all(
         "staging.cases: tickets arrive once, on the first day",
         {FIRST_DAY: len(tickets)},
         tables.by_day(arrived, rows="staging.cases"),
     )
-    compare_by_day(
+    compare_all(
         "staging.survey_responses: ratings arrive once, on the first day",
         {FIRST_DAY: len(rated)},
         tables.by_day(arrived, rows="staging.survey_responses"),
@@ -350,11 +308,7 @@ def main():
     tables = Tables(arguments.warehouse)
     check_invoices(tables, invoices, last_day)
     check_tickets(tables, tickets, last_day)
-    if differences:
-        print(f"{len(differences)} figures differ", file=sys.stderr)
-        return 1
-    print("all figures agree")
-    return 0
+    return verdict()
 
 
 if __name__ == "__main__":
