@@ -1,10 +1,11 @@
 """Builds days of the past again, or for the first time: what `rapport plan` lists, nothing else.
 
-    shard 0, shard 1, … ──▶ rest
+    shard 1, shard 2, … ──▶ rest
 
-Trigger it with the days, `from` and the day after the last, and the number of shards. Each shard is
-a task of its own, on any worker; at the end `rest` goes over all days once more and builds what a
-shard had to leave because another was not done yet. Mostly that is nothing.
+Trigger it with the days, `from` and the day after the last, and the number of shards: no more than
+the pool `rapport_backfill` has slots, because shards wait for each other's tables. Each is a task of
+its own, on any worker; at the end `rest` goes over all days once more and builds what a shard had to
+leave. Mostly that is nothing.
 """
 
 from datetime import timedelta
@@ -26,7 +27,7 @@ with DAG(
     params={
         "from": Param(type="string", format="date", title="The first day"),
         "to": Param(type="string", format="date", title="The day after the last"),
-        "shards": Param(4, type="integer", minimum=1, maximum=64, title="Tasks at a time"),
+        "shards": Param(2, type="integer", minimum=1, maximum=64, title="Tasks at a time"),
     },
     # As many slots as there are machines: each shard may take the memory of one.
     default_args={
@@ -43,7 +44,7 @@ with DAG(
         """The command of each shard."""
         count = params["shards"]
         days = ["--from", params["from"], "--to", params["to"]]
-        return [["backfill", *days, "--shard", f"{index}/{count}"] for index in range(count)]
+        return [["backfill", *days, "--shard", f"{index}/{count}"] for index in range(1, count + 1)]
 
     shard = RapportOperator.partial(task_id="shard", job="rapport").expand(arguments=shards())
     rest = RapportOperator(

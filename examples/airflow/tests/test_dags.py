@@ -95,7 +95,7 @@ class DagsTest(unittest.TestCase):
         days = {"from": "2024-03-01", "to": "2024-04-01"}
         commands = dag.get_task("shards").python_callable(params=days | {"shards": 3})
         given = ["backfill", "--from", "2024-03-01", "--to", "2024-04-01", "--shard"]
-        self.assertEqual(commands, [[*given, shard] for shard in ["0/3", "1/3", "2/3"]])
+        self.assertEqual(commands, [[*given, shard] for shard in ["1/3", "2/3", "3/3"]])
         self.assertEqual(dag.get_task("rest").upstream_task_ids, {"shard"})
 
 
