@@ -65,7 +65,8 @@ class Expected:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("python", help="the interpreter that has Airflow")
-    python = parser.parse_args().python
+    # Not resolved: an environment's interpreter is a link to one that has nothing.
+    python = pathlib.Path(parser.parse_args().python).absolute()
     variables = fresh_project()
     test_package(python, variables)
     with Airflow(python, variables) as airflow:
