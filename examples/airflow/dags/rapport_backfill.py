@@ -10,11 +10,10 @@ leave. Mostly that is nothing.
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param, TriggerRule, task
+from airflow.sdk import DAG, TriggerRule
 from rapport_airflow import outcomes
 from rapport_airflow.local import RapportOperator
-
-DAYS = ["--from", "{{ params['from'] }}", "--to", "{{ params['to'] }}"]
+from rapport_airflow.shards import PARAMS, WHOLE, shards
 
 with DAG(
     dag_id="rapport_backfill",
@@ -24,11 +23,7 @@ with DAG(
     catchup=False,
     # A second one over the same days would only wait for leases.
     max_active_runs=1,
-    params={
-        "from": Param(type="string", format="date", title="The first day"),
-        "to": Param(type="string", format="date", title="The day after the last"),
-        "shards": Param(2, type="integer", minimum=1, maximum=64, title="Tasks at a time"),
-    },
+    params=PARAMS,
     # As many slots as there are machines: each shard may take the memory of one.
     default_args={
         **outcomes.tried_again(),
@@ -38,19 +33,11 @@ with DAG(
     doc_md=__doc__,
     tags=["rapport"],
 ):
-
-    @task(retries=1, pool="default_pool", execution_timeout=timedelta(minutes=1))
-    def shards(params: dict) -> list[list[str]]:
-        """The command of each shard."""
-        count = params["shards"]
-        days = ["--from", params["from"], "--to", params["to"]]
-        return [["backfill", *days, "--shard", f"{index}/{count}"] for index in range(1, count + 1)]
-
     shard = RapportOperator.partial(task_id="shard", job="rapport").expand(arguments=shards())
     rest = RapportOperator(
         task_id="rest",
         job="rapport",
-        arguments=["backfill", *DAYS],
+        arguments=WHOLE,
         # It alone decides how the run ends: where it finds nothing left to do, a shard that failed
         # has been made good.
         trigger_rule=TriggerRule.ALL_DONE,

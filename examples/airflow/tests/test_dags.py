@@ -67,7 +67,12 @@ class DagsTest(unittest.TestCase):
     def test_every_file_is_a_dag(self):
         self.assertEqual(self.bag.import_errors, {})
         self.assertEqual(
-            set(self.bag.dags), {"rapport_daily", "rapport_daily_kubernetes", "rapport_backfill"}
+            set(self.bag.dags),
+            {
+                f"rapport_{what}{where}"
+                for what in ["daily", "backfill"]
+                for where in ["", "_kubernetes"]
+            },
         )
 
     def test_every_task_has_the_policy_and_a_pool(self):
@@ -75,8 +80,9 @@ class DagsTest(unittest.TestCase):
             for task in dag.tasks:
                 self.assertIsNotNone(task.retry_policy, task)
                 self.assertGreater(task.retries, 0, task)
-                expected = {"rapport_backfill"} if dag.dag_id == "rapport_backfill" else {"rapport"}
-                self.assertIn(task.pool, expected | {"default_pool"}, task)
+                pool = "rapport_backfill" if "backfill" in dag.dag_id else "rapport"
+                expected = "default_pool" if task.task_id == "shards" else pool
+                self.assertEqual(task.pool, expected, task)
 
     def test_days_are_built_in_order_and_none_is_left_out(self):
         for name in ["rapport_daily", "rapport_daily_kubernetes"]:
@@ -91,12 +97,14 @@ class DagsTest(unittest.TestCase):
                 self.assertIn("--skip-when-fresh", task.arguments)
 
     def test_a_backfill_is_cut_into_all_its_shards(self):
-        dag = self.bag.dags["rapport_backfill"]
-        days = {"from": "2024-03-01", "to": "2024-04-01"}
-        commands = dag.get_task("shards").python_callable(params=days | {"shards": 3})
-        given = ["backfill", "--from", "2024-03-01", "--to", "2024-04-01", "--shard"]
-        self.assertEqual(commands, [[*given, shard] for shard in ["1/3", "2/3", "3/3"]])
-        self.assertEqual(dag.get_task("rest").upstream_task_ids, {"shard"})
+        for name in ["rapport_backfill", "rapport_backfill_kubernetes"]:
+            dag = self.bag.dags[name]
+            days = {"from": "2024-03-01", "to": "2024-04-01"}
+            commands = dag.get_task("shards").python_callable(params=days | {"shards": 3})
+            given = ["backfill", "--from", "2024-03-01", "--to", "2024-04-01", "--shard"]
+            self.assertEqual(commands, [[*given, shard] for shard in ["1/3", "2/3", "3/3"]])
+            self.assertEqual(dag.get_task("shard").upstream_task_ids, {"shards"})
+            self.assertEqual(dag.get_task("rest").upstream_task_ids, {"shard"})
 
 
 class PodsTest(unittest.TestCase):
@@ -139,9 +147,7 @@ class PodsTest(unittest.TestCase):
         for code in CODES - {0, 99}:
             with self.assertRaises(outcomes.JobFailed) as raised:
                 self.ended(code, '{"error":{"message":"what it says"}}')
-            self.assertIs(
-                type(raised.exception), outcomes.MAY_PASS.get(code, outcomes.JobFailed)
-            )
+            self.assertIs(type(raised.exception), outcomes.MAY_PASS.get(code, outcomes.JobFailed))
             self.assertIn("what it says", str(raised.exception))
 
     def test_a_pod_whose_job_never_ran_is_not_the_jobs_failure(self):
