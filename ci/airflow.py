@@ -39,6 +39,9 @@ POKE_SECONDS = 1
 DEADLINE_SECONDS = 2
 RETRY_SECONDS = 2
 
+COMMAND_SECONDS = 600
+"""A command of Airflow's that takes longer waits for what never comes."""
+
 TASKS = ("ingest", "resolve_identities", "build_customers", "build_metrics")
 
 INGESTED = {"raw.sales", "raw.returns", "quarantine.sales", "quarantine.returns", "staging.sales"}
@@ -143,9 +146,12 @@ class Airflow:
         """The exit code of a command."""
         self.process.stdin.write(json.dumps(arguments) + "\n")
         self.process.stdin.flush()
+        deadline = threading.Timer(COMMAND_SECONDS, self.process.kill)
+        deadline.start()
         answer = self.process.stdout.readline()
+        deadline.cancel()
         if not answer:
-            raise SystemExit(f"Airflow ended; what it said is in {LOG}")
+            raise SystemExit(f"Airflow ended, or took too long; what it said is in {LOG}")
         return int(answer)
 
     def must(self, *arguments):
