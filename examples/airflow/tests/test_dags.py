@@ -18,7 +18,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 from kubernetes.client import models as k8s
 from rapport_airflow import outcomes
 from rapport_airflow.kubernetes import RapportPodOperator
-from rapport_airflow.local import has_come
+from rapport_airflow.local import RapportSensor, has_come
 
 CODES = {0, 2, 10, 11, 12, 13, 20, 30, 99, 130, 143}
 
@@ -57,6 +57,33 @@ class RetriesTest(unittest.TestCase):
         self.assertFalse(has_come({"built_count": 0, "unchanged_count": 0, "fresh_count": 0}))
         for count in ["built_count", "unchanged_count", "fresh_count"]:
             self.assertTrue(has_come({"built_count": 0, count: 1}))
+
+
+class SensorTest(unittest.TestCase):
+    def looked(self, exit_code, result):
+        """A sensor whose job ended so, and what it makes of it."""
+        sensor = RapportSensor(
+            task_id="ingest", job="ingest", arguments=[], deadline=timedelta(hours=1)
+        )
+        sensor.run_job = lambda: outcomes.Finished("ingest", exit_code, result)
+        return sensor, sensor.poke({})
+
+    def test_what_is_built_or_fresh_is_there(self):
+        for code in [outcomes.DONE, outcomes.NOTHING_TO_DO]:
+            _, found = self.looked(code, {"built_count": 3})
+            self.assertTrue(found)
+            self.assertEqual(found.xcom_value, {"built_count": 3})
+
+    def test_a_day_is_skipped_in_the_end_only_where_nothing_came(self):
+        for built_count, is_skipped in [(0, True), (1, False)]:
+            sensor, found = self.looked(outcomes.NOT_THERE_YET, {"built_count": built_count})
+            self.assertFalse(found)
+            self.assertEqual(sensor.soft_fail, is_skipped)
+
+    def test_any_other_code_is_a_failure_of_its_kind(self):
+        for code in CODES - {0, 12, 99}:
+            with self.assertRaises(outcomes.MAY_PASS.get(code, outcomes.JobFailed)):
+                self.looked(code, {})
 
 
 class DagsTest(unittest.TestCase):

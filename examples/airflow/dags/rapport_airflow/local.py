@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from airflow.providers.standard.hooks.subprocess import SubprocessHook
-from airflow.sdk import BaseOperator, BaseSensorOperator, Context
+from airflow.sdk import BaseOperator, BaseSensorOperator, Context, PokeReturnValue
 from airflow.sdk.exceptions import AirflowSkipException
 
 from rapport_airflow import outcomes
@@ -85,17 +85,20 @@ class RapportSensor(Process, BaseSensorOperator):
         self.job = job
         self.arguments = arguments
 
-    def poke(self, context: Context) -> bool:
-        """Whether the exports are there. Errors: a `JobFailed` of any other exit code."""
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Whether the exports are there, and the result line once they are.
+
+        Errors: a `JobFailed` of any other exit code.
+        """
         finished = self.run_job()
         if finished.exit_code == outcomes.NOT_THERE_YET:
             # Airflow asks next whether the time is up, and for this, whether to skip then.
             self.soft_fail = not has_come(finished.result)
-            return False
+            return PokeReturnValue(is_done=False)
         # Fresh is as good as built: what reads it says for itself whether it has anything to do.
         if finished.exit_code not in (outcomes.DONE, outcomes.NOTHING_TO_DO):
             raise finished.failure()
-        return True
+        return PokeReturnValue(is_done=True, xcom_value=finished.result)
 
 
 def has_come(result: dict) -> bool:
