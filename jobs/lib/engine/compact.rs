@@ -239,6 +239,17 @@ mod tests {
 
     use super::*;
 
+    /// What comes of `batches`.
+    async fn made_of(
+        batches: Vec<RecordBatch>,
+        schema: &SchemaRef,
+        batch_rows: usize,
+    ) -> Vec<RecordBatch> {
+        let rows = futures::stream::iter(batches.into_iter().map(Ok));
+        let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(schema), rows));
+        gather(rows, Arc::clone(schema), batch_rows).try_collect().await.unwrap()
+    }
+
     /// What comes of batches of so many rows each, and all their rows in order.
     async fn gathered(sizes: &[usize], batch_rows: usize) -> (Vec<usize>, Vec<i64>) {
         let mut numbers = 0..;
@@ -246,14 +257,11 @@ mod tests {
             .iter()
             .map(|&size| {
                 let column = Int64Array::from_iter_values(numbers.by_ref().take(size));
-                RecordBatch::try_from_iter([("number", Arc::new(column) as ArrayRef)])
+                RecordBatch::try_from_iter([("number", Arc::new(column) as ArrayRef)]).unwrap()
             })
             .collect();
-        let schema = batches[0].as_ref().unwrap().schema();
-        let rows = futures::stream::iter(batches.into_iter().map(|batch| Ok(batch?)));
-        let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
-        let made = gather(rows, Arc::clone(&schema), batch_rows);
-        let made: Vec<RecordBatch> = made.try_collect().await.unwrap();
+        let schema = batches[0].schema();
+        let made = made_of(batches, &schema, batch_rows).await;
         let all = concat_batches(&schema, &made).unwrap();
         let values = all.column(0).as_primitive::<arrow::datatypes::Int64Type>().values().to_vec();
         (made.iter().map(RecordBatch::num_rows).collect(), values)
@@ -273,6 +281,17 @@ mod tests {
             assert_eq!(found, expected, "of {sizes:?}");
             assert!(values.into_iter().eq(0..sizes.iter().sum::<usize>() as i64));
         }
+    }
+
+    #[tokio::test]
+    async fn rows_without_columns_are_counted() {
+        let schema = SchemaRef::new(arrow::datatypes::Schema::empty());
+        let of_rows = |row_count: usize| {
+            let options = RecordBatchOptions::new().with_row_count(Some(row_count));
+            RecordBatch::try_new_with_options(Arc::clone(&schema), vec![], &options).unwrap()
+        };
+        let made = made_of([4, 0, 35, 1].map(of_rows).to_vec(), &schema, 10).await;
+        assert_eq!(made.iter().map(RecordBatch::num_rows).sum::<usize>(), 40);
     }
 
     #[test]
