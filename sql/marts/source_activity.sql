@@ -1,10 +1,13 @@
--- Grain: one row per entity and source that ever fed it; of `exports`, per declared source.
--- Zero facts: the source fed nothing on the day. Null shares of people: the entity has none.
+-- Grain: one row per entity and source that ever fed it; of `exports`, per source that is or was
+-- declared, whether it ever delivered or not.
+-- Zero facts: the source fed nothing on the day. Null days fed: it never did.
 with
 
 known as (
 
-    select entity, source, is_about_people, first_fed_date, last_fed_date, last_event_date
+    select
+        entity, source, is_about_people, first_known_date, first_fed_date, last_fed_date,
+        last_event_date
     from marts.source_activity
     where dt = $run_date - interval '1 day'
 
@@ -244,6 +247,7 @@ counted as (
         facts.entity,
         facts.source,
         max(facts.is_about_people) as is_about_people,
+        true as is_fed,
         count(*) as fact_count,
         count(facts.record_id) as identified_count,
         count(linked_records.record_id) as linked_count,
@@ -260,13 +264,14 @@ counted as (
 ),
 
 -- What came before any of it became a fact. Repeats of what was delivered already are neither good
--- nor bad.
+-- nor bad. A source without a file is there too: that nothing ever came of it must be seen.
 exported as (
 
     select
         'exports' as entity,
         source,
         false as is_about_people,
+        file_count > 0 as is_fed,
         read_row_count as fact_count,
         0 as identified_count,
         0 as linked_count,
@@ -277,7 +282,7 @@ exported as (
         duplicate_row_count as duplicate_count,
         cast(null as date) as last_event_date
     from staging.export_accounting
-    where dt = $run_date and file_count > 0
+    where dt = $run_date
 
 ),
 
@@ -303,9 +308,9 @@ activity as (
         coalesce(fed.judged_count, 0) as judged_count,
         coalesce(fed.quarantined_count, 0) as quarantined_count,
         coalesce(fed.duplicate_count, 0) as duplicate_count,
-        coalesce(known.first_fed_date, $run_date) as first_fed_date,
-        case when fed.entity is not null then $run_date else known.last_fed_date end
-            as last_fed_date,
+        coalesce(known.first_known_date, $run_date) as first_known_date,
+        coalesce(known.first_fed_date, case when fed.is_fed then $run_date end) as first_fed_date,
+        case when fed.is_fed then $run_date else known.last_fed_date end as last_fed_date,
         greatest(fed.last_event_date, known.last_event_date) as last_event_date
     from fed
     full join known on fed.entity = known.entity and fed.source = known.source

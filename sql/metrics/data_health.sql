@@ -1,6 +1,7 @@
--- Grain: one row per entity and source that ever fed it; of `exports`, per declared source, with
--- `all` for the total over them.
--- Zero facts: nothing came on the day. Null ratio: the source has fed for less than a week.
+-- Grain: one row per entity and source that ever fed it; of `exports`, per source that is or was
+-- declared, with `all` for the total over them.
+-- Zero facts: nothing came on the day. Null days since: nothing ever came. Null ratio: the source
+-- has fed for less than a week.
 with
 
 fed as (
@@ -15,7 +16,10 @@ fed_earlier as (
 
     select dt, entity, source, fact_count
     from marts.source_activity
-    where dt > $run_date - interval '29 days' and dt < $run_date
+    where
+        dt > $run_date - interval '29 days'
+        and dt < $run_date
+        and first_fed_date is not null
 
 ),
 
@@ -33,6 +37,7 @@ activity as (
         judged_count,
         quarantined_count,
         duplicate_count,
+        first_known_date,
         first_fed_date,
         last_fed_date,
         last_event_date
@@ -50,6 +55,7 @@ activity as (
         sum(judged_count) as judged_count,
         sum(quarantined_count) as quarantined_count,
         sum(duplicate_count) as duplicate_count,
+        min(first_known_date) as first_known_date,
         min(first_fed_date) as first_fed_date,
         max(last_fed_date) as last_fed_date,
         max(last_event_date) as last_event_date
@@ -103,6 +109,7 @@ totals as (
         activity.duplicate_count,
         coalesce(usual.earlier_day_count, 0) as earlier_day_count,
         coalesce(usual.earlier_fact_count, 0) as earlier_fact_count,
+        activity.first_known_date,
         activity.first_fed_date,
         activity.last_fed_date,
         activity.last_event_date,
@@ -143,6 +150,7 @@ data_health as (
         duplicate_count,
         earlier_day_count,
         earlier_fact_count,
+        first_known_date,
         first_fed_date,
         last_fed_date,
         last_event_date,
@@ -208,7 +216,8 @@ data_health as (
             end
             as decimal(9, 6)
         ) as quarantined_share_upper,
-        is_unusual
+        is_unusual,
+        last_fed_date is not null as has_ever_fed
     from compared
 
 )
