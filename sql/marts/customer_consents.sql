@@ -18,59 +18,72 @@ decisions as (
 
 ),
 
-owned as (
+-- The order is that of marts.record_consents: of a customer's records, the last decision. One text a
+-- decision that sorts so, the last first: comparing one text is several times faster than comparing
+-- five columns.
+keyed as (
 
-    select mapped.customer_id, decisions.*
+    select
+        mapped.customer_id,
+        decisions.purpose,
+        decisions.channel,
+        concat(
+            lpad(cast(10000000 - cast(decisions.decided_date as int) as varchar), 8, '0'),
+            case
+                when decisions.decided_at is null and decisions.action <> 'granted' then '0'
+                else '1'
+            end,
+            coalesce(
+                lpad(
+                    cast(
+                        200000000000000000
+                        - cast(
+                            arrow_cast(
+                                decisions.decided_at, 'Timestamp(Microsecond, Some("UTC"))'
+                            ) as bigint
+                        ) as varchar
+                    ),
+                    18,
+                    '0'
+                ),
+                '999999999999999999'
+            ),
+            case when decisions.action = 'granted' then '1' else '0' end,
+            decisions.consent_id, chr(31), decisions.record_id
+        ) as sort_key
     from decisions
     inner join mapped on decisions.record_id = mapped.record_id
 
 ),
 
--- The order is that of marts.record_consents: of a customer's records, the last decision.
-latest as (
+last_keys as (
 
     select
         customer_id,
         purpose,
         channel,
-        first_value(
-            action
-            order by
-                decided_date desc,
-                decided_at is null and action <> 'granted' desc,
-                decided_at desc nulls last,
-                action = 'granted',
-                consent_id
-        ) as action,
-        first_value(
-            decided_at
-            order by
-                decided_date desc,
-                decided_at is null and action <> 'granted' desc,
-                decided_at desc nulls last,
-                action = 'granted',
-                consent_id
-        ) as decided_at,
-        first_value(
-            decided_date
-            order by
-                decided_date desc,
-                decided_at is null and action <> 'granted' desc,
-                decided_at desc nulls last,
-                action = 'granted',
-                consent_id
-        ) as decided_date,
-        first_value(
-            record_id
-            order by
-                decided_date desc,
-                decided_at is null and action <> 'granted' desc,
-                decided_at desc nulls last,
-                action = 'granted',
-                consent_id
-        ) as record_id
-    from owned
+        min(sort_key) as sort_key
+    from keyed
     group by customer_id, purpose, channel
+
+),
+
+latest as (
+
+    select
+        last_keys.customer_id,
+        last_keys.purpose,
+        last_keys.channel,
+        decisions.action,
+        decisions.decided_at,
+        decisions.decided_date,
+        decisions.record_id
+    from last_keys
+    inner join decisions
+        on
+            split_part(last_keys.sort_key, chr(31), 2) = decisions.record_id
+            and last_keys.purpose = decisions.purpose
+            and last_keys.channel = decisions.channel
 
 ),
 

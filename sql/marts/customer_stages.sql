@@ -61,9 +61,9 @@ followed as (
             rows between unbounded preceding and 1 preceding
         ) as next_date,
         places.stage_number = last_place.stage_number as is_last
-    from firsts
-    inner join places on firsts.life_cycle_stage = places.life_cycle_stage
-    cross join last_place
+    from last_place
+    cross join places
+    inner join firsts on places.life_cycle_stage = firsts.life_cycle_stage
 
 ),
 

@@ -22,11 +22,30 @@ known as (
 
 ),
 
-combined as (
+-- Most records decide nothing on a day, and what is known of them stays as it is.
+kept as (
+
+    select known.*
+    from known
+    left anti join decisions
+        on
+            known.record_id = decisions.record_id
+            and known.purpose = decisions.purpose
+            and known.channel = decisions.channel
+
+),
+
+contested as (
 
     select * from decisions
     union all
-    select * from known
+    select known.*
+    from known
+    left semi join decisions
+        on
+            known.record_id = decisions.record_id
+            and known.purpose = decisions.purpose
+            and known.channel = decisions.channel
 
 ),
 
@@ -81,10 +100,20 @@ latest as (
                 action = 'granted',
                 consent_id
         ) as consent_id
-    from combined
+    from contested
     group by record_id, purpose, channel
+
+),
+
+consents as (
+
+    select
+        record_id, source, purpose, channel, action, decided_at, decided_date, consent_id
+    from latest
+    union all
+    select * from kept
 
 )
 
-select * from latest
+select * from consents
 order by record_id, purpose, channel

@@ -155,8 +155,8 @@ weighted as (
                     )
             end as decimal(18, 12)
         ) as weight
-    from effective
-    cross join models
+    from models
+    cross join effective
 
 ),
 
@@ -218,18 +218,26 @@ credits as (
 
 ),
 
+untouched_purchases as (
+
+    select purchases.*
+    from purchases
+    left anti join touched on purchases.order_id = touched.order_id
+
+),
+
 untouched as (
 
     select
-        purchases.order_date,
-        purchases.currency,
+        untouched_purchases.order_date,
+        untouched_purchases.currency,
         models.model,
-        case when purchases.customer_id is null then 'unknown' else 'direct' end as channel,
-        purchases.net_amount as credited_amount,
-        case when purchases.is_new then 1 else 0 end as credited_order_count
-    from purchases
-    left anti join touched on purchases.order_id = touched.order_id
-    cross join models
+        case when untouched_purchases.customer_id is null then 'unknown' else 'direct' end
+            as channel,
+        untouched_purchases.net_amount as credited_amount,
+        case when untouched_purchases.is_new then 1 else 0 end as credited_order_count
+    from models
+    cross join untouched_purchases
 
 ),
 
@@ -243,8 +251,8 @@ all_purchases as (
         'all' as channel,
         purchases.net_amount as credited_amount,
         case when purchases.is_new then 1 else 0 end as credited_order_count
-    from purchases
-    cross join models
+    from models
+    cross join purchases
 
 ),
 

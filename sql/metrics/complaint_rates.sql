@@ -73,18 +73,29 @@ placed_complaints as (
 
 ),
 
-placed_orders as (
+-- By age first, so that no order is counted through the windows one by one.
+orders_by_age as (
 
     select
-        windows.window_days,
-        coalesce(customers.segment, 'unknown') as segment
+        coalesce(customers.segment, 'unknown') as segment,
+        days_between(orders.order_date, $run_date) as age_days,
+        count(*) as order_count
     from orders
-    inner join windows
-        on
-            days_between(orders.order_date, $run_date) < windows.window_days
-            and orders.order_date <= $run_date
     left join mapped on orders.record_id = mapped.record_id
     left join customers on mapped.customer_id = customers.customer_id
+    where orders.order_date <= $run_date
+    group by coalesce(customers.segment, 'unknown'), days_between(orders.order_date, $run_date)
+
+),
+
+active_customers as (
+
+    select
+        segment,
+        count(*) as customer_count
+    from customers
+    where is_active
+    group by segment
 
 ),
 
@@ -110,26 +121,24 @@ counted as (
     group by window_days, segment
     union all
     select
-        window_days,
-        segment,
+        windows.window_days,
+        orders_by_age.segment,
         0 as complaint_count,
-        count(*) as order_count,
+        orders_by_age.order_count,
         0 as customer_count,
         0 as complaining_customer_count
-    from placed_orders
-    group by window_days, segment
+    from windows
+    inner join orders_by_age on windows.window_days > orders_by_age.age_days
     union all
     select
         windows.window_days,
-        customers.segment,
+        active_customers.segment,
         0 as complaint_count,
         0 as order_count,
-        count(*) as customer_count,
+        active_customers.customer_count,
         0 as complaining_customer_count
-    from customers
-    cross join windows
-    where customers.is_active
-    group by windows.window_days, customers.segment
+    from windows
+    cross join active_customers
     union all
     select
         window_days,

@@ -34,8 +34,8 @@ spread as (
         cases.*,
         case when is_of_all_channels then 'all' else channel end as channel_or_all,
         case when is_of_all_segments then 'all' else segment end as segment_or_all
-    from cases
-    cross join totals_and_parts
+    from totals_and_parts
+    cross join cases
 
 ),
 
