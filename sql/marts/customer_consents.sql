@@ -20,7 +20,7 @@ decisions as (
 
 -- The order is that of marts.record_consents: of a customer's records, the last decision. One text a
 -- decision that sorts so, the last first: comparing one text is several times faster than comparing
--- five columns.
+-- five columns. The numbers in it have the same length, whatever they are.
 keyed as (
 
     select
@@ -28,23 +28,19 @@ keyed as (
         decisions.purpose,
         decisions.channel,
         concat(
-            lpad(cast(10000000 - cast(decisions.decided_date as int) as varchar), 8, '0'),
+            cast(20000000 - cast(decisions.decided_date as int) as varchar),
             case
                 when decisions.decided_at is null and decisions.action <> 'granted' then '0'
                 else '1'
             end,
             coalesce(
-                lpad(
-                    cast(
-                        200000000000000000
-                        - cast(
-                            arrow_cast(
-                                decisions.decided_at, 'Timestamp(Microsecond, Some("UTC"))'
-                            ) as bigint
-                        ) as varchar
-                    ),
-                    18,
-                    '0'
+                cast(
+                    200000000000000000
+                    - cast(
+                        arrow_cast(
+                            decisions.decided_at, 'Timestamp(Microsecond, Some("UTC"))'
+                        ) as bigint
+                    ) as varchar
                 ),
                 '999999999999999999'
             ),

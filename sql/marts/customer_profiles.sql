@@ -252,7 +252,8 @@ judged as (
 ),
 
 -- One text a candidate that sorts as the rules do, the best first: comparing one text is several
--- times faster than comparing seven columns.
+-- times faster than comparing seven columns. The numbers in it have the same length, whatever they
+-- are.
 keyed as (
 
     select
@@ -261,11 +262,9 @@ keyed as (
         concat(
             cast(origin as varchar),
             cast(emptiness as varchar),
-            lpad(cast(place_by_rule as varchar), 7, '0'),
-            lpad(
-                cast(99999999999999999 - coalesce(updated_microseconds, 0) as varchar), 17, '0'
-            ),
-            lpad(cast(days_between(last_seen_date, $run_date) as varchar), 6, '0'),
+            cast(1000000 + place_by_rule as varchar),
+            cast(200000000000000000 - coalesce(updated_microseconds, 0) as varchar),
+            cast(1000000 + days_between(last_seen_date, $run_date) as varchar),
             cast(place as varchar),
             chr(31), record_id, chr(31), group_text
         ) as sort_key
@@ -273,55 +272,78 @@ keyed as (
 
 ),
 
-winning_keys as (
-
-    select
-        customer_id,
-        field_group,
-        min(sort_key) as sort_key
-    from keyed
-    group by customer_id, field_group
-
-),
-
+-- The best of each group.
 winners as (
 
     select
         customer_id,
-        field_group,
-        split_part(sort_key, chr(31), 2) as record_id,
-        substr(
-            sort_key,
-            character_length(split_part(sort_key, chr(31), 1))
-            + character_length(split_part(sort_key, chr(31), 2)) + 3
-        ) as group_text
-    from winning_keys
+        min(case field_group when 'name' then sort_key end) as name_key,
+        min(case field_group when 'address' then sort_key end) as address_key,
+        min(case field_group when 'birth_date' then sort_key end) as birth_date_key,
+        min(case field_group when 'gender' then sort_key end) as gender_key,
+        min(case field_group when 'language' then sort_key end) as language_key,
+        min(case field_group when 'organisation_name' then sort_key end) as organisation_name_key,
+        min(case field_group when 'email' then sort_key end) as email_key,
+        min(case field_group when 'phone' then sort_key end) as phone_key
+    from keyed
+    group by customer_id
 
 ),
 
+-- What follows a sort key's second separator is the group's text, with separators of its own.
 winners_by_customer as (
 
     select
         customer_id,
-        max(case field_group when 'name' then group_text end) as name,
-        max(case field_group when 'name' then record_id end) as name_record_id,
-        max(case field_group when 'address' then group_text end) as address,
-        max(case field_group when 'address' then record_id end) as address_record_id,
-        max(case field_group when 'birth_date' then group_text end) as birth_date,
-        max(case field_group when 'birth_date' then record_id end) as birth_date_record_id,
-        max(case field_group when 'gender' then group_text end) as gender,
-        max(case field_group when 'gender' then record_id end) as gender_record_id,
-        max(case field_group when 'language' then group_text end) as language,
-        max(case field_group when 'language' then record_id end) as language_record_id,
-        max(case field_group when 'organisation_name' then group_text end) as organisation_name,
-        max(case field_group when 'organisation_name' then record_id end)
-            as organisation_name_record_id,
-        max(case field_group when 'email' then group_text end) as email,
-        max(case field_group when 'email' then record_id end) as email_record_id,
-        max(case field_group when 'phone' then group_text end) as phone,
-        max(case field_group when 'phone' then record_id end) as phone_record_id
+        substr(
+            name_key,
+            character_length(split_part(name_key, chr(31), 1))
+            + character_length(split_part(name_key, chr(31), 2)) + 3
+        ) as name,
+        split_part(name_key, chr(31), 2) as name_record_id,
+        substr(
+            address_key,
+            character_length(split_part(address_key, chr(31), 1))
+            + character_length(split_part(address_key, chr(31), 2)) + 3
+        ) as address,
+        split_part(address_key, chr(31), 2) as address_record_id,
+        substr(
+            birth_date_key,
+            character_length(split_part(birth_date_key, chr(31), 1))
+            + character_length(split_part(birth_date_key, chr(31), 2)) + 3
+        ) as birth_date,
+        split_part(birth_date_key, chr(31), 2) as birth_date_record_id,
+        substr(
+            gender_key,
+            character_length(split_part(gender_key, chr(31), 1))
+            + character_length(split_part(gender_key, chr(31), 2)) + 3
+        ) as gender,
+        split_part(gender_key, chr(31), 2) as gender_record_id,
+        substr(
+            language_key,
+            character_length(split_part(language_key, chr(31), 1))
+            + character_length(split_part(language_key, chr(31), 2)) + 3
+        ) as language,
+        split_part(language_key, chr(31), 2) as language_record_id,
+        substr(
+            organisation_name_key,
+            character_length(split_part(organisation_name_key, chr(31), 1))
+            + character_length(split_part(organisation_name_key, chr(31), 2)) + 3
+        ) as organisation_name,
+        split_part(organisation_name_key, chr(31), 2) as organisation_name_record_id,
+        substr(
+            email_key,
+            character_length(split_part(email_key, chr(31), 1))
+            + character_length(split_part(email_key, chr(31), 2)) + 3
+        ) as email,
+        split_part(email_key, chr(31), 2) as email_record_id,
+        substr(
+            phone_key,
+            character_length(split_part(phone_key, chr(31), 1))
+            + character_length(split_part(phone_key, chr(31), 2)) + 3
+        ) as phone,
+        split_part(phone_key, chr(31), 2) as phone_record_id
     from winners
-    group by customer_id
 
 ),
 

@@ -107,11 +107,11 @@ latest as (
 
 consents as (
 
-    select
-        record_id, source, purpose, channel, action, decided_at, decided_date, consent_id
-    from latest
+    select * from latest
     union all
-    select * from kept
+    select
+        record_id, purpose, channel, source, action, decided_at, decided_date, consent_id
+    from kept
 
 )
 
