@@ -15,7 +15,7 @@ lines as (
 
     select
         order_id, source, is_new, order_kind, order_date, currency, product_id, quantity,
-        net_amount, cost_amount
+        net_amount, tax_amount, cost_amount
     from staging.new_order_lines
     where dt = $run_date and line_kind = 'product' and order_kind <> 'adjustment'
 
@@ -49,6 +49,7 @@ completed as (
         lines.product_id,
         lines.quantity,
         lines.net_amount,
+        lines.tax_amount,
         lines.cost_amount
     from lines
     inner join orders on lines.order_id = orders.order_id
@@ -67,6 +68,7 @@ costed as (
         completed.quantity,
         case when completed.currency = $reporting_currency then completed.net_amount end
             as net_amount,
+        completed.net_amount - coalesce(completed.tax_amount, 0) as untaxed_amount,
         case
             when completed.currency <> $reporting_currency then null
             when completed.cost_amount is not null then completed.cost_amount
@@ -89,7 +91,8 @@ bought_today as (
         sum(case when quantity < 0 then -quantity else 0 end) as returned_unit_count,
         sum(coalesce(net_amount, 0)) as net_amount,
         sum(coalesce(cost_amount, 0)) as cost_amount,
-        sum(case when cost_amount is not null then net_amount else 0 end) as costed_net_amount,
+        sum(case when cost_amount is not null then untaxed_amount else 0 end)
+            as costed_net_amount,
         max(case when order_kind = 'purchase' then order_date end) as last_purchase_date
     from costed
     group by record_id, category
