@@ -73,31 +73,43 @@ transitions as (
 
 by_customer as (
 
-    select
-        customer_id,
-        from_step,
-        to_step,
-        count(*) as transition_count,
-        count(seconds_taken) as timed_count,
-        sum(seconds_taken) as total_seconds,
-        quantile_sketch(seconds_taken) as second_sketch
+    select customer_id, from_step, to_step
     from transitions
     group by customer_id, from_step, to_step
 
 ),
 
-totals as (
+customers as (
 
     select
         from_step,
         to_step,
-        cast(sum(transition_count) as bigint) as transition_count,
-        count(*) as customer_count,
-        cast(sum(timed_count) as bigint) as timed_count,
-        cast(coalesce(sum(total_seconds), 0) as bigint) as total_seconds,
-        merge_quantiles(second_sketch) as second_sketch
+        count(*) as customer_count
     from by_customer
     group by from_step, to_step
+
+),
+
+times as (
+
+    select
+        from_step,
+        to_step,
+        count(*) as transition_count,
+        count(seconds_taken) as timed_count,
+        cast(coalesce(sum(seconds_taken), 0) as bigint) as total_seconds,
+        quantile_sketch(seconds_taken) as second_sketch
+    from transitions
+    group by from_step, to_step
+
+),
+
+totals as (
+
+    select times.*, customers.customer_count
+    from times
+    inner join customers
+        on times.from_step = customers.from_step and times.to_step = customers.to_step
 
 ),
 
@@ -138,8 +150,10 @@ paths as (
             end as decimal(18, 4)
         ) as p90_hours,
         cast(
-            cast(totals.transition_count as decimal(18, 6)) / from_totals.from_count
-            as decimal(9, 6)
+            case
+                when from_totals.from_count >= $minimum_sample_size
+                    then cast(totals.transition_count as decimal(18, 6)) / from_totals.from_count
+            end as decimal(9, 6)
         ) as from_share,
         totals.from_step = totals.to_step as is_loop,
         coalesce(

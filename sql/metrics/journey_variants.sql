@@ -110,7 +110,10 @@ variants as (
         touch_count,
         bought_count,
         cast(
-            cast(customer_count as decimal(18, 6)) / all_customer_count as decimal(9, 6)
+            case
+                when all_customer_count >= $minimum_sample_size
+                    then cast(customer_count as decimal(18, 6)) / all_customer_count
+            end as decimal(9, 6)
         ) as customer_share
     from ranked
     where variant_rank <= 100

@@ -1,5 +1,5 @@
 -- Grain: one row per day and type of account; `all` is the total.
--- Over the entries that became known on dt. Null share: nothing left the accounts.
+-- Over the entries that became known on dt. Null share: too few entries took points away.
 with
 
 entries as (
@@ -19,6 +19,7 @@ totals as (
         case when grouping(customer_type) = 1 then 'all' else customer_type end
             as customer_type,
         count(*) as entry_count,
+        count(case when entry_kind in ('redeemed', 'expired') then 1 end) as spending_entry_count,
         sum(case when entry_kind = 'earned' then points else 0 end) as earned_points,
         sum(case when entry_kind = 'redeemed' then -points else 0 end) as redeemed_points,
         sum(case when entry_kind = 'expired' then -points else 0 end) as expired_points,
@@ -37,6 +38,7 @@ loyalty as (
             case
                 when
                     redeemed_points + expired_points > 0
+                    and spending_entry_count >= $minimum_sample_size
                     then cast(redeemed_points as decimal(18, 6))
                         / (redeemed_points + expired_points)
             end as decimal(9, 6)
@@ -45,6 +47,7 @@ loyalty as (
             case
                 when
                     redeemed_points + expired_points > 0
+                    and spending_entry_count >= $minimum_sample_size
                     then cast(expired_points as decimal(18, 6))
                         / (redeemed_points + expired_points)
             end as decimal(9, 6)

@@ -160,10 +160,10 @@ loyalty_balances as (
 
     select
         *,
-        cast(open_lot_points - closing_points as integer) as uncovered_points,
+        cast(open_lot_points - closing_points as bigint) as uncovered_points,
         cast(
             case
-                when open_lot_points > 0
+                when open_lot_points > 0 and open_lot_count >= $minimum_sample_size
                     then cast(open_lot_age_days as decimal(24, 6)) / open_lot_points
             end as decimal(18, 4)
         ) as mean_age_days,
@@ -175,6 +175,7 @@ loyalty_balances as (
             case
                 when
                     redeemed_to_date_points + expired_to_date_points > 0
+                    and member_count >= $minimum_sample_size
                     then cast(expired_to_date_points as decimal(18, 6))
                         / (redeemed_to_date_points + expired_to_date_points)
             end as decimal(9, 6)
@@ -183,7 +184,9 @@ loyalty_balances as (
             case
                 when
                     redeemed_to_date_points + expired_to_date_points > 0
-                    then open_lot_points * cast($point_value as decimal(18, 6)) * redeemed_to_date_points
+                    and member_count >= $minimum_sample_size
+                    then open_lot_points * cast($point_value as decimal(18, 6))
+                        * redeemed_to_date_points
                         / (redeemed_to_date_points + expired_to_date_points)
             end as decimal(18, 4)
         ) as expected_liability_amount
