@@ -196,6 +196,10 @@ totals as (
             count(case when resolution_business_bin = 11 then 1 end),
             count(case when resolution_business_bin = 12 then 1 end)
         ) as resolution_business_minutes_counts,
+        quantile_sketch(first_reply_minutes) as reply_minute_sketch,
+        quantile_sketch(final_resolution_minutes) as resolution_minute_sketch,
+        quantile_sketch(first_reply_business_minutes) as reply_business_minute_sketch,
+        quantile_sketch(final_resolution_business_minutes) as resolution_business_minute_sketch,
         -- Each in its order, those that wait last: the n-th is the quantile's rank.
         array_agg(first_reply_minutes order by first_reply_minutes nulls last)
             filter (where is_reply_timed) as reply_waits,
@@ -278,6 +282,12 @@ service as (
         resolution_minutes_counts,
         reply_business_minutes_counts,
         resolution_business_minutes_counts,
+        reply_business_wait_count as reply_business_case_count,
+        resolution_business_wait_count as resolution_business_case_count,
+        reply_minute_sketch,
+        resolution_minute_sketch,
+        reply_business_minute_sketch,
+        resolution_business_minute_sketch,
         reply_waits[reply_p50_rank] as first_reply_minutes_p50,
         reply_waits[reply_p90_rank] as first_reply_minutes_p90,
         resolution_waits[resolution_p50_rank] as resolution_minutes_p50,
