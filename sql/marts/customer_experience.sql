@@ -70,6 +70,7 @@ service as (
         sum(record_service.reopened_case_count) as reopened_case_count,
         min(record_service.first_case_date) as first_case_date,
         max(record_service.last_case_date) as last_case_date,
+        max(record_service.last_complaint_date) as last_complaint_date,
         sum(record_service.first_reply_count) as first_reply_count,
         sum(record_service.first_reply_minutes_sum) as first_reply_minutes_sum,
         sum(record_service.resolution_count) as resolution_count,
@@ -264,6 +265,7 @@ experience as (
         cast(coalesce(service.reopened_case_count, 0) as bigint) as reopened_case_count,
         service.first_case_date,
         service.last_case_date,
+        service.last_complaint_date,
         case
             when service.first_reply_count > 0
                 then cast(

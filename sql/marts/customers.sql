@@ -197,6 +197,7 @@ customers as (
         experience.reopened_case_count,
         experience.first_case_date,
         experience.last_case_date,
+        experience.last_complaint_date,
         experience.mean_first_reply_minutes,
         experience.mean_resolution_minutes,
         experience.question_asked_count,

@@ -85,6 +85,7 @@ pseudonymous as (
         reopened_case_count,
         first_case_date,
         last_case_date,
+        last_complaint_date,
         mean_first_reply_minutes,
         mean_resolution_minutes,
         question_asked_count,

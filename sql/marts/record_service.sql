@@ -45,6 +45,11 @@ totals as (
         sum(case when reopened_count > 0 then 1 else 0 end) as reopened_case_count,
         min(coalesce(opened_date, first_reported_date)) as first_case_date,
         max(coalesce(opened_date, first_reported_date)) as last_case_date,
+        max(
+            case
+                when case_type = 'complaint' then coalesce(opened_date, first_reported_date)
+            end
+        ) as last_complaint_date,
         sum(
             case
                 when case_type = 'complaint' and status not in ('solved', 'closed') then 1

@@ -10,7 +10,7 @@ customers_before as (
         last_order_date
         >= cast(cast($run_date as int) - 1 - $churned_after_days as date) as was_active,
         case
-            when complaint_count > 0 and last_case_date >= last_order_date then 'complaint'
+            when last_complaint_date >= last_order_date then 'complaint'
             when nps_group = 'detractor' then 'detractor'
             when last_csat_share < 0.5 and last_csat_date >= last_order_date then 'bad_rating'
             when refund_count + cancellation_count > 0 then 'return'
