@@ -40,22 +40,29 @@ contributions as (
 
 questions as (
 
-    select post_id, post_date, posted_at, known_topic as topic, segment, dt as known_date
+    select
+        post_id, record_id, customer_id, post_date, posted_at, known_topic as topic, segment,
+        dt as known_date
     from posts
     where post_kind = 'question'
 
 ),
 
+-- What askers add to their own questions answers none of them.
 answers as (
 
     select
-        parent_id,
-        min(dt) as first_known_date,
-        min(case when is_peer_answer then dt end) as first_peer_known_date,
-        min(posted_at) as first_answer_at
+        posts.parent_id,
+        min(posts.dt) as first_known_date,
+        min(case when posts.is_peer_answer then posts.dt end) as first_peer_known_date,
+        min(posts.posted_at) as first_answer_at
     from posts
-    where is_answer and parent_id is not null
-    group by parent_id
+    inner join questions on posts.parent_id = questions.post_id
+    where
+        posts.is_answer
+        and not coalesce(posts.record_id = questions.record_id, false)
+        and not coalesce(posts.customer_id = questions.customer_id, false)
+    group by posts.parent_id
 
 ),
 

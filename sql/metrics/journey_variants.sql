@@ -22,6 +22,14 @@ mapped as (
 
 ),
 
+history as (
+
+    select min(dt) as first_dt
+    from marts.touchpoints
+    where dt <= $run_date and dt > $run_date - interval '28 days'
+
+),
+
 ordered as (
 
     select
@@ -104,19 +112,24 @@ ranked as (
 variants as (
 
     select
-        variant,
-        cast(variant_rank as bigint) as variant_rank,
-        customer_count,
-        touch_count,
-        bought_count,
+        ranked.variant,
+        cast(ranked.variant_rank as bigint) as variant_rank,
+        ranked.customer_count,
+        ranked.touch_count,
+        ranked.bought_count,
         cast(
             case
-                when all_customer_count >= $minimum_sample_size
-                    then cast(customer_count as decimal(18, 6)) / all_customer_count
+                when ranked.all_customer_count >= $minimum_sample_size
+                    then cast(ranked.customer_count as decimal(18, 6))
+                        / ranked.all_customer_count
             end as decimal(9, 6)
-        ) as customer_share
-    from ranked
-    where variant_rank <= 100
+        ) as customer_share,
+        coalesce(
+            history.first_dt <= cast(cast($run_date as int) - 27 as date), false
+        ) as is_mature
+    from history
+    cross join ranked
+    where ranked.variant_rank <= 100
 
 )
 
