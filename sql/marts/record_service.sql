@@ -1,16 +1,78 @@
--- Grain: one row per record that ever opened a case.
--- Read from the cases' last states, because a case changes after it was opened.
+-- Grain: one row per record that has a service case.
+-- A case changes after it was opened, so the totals of the records whose cases were reported or
+-- deleted today are of those cases' last states; all others stay as they were yesterday.
 with
+
+reported as (
+
+    select case_id
+    from staging.cases
+    where dt = $run_date
+
+),
+
+deleted as (
+
+    select case_id
+    from staging.case_events
+    where dt = $run_date and event_kind = 'deleted'
+
+),
 
 cases as (
 
-    select
-        *,
-        coalesce(first_reply_at < opened_at, false)
-        or coalesce(resolved_at < opened_at, false)
-        or coalesce(resolved_at < first_reply_at, false) as has_impossible_times
+    select *
     from staging.latest_cases
     where dt = $run_date and record_id is not null
+
+),
+
+cases_yesterday as (
+
+    select case_id, record_id
+    from staging.latest_cases
+    where dt = $run_date - interval '1 day' and record_id is not null
+
+),
+
+known as (
+
+    select *
+    from marts.record_service
+    where dt = $run_date - interval '1 day'
+
+),
+
+changed as (
+
+    select case_id from reported
+    union all
+    select case_id from deleted
+
+),
+
+-- A case may be another record's than it was.
+concerned as (
+
+    select cases.record_id
+    from cases
+    left semi join changed on cases.case_id = changed.case_id
+    union all
+    select cases_yesterday.record_id
+    from cases_yesterday
+    left semi join changed on cases_yesterday.case_id = changed.case_id
+
+),
+
+checked as (
+
+    select
+        cases.*,
+        coalesce(cases.first_reply_at < cases.opened_at, false)
+        or coalesce(cases.resolved_at < cases.opened_at, false)
+        or coalesce(cases.resolved_at < cases.first_reply_at, false) as has_impossible_times
+    from cases
+    left semi join concerned on cases.record_id = concerned.record_id
 
 ),
 
@@ -24,7 +86,7 @@ timed as (
         case
             when not has_impossible_times then seconds_between(opened_at, resolved_at) / 60
         end as resolution_minutes
-    from cases
+    from checked
 
 ),
 
@@ -64,7 +126,33 @@ totals as (
     from timed
     group by record_id
 
+),
+
+service as (
+
+    select * from totals
+    union all
+    select
+        known.record_id,
+        known.source,
+        known.case_count,
+        known.open_case_count,
+        known.unanswered_case_count,
+        known.complaint_count,
+        known.reopened_case_count,
+        known.first_case_date,
+        known.last_case_date,
+        known.last_complaint_date,
+        known.open_complaint_count,
+        known.upheld_complaint_count,
+        known.first_reply_count,
+        known.first_reply_minutes_sum,
+        known.resolution_count,
+        known.resolution_minutes_sum
+    from known
+    left anti join concerned on known.record_id = concerned.record_id
+
 )
 
-select * from totals
+select * from service
 order by record_id
