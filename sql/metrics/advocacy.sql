@@ -12,7 +12,7 @@ windows as (
 
 answers as (
 
-    select response_id, record_id, nps_group, response_date, responded_at, dt as known_date
+    select response_id, record_id, nps_group, response_date, responded_at
     from marts.survey_responses
     where
         dt > $run_date - interval '90 days'
@@ -27,7 +27,6 @@ posts as (
     select
         record_id,
         mention_date as post_date,
-        dt as known_date,
         rating_share,
         sentiment
     from marts.mentions
@@ -40,7 +39,6 @@ posts as (
     select
         record_id,
         review_date as post_date,
-        dt as known_date,
         rating_share,
         sentiment
     from marts.reviews
@@ -53,7 +51,6 @@ posts as (
     select
         record_id,
         post_date,
-        dt as known_date,
         cast(null as decimal(9, 6)) as rating_share,
         sentiment
     from marts.community_posts
@@ -248,30 +245,12 @@ counted as (
 
 ),
 
-known_days as (
-
-    select known_date from answers
-    union all
-    select known_date from posts
-
-),
-
-started as (
-
-    select min(known_date) as first_known_date
-    from known_days
-
-),
-
 totals as (
 
     select
         counted.*,
-        coalesce(
-            days_between(started.first_known_date, $run_date) >= counted.window_days - 1, false
-        ) as is_mature
+        days_between($first_input_date, $run_date) >= counted.window_days - 1 as is_mature
     from counted
-    cross join started
 
 ),
 

@@ -32,17 +32,6 @@ purchases as (
 
 ),
 
-history as (
-
-    select
-        min(dt) <= cast(cast($run_date as int) - $attribution_window_days + 1 as date) as is_mature
-    from marts.touchpoints
-    where
-        dt <= $run_date
-        and dt > cast(cast($run_date as int) - $attribution_window_days as date)
-
-),
-
 mapped as (
 
     select record_id, customer_id
@@ -207,9 +196,8 @@ attribution_effects as (
         parts.transition_counts,
         parts.removal_effect,
         parts.credit_share,
-        coalesce(history.is_mature, false) as is_mature
+        days_between($first_input_date, $run_date) >= $attribution_window_days - 1 as is_mature
     from parts
-    cross join history
 
 )
 

@@ -17,7 +17,6 @@ scores as (
         channel,
         segment,
         response_date as event_date,
-        dt as known_date,
         cast(
             case
                 when nps_group = 'promoter' then 100
@@ -40,7 +39,6 @@ scores as (
         channel as channel,
         segment,
         mention_date as event_date,
-        dt as known_date,
         cast(sentiment as decimal(9, 4)) as score
     from marts.mentions
     where
@@ -53,7 +51,6 @@ scores as (
         channel as channel,
         segment,
         review_date as event_date,
-        dt as known_date,
         cast(sentiment as decimal(9, 4)) as score
     from marts.reviews
     where
@@ -66,7 +63,6 @@ scores as (
         'community' as channel,
         segment,
         post_date as event_date,
-        dt as known_date,
         cast(sentiment as decimal(9, 4)) as score
     from marts.community_posts
     where
@@ -80,7 +76,6 @@ scores as (
         channel as channel,
         segment,
         event_date as event_date,
-        dt as known_date,
         cast(sentiment as decimal(9, 4)) as score
     from marts.case_events
     where
@@ -94,7 +89,6 @@ scores as (
         channel as channel,
         segment,
         response_date as event_date,
-        dt as known_date,
         cast(sentiment as decimal(9, 4)) as score
     from marts.survey_responses
     where
@@ -111,7 +105,6 @@ strata as (
         scores.measure,
         scores.channel,
         scores.segment,
-        min(scores.known_date) as first_known_date,
         count(*) as response_count,
         sum(scores.score) as score_sum,
         sum(cast(scores.score * scores.score as decimal(18, 8))) as score_square_sum
@@ -130,8 +123,7 @@ measured as (
     select
         *,
         sum(response_count) over (partition by window_days, measure, segment) as standard_count,
-        sum(response_count) over (partition by window_days, measure) as total_count,
-        min(first_known_date) over () as first_day
+        sum(response_count) over (partition by window_days, measure) as total_count
     from strata
 
 ),
@@ -170,8 +162,7 @@ by_channel as (
         sum(standard_count) as covered_count,
         max(total_count) as total_count,
         sum(weighted_score) as weighted_score,
-        sum(weighted_variance) as weighted_variance,
-        min(first_day) as first_day
+        sum(weighted_variance) as weighted_variance
     from weighted
     group by window_days, measure, channel
 
@@ -231,8 +222,7 @@ with_total as (
         case
             when grouping(channel) = 1 and count(adjusted_score) >= 2
                 then max(adjusted_score) - min(adjusted_score)
-        end as adjusted_spread,
-        min(first_day) as first_day
+        end as adjusted_spread
     from adjusted
     group by grouping sets ((window_days, measure, channel), (window_days, measure))
 
@@ -242,9 +232,7 @@ totals as (
 
     select
         *,
-        coalesce(
-            days_between(first_day, $run_date) >= window_days - 1, false
-        ) as is_mature
+        days_between($first_input_date, $run_date) >= window_days - 1 as is_mature
     from with_total
 
 ),

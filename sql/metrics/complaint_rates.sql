@@ -30,7 +30,7 @@ complaints as (
 
 orders as (
 
-    select record_id, order_date, dt as known_date
+    select record_id, order_date
     from marts.orders
     where
         dt > $run_date - interval '90 days'
@@ -191,29 +191,19 @@ ranked_causes as (
 
 ),
 
-started as (
-
-    select min(known_date) as first_known_date
-    from orders
-
-),
-
 completed as (
 
     select
         totals.*,
         ranked_causes.topic as main_topic,
         coalesce(ranked_causes.complaint_count, 0) as main_topic_count,
-        coalesce(
-            days_between(started.first_known_date, $run_date) >= totals.window_days - 1, false
-        ) as is_mature
+        days_between($first_input_date, $run_date) >= totals.window_days - 1 as is_mature
     from totals
     left join ranked_causes
         on
             totals.window_days = ranked_causes.window_days
             and totals.segment = ranked_causes.segment
             and ranked_causes.rank_by_count = 1
-    cross join started
 
 ),
 

@@ -12,7 +12,7 @@ horizons as (
 
 orders as (
 
-    select record_id, order_date, dt as known_date
+    select record_id, order_date
     from marts.orders
     where
         dt > $run_date - interval '118 days'
@@ -154,22 +154,12 @@ counted as (
 
 ),
 
-started as (
-
-    select min(known_date) as first_known_date
-    from orders
-
-),
-
 totals as (
 
     select
         counted.*,
-        coalesce(
-            days_between(started.first_known_date, $run_date) >= counted.horizon_days + 27, false
-        ) as is_mature
+        days_between($first_input_date, $run_date) >= counted.horizon_days + 27 as is_mature
     from counted
-    cross join started
 
 ),
 

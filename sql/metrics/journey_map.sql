@@ -30,18 +30,6 @@ benchmark_touchpoints as (
 
 ),
 
-history as (
-
-    select min(dt) as first_dt
-    from marts.touchpoints
-    where
-        dt <= cast(cast($run_date as int) - $journey_benchmark_days as date)
-        and dt > cast(
-            cast($run_date as int) - $journey_benchmark_days - $journey_map_days as date
-        )
-
-),
-
 mapped as (
 
     select record_id, customer_id
@@ -237,13 +225,8 @@ map as (
         cast(valued.ease_mean - targets.ease_target as decimal(9, 6)) as ease_gap,
         cast(valued.sentiment_mean - targets.sentiment_target as decimal(9, 4))
             as sentiment_gap,
-        coalesce(
-            history.first_dt
-            <= cast(
-                cast($run_date as int) - $journey_benchmark_days - $journey_map_days + 1 as date
-            ),
-            false
-        ) as is_mature
+        days_between($first_input_date, $run_date)
+        >= $journey_benchmark_days + $journey_map_days - 1 as is_mature
     from valued
     left join customers
         on
@@ -255,7 +238,6 @@ map as (
             valued.life_cycle_stage = targets.life_cycle_stage
             and valued.touchpoint = targets.touchpoint
             and valued.contact = 'all'
-    cross join history
     where valued.touch_count + valued.benchmark_touch_count > 0
 
 )

@@ -22,14 +22,6 @@ mapped as (
 
 ),
 
-history as (
-
-    select min(dt) as first_dt
-    from marts.touchpoints
-    where dt <= $run_date and dt > $run_date - interval '28 days'
-
-),
-
 -- A step whose time is not known comes first of its day.
 followed as (
 
@@ -156,12 +148,9 @@ paths as (
             end as decimal(9, 6)
         ) as from_share,
         totals.from_step = totals.to_step as is_loop,
-        coalesce(
-            history.first_dt <= cast(cast($run_date as int) - 27 as date), false
-        ) as is_mature
+        days_between($first_input_date, $run_date) >= 27 as is_mature
     from totals
     inner join from_totals on totals.from_step = from_totals.from_step
-    cross join history
 
 )
 

@@ -22,14 +22,6 @@ mapped as (
 
 ),
 
-history as (
-
-    select min(dt) as first_dt
-    from marts.touchpoints
-    where dt <= $run_date and dt > $run_date - interval '28 days'
-
-),
-
 ordered as (
 
     select
@@ -112,24 +104,20 @@ ranked as (
 variants as (
 
     select
-        ranked.variant,
-        cast(ranked.variant_rank as bigint) as variant_rank,
-        ranked.customer_count,
-        ranked.touch_count,
-        ranked.bought_count,
+        variant,
+        cast(variant_rank as bigint) as variant_rank,
+        customer_count,
+        touch_count,
+        bought_count,
         cast(
             case
-                when ranked.all_customer_count >= $minimum_sample_size
-                    then cast(ranked.customer_count as decimal(18, 6))
-                        / ranked.all_customer_count
+                when all_customer_count >= $minimum_sample_size
+                    then cast(customer_count as decimal(18, 6)) / all_customer_count
             end as decimal(9, 6)
         ) as customer_share,
-        coalesce(
-            history.first_dt <= cast(cast($run_date as int) - 27 as date), false
-        ) as is_mature
-    from history
-    cross join ranked
-    where ranked.variant_rank <= 100
+        days_between($first_input_date, $run_date) >= 27 as is_mature
+    from ranked
+    where variant_rank <= 100
 
 )
 
