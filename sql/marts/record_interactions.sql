@@ -1,5 +1,5 @@
 -- Grain: one row per record that ever had a touchpoint event.
--- Yesterday's totals and today's events.
+-- Yesterday's totals and today's events; of whom nothing is told today, as yesterday.
 with
 
 interactions as (
@@ -33,10 +33,17 @@ combined as (
     from interactions
     union all
     select
-        record_id, source, interaction_count, first_interaction_date, last_interaction_date,
-        last_interaction_id, last_interaction_at, last_interaction_kind,
-        last_interaction_channel
+        known.record_id,
+        known.source,
+        known.interaction_count,
+        known.first_interaction_date,
+        known.last_interaction_date,
+        known.last_interaction_id,
+        known.last_interaction_at,
+        known.last_interaction_kind,
+        known.last_interaction_channel
     from known
+    left semi join interactions on known.record_id = interactions.record_id
 
 ),
 
@@ -90,6 +97,19 @@ totals as (
         latest.last_interaction_channel
     from counted
     inner join latest on counted.record_id = latest.record_id
+    union all
+    select
+        known.record_id,
+        known.source,
+        known.interaction_count,
+        known.first_interaction_date,
+        known.last_interaction_date,
+        known.last_interaction_id,
+        known.last_interaction_at,
+        known.last_interaction_kind,
+        known.last_interaction_channel
+    from known
+    left anti join interactions on known.record_id = interactions.record_id
 
 )
 
