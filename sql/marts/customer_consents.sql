@@ -18,9 +18,9 @@ decisions as (
 
 ),
 
--- The order is that of marts.record_consents: of a customer's records, the last decision. One text a
--- decision that sorts so, the last first: comparing one text is several times faster than comparing
--- five columns. The numbers in it have the same length, whatever they are.
+-- The order is that of marts.record_consents: of a customer's records, the last decision. One text
+-- a decision that sorts so, the last first: comparing one text is several times faster than
+-- comparing five columns. The numbers in it have the same length, whatever they are.
 keyed as (
 
     select

@@ -85,8 +85,8 @@ goods as (
 
 ),
 
--- The top one has the most lines; of those with as many the last bought, then the first by name. One
--- text that sorts so costs less to compare than three columns; its numbers have the same length.
+-- The top one has the most lines; of those with as many the last bought, then the first by name.
+-- One text that sorts so costs less to compare than three columns; its numbers have one length.
 bought_categories as (
 
     select
@@ -157,8 +157,8 @@ totals as (
 
 ),
 
--- Who share a value share its score, the lower one. Ranks are of buyers, and of what they are ranked
--- by alone: the other columns need not be sorted three times.
+-- Who share a value share its score, the lower one. Ranks are of buyers, and of what they are
+-- ranked by alone: the other columns need not be sorted three times.
 ranked as (
 
     select
