@@ -82,6 +82,13 @@ told as (
         record_id, source, customer_number, linked_customer_number, email,
         cast(null as varchar) as second_email, phone, cast(null as varchar) as second_phone,
         loyalty_id, handle
+    from staging.referrals
+    where dt = $run_date and record_id is not null
+    union all
+    select
+        record_id, source, customer_number, linked_customer_number, email,
+        cast(null as varchar) as second_email, phone, cast(null as varchar) as second_phone,
+        loyalty_id, handle
     from staging.survey_responses
     where dt = $run_date and record_id is not null
     union all

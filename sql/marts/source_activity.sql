@@ -133,6 +133,15 @@ facts as (
     where dt = $run_date
     union all
     select
+        'referrals' as entity,
+        source,
+        record_id,
+        true as is_about_people,
+        referral_date as event_date
+    from staging.referrals
+    where dt = $run_date
+    union all
+    select
         'refunds' as entity,
         source,
         record_id,

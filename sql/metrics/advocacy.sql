@@ -63,6 +63,17 @@ posts as (
 
 ),
 
+referrals as (
+
+    select record_id, referred_record_id, referral_date
+    from marts.referrals
+    where
+        dt > $run_date - interval '90 days'
+        and dt <= $run_date
+        and record_id is not null
+
+),
+
 mapped as (
 
     select record_id, customer_id
@@ -136,14 +147,47 @@ posters as (
 
 ),
 
+-- Nobody recommends the brand to themselves, by whichever of their records.
+referrers as (
+
+    select
+        windows.window_days,
+        mapped.customer_id
+    from referrals
+    inner join mapped on referrals.record_id = mapped.record_id
+    left join mapped as friends on referrals.referred_record_id = friends.record_id
+    inner join windows
+        on
+            days_between(referrals.referral_date, $run_date) < windows.window_days
+            and referrals.referral_date <= $run_date
+    where
+        coalesce(referrals.referred_record_id <> referrals.record_id, true)
+        and coalesce(friends.customer_id <> mapped.customer_id, true)
+    group by windows.window_days, mapped.customer_id
+
+),
+
 signals as (
 
-    select window_days, customer_id, nps_group, 0 as valence_sum
+    select window_days, customer_id, nps_group, 0 as valence_sum, 0 as is_referrer
     from ranked_answers
     where recency = 1
     union all
-    select window_days, customer_id, cast(null as varchar) as nps_group, valence_sum
+    select
+        window_days,
+        customer_id,
+        cast(null as varchar) as nps_group,
+        valence_sum,
+        0 as is_referrer
     from posters
+    union all
+    select
+        window_days,
+        customer_id,
+        cast(null as varchar) as nps_group,
+        0 as valence_sum,
+        1 as is_referrer
+    from referrers
 
 ),
 
@@ -153,7 +197,8 @@ observed as (
         window_days,
         customer_id,
         max(nps_group) as nps_group,
-        sum(valence_sum) as valence_sum
+        sum(valence_sum) as valence_sum,
+        max(is_referrer) as is_referrer
     from signals
     group by window_days, customer_id
 
@@ -167,7 +212,8 @@ judged as (
         coalesce(observed.nps_group = 'promoter', false) as is_promoter,
         coalesce(observed.nps_group = 'detractor', false) as is_detractor,
         observed.valence_sum > 0 as is_positive_poster,
-        observed.valence_sum < 0 as is_negative_poster
+        observed.valence_sum < 0 as is_negative_poster,
+        observed.is_referrer = 1 as is_referrer
     from observed
     inner join customers on observed.customer_id = customers.customer_id
 
@@ -194,6 +240,7 @@ parts as (
         0 as detractor_count,
         0 as positive_poster_count,
         0 as negative_poster_count,
+        0 as referrer_count,
         0 as advocate_count,
         0 as negative_advocate_count,
         0 as mixed_count
@@ -209,13 +256,15 @@ parts as (
         sum(case when is_detractor then 1 else 0 end) as detractor_count,
         sum(case when is_positive_poster then 1 else 0 end) as positive_poster_count,
         sum(case when is_negative_poster then 1 else 0 end) as negative_poster_count,
-        sum(case when is_promoter or is_positive_poster then 1 else 0 end) as advocate_count,
+        sum(case when is_referrer then 1 else 0 end) as referrer_count,
+        sum(case when is_promoter or is_positive_poster or is_referrer then 1 else 0 end)
+            as advocate_count,
         sum(case when is_detractor or is_negative_poster then 1 else 0 end)
             as negative_advocate_count,
         sum(
             case
                 when
-                    (is_promoter or is_positive_poster)
+                    (is_promoter or is_positive_poster or is_referrer)
                     and (is_detractor or is_negative_poster)
                     then 1
                 else 0
@@ -237,6 +286,7 @@ counted as (
         sum(detractor_count) as detractor_count,
         sum(positive_poster_count) as positive_poster_count,
         sum(negative_poster_count) as negative_poster_count,
+        sum(referrer_count) as referrer_count,
         sum(advocate_count) as advocate_count,
         sum(negative_advocate_count) as negative_advocate_count,
         sum(mixed_count) as mixed_count
@@ -265,6 +315,7 @@ advocacy as (
         detractor_count,
         positive_poster_count,
         negative_poster_count,
+        referrer_count,
         advocate_count,
         negative_advocate_count,
         mixed_count,

@@ -43,6 +43,7 @@ answers as (
             ('invite_second_order', 'order_purchase'),
             ('ask_for_recommendation', 'mention_posted'),
             ('ask_for_recommendation', 'review_posted'),
+            ('ask_for_recommendation', 'brand_recommended'),
             ('ask_for_feedback', 'survey_answered'),
             ('invite_to_programme', 'points_earned'),
             ('offer_related_goods', 'order_purchase'),

@@ -250,6 +250,35 @@ fn hold_advocates(company: &Company, maps: &Maps) {
             (customers.len() - different.len()) as i64
         });
     }
+    // Of recommendations, each referrer is one customer as far as they are found.
+    let shop = owners(company, "shop");
+    let referrals = company.published("marts/referrals");
+    let referrers: Vec<Owned> = referrals
+        .iter()
+        .map(|row| {
+            let record = row["record_id"].clone();
+            let person = shop[record.strip_prefix("shop:").unwrap()].clone();
+            (row["dt"].clone(), record, person)
+        })
+        .collect();
+    let true_advocacy = company.true_metric("advocacy");
+    for window in ["28", "90"] {
+        let of = |row: &Row| {
+            row["window_days"] == window && row.get("segment").is_none_or(|it| it == "all")
+        };
+        let [found, truth] =
+            [&advocacy, &true_advocacy].map(|rows| sums(rows, "referrer_count", of));
+        assert!(truth.values().any(|count| *count > 0), "nobody recommends");
+        assert_near("referrers", &found, &truth, |day| {
+            // Friends who are taken for one customer with who brought them bring nobody.
+            let told = referrals.iter().filter(|row| row["dt"].as_str() <= day);
+            let is_own = |row: &&Row| {
+                let customer = |record: &str| maps[day].get(&row[record]);
+                customer("referred_record_id") == customer("record_id")
+            };
+            errors_on(maps, &referrers, day) + told.filter(is_own).count() as i64
+        });
+    }
     let asked: i64 =
         nps.iter().filter(|row| is_total(row)).map(|row| number(row, "asked_count")).sum();
     assert!(asked > 0, "nobody was asked");

@@ -24,7 +24,8 @@ macro_rules! each_list {
             consents,
             campaign_contacts,
             campaign_events,
-            identifier_links
+            identifier_links,
+            referrals
         )
     };
 }
@@ -70,5 +71,6 @@ pub fn left_over(facts: &Facts, schedules: &BTreeMap<Feed, Schedule>) -> Facts {
         campaign_contacts: of(&facts.campaign_contacts, schedules, Feed::CampaignContacts),
         campaign_events: of(&facts.campaign_events, schedules, Feed::CampaignEvents),
         identifier_links: of(&facts.identifier_links, schedules, Feed::IdentifierLinks),
+        referrals: of(&facts.referrals, schedules, Feed::Referrals),
     }
 }

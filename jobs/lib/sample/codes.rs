@@ -30,6 +30,7 @@ pub enum Kind {
     DeviceEvent,
     Consent,
     CampaignEvent,
+    Referral,
 }
 
 /// Appends the code of a fact: unlike those of all other facts of its kind, for numbers below 2^53.

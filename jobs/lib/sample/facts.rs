@@ -448,6 +448,25 @@ pub struct CampaignEvent {
     pub at: Instant,
 }
 
+/// Somebody used the link or code that another one had given them, in the programme that rewards
+/// recommendations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Referral {
+    /// Unique in the whole company.
+    pub number: u64,
+    /// Who recommended the company: somebody with an account in the web shop, which runs the
+    /// programme.
+    pub referrer: PersonIndex,
+    /// Who became a customer with it; none where nobody did.
+    pub friend: Option<PersonIndex>,
+    /// How it was passed on: `link`, `code`, `email`, `social`, `store`.
+    pub channel: &'static str,
+    /// The friend's first purchase, where the shop can name it: not one in a store.
+    pub order: Option<u64>,
+    /// When it was used: with the friend's first purchase.
+    pub at: Instant,
+}
+
 /// Two systems agree that two of their numbers are one person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentifierLink {
@@ -518,4 +537,6 @@ pub struct Facts {
     pub campaign_events: Vec<CampaignEvent>,
     /// Links found in the window.
     pub identifier_links: Vec<IdentifierLink>,
+    /// Recommendations used in the window.
+    pub referrals: Vec<Referral>,
 }

@@ -9,8 +9,8 @@ use super::sheet::{Finished, Loss, Sheet};
 use super::{
     Feed, app_orders, campaign_contacts, campaign_events, community_posts, competitor_mentions,
     consent_events, crm_contacts, desk_cases, device_events, identifier_links, loyalty_entries,
-    loyalty_members, marketing_spend, north_contacts, north_tickets, products, refunds, reviews,
-    shop_orders, social_mentions, survey_responses, till_sales, web_events,
+    loyalty_members, marketing_spend, north_contacts, north_tickets, products, referrals, refunds,
+    reviews, shop_orders, social_mentions, survey_responses, till_sales, web_events,
 };
 use crate::dates::Day;
 use crate::errors::{Error, Kind, Result};
@@ -263,6 +263,7 @@ fn write_fact(scene: &Scene, feed: Feed, day: Day, told: Told, sheet: &mut Sheet
         Feed::WebEvents => web_events::fact(scene, told, sheet),
         Feed::DeviceEvents => device_events::fact(scene, told, sheet),
         Feed::IdentifierLinks => identifier_links::fact(scene, told, sheet),
+        Feed::Referrals => referrals::fact(scene, told, sheet),
         Feed::CrmContacts
         | Feed::NorthContacts
         | Feed::LoyaltyMembers

@@ -27,6 +27,7 @@
 //! | `device_events` | `devices/{dt}/events-NNNN.ndjson.gz` | what things report |
 //! | `marketing_spend` | `media/spend/{dt}.csv` | money spent, one file a day |
 //! | `identifier_links` | `crm/links/{dt}/links-NNNN.csv` | numbers that are the same person |
+//! | `referrals` | `shop/referrals/{dt}/referrals-NNNN.csv` | who used whose link or code |
 //! | `competitor_mentions` | `social/competitors/{dt}.csv` | posts about competitors, one file a day |
 
 mod app_orders;
@@ -49,6 +50,7 @@ mod marketing_spend;
 mod north_contacts;
 mod north_tickets;
 mod products;
+mod referrals;
 mod refunds;
 mod reviews;
 pub mod scene;
@@ -94,6 +96,7 @@ pub enum Feed {
     MarketingSpend,
     IdentifierLinks,
     CompetitorMentions,
+    Referrals,
 }
 
 /// How a feed's files are written, before compression.
@@ -148,7 +151,7 @@ pub struct About {
 
 impl Feed {
     /// All of them.
-    pub const ALL: [Feed; 23] = [
+    pub const ALL: [Feed; 24] = [
         Feed::CrmContacts,
         Feed::NorthContacts,
         Feed::LoyaltyMembers,
@@ -172,6 +175,7 @@ impl Feed {
         Feed::MarketingSpend,
         Feed::IdentifierLinks,
         Feed::CompetitorMentions,
+        Feed::Referrals,
     ];
 
     /// What is fixed about it.
@@ -200,6 +204,7 @@ impl Feed {
             Feed::MarketingSpend => &marketing_spend::ABOUT,
             Feed::IdentifierLinks => &identifier_links::ABOUT,
             Feed::CompetitorMentions => &competitor_mentions::ABOUT,
+            Feed::Referrals => &referrals::ABOUT,
         }
     }
 

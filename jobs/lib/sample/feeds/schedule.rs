@@ -93,6 +93,7 @@ impl Schedule {
                 fact.at,
                 fact.person << 8 | (fact.left as u64) << 4 | fact.right as u64
             ),
+            Feed::Referrals => list!(referrals, fact, fact.at, fact.number),
             Feed::DeskCases => build.states(facts, false),
             Feed::NorthTickets => build.states(facts, true),
             Feed::CrmContacts

@@ -35,6 +35,8 @@
 //! - **Campaigns** ([`parameters::marketing`], [`crate::sample::world::Campaign`]): a treated
 //!   person makes one purchase more with the probability that is the campaign's uplift; control
 //!   is drawn at random and sent nothing. Unsubscribing withdraws the consent.
+//! - **Recommendations** ([`parameters::public`]): some come because somebody content told them to;
+//!   of those most say so with their first purchase, to the programme that rewards both.
 //! - **Loyalty** ([`parameters::loyalty`]): points by whole pounds paid in money, redeemed in
 //!   steps, expired first in, first out.
 
@@ -49,6 +51,7 @@ mod loyalty;
 mod mentions;
 mod number;
 pub mod parameters;
+mod referrals;
 mod reviews;
 mod service;
 mod shopping;
@@ -148,6 +151,7 @@ impl<'a> Living<'a> {
         consents::tell(self, &mut facts.consents);
         campaigns::tell(self, &mut facts.campaign_contacts, &mut facts.campaign_events);
         links::tell(self, &mut facts.identifier_links);
+        referrals::tell(self, &mut facts.referrals);
     }
 
     fn tell_orders(&mut self, facts: &mut Facts) {
@@ -238,6 +242,7 @@ fn sort(facts: &mut Facts) {
     facts.campaign_contacts.sort_unstable_by_key(|it| (it.at, it.campaign, it.person));
     facts.campaign_events.sort_unstable_by_key(|it| (it.at, it.number));
     facts.identifier_links.sort_unstable_by_key(|it| (it.at, it.person, it.left, it.right));
+    facts.referrals.sort_unstable_by_key(|it| (it.at, it.number));
 }
 
 /// A person's purchases before `until`, a midnight in London, and when they left: the skeleton

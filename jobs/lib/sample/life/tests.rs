@@ -37,6 +37,7 @@ fn told(facts: &Facts) -> Vec<Vec<String>> {
         lines(&facts.campaign_contacts),
         lines(&facts.campaign_events),
         lines(&facts.identifier_links),
+        lines(&facts.referrals),
     ]
 }
 
@@ -58,6 +59,7 @@ fn joined(mut facts: Facts, other: Facts) -> Facts {
     facts.campaign_contacts.extend(other.campaign_contacts);
     facts.campaign_events.extend(other.campaign_events);
     facts.identifier_links.extend(other.identifier_links);
+    facts.referrals.extend(other.referrals);
     sort(&mut facts);
     facts
 }
@@ -126,6 +128,7 @@ fn numbers_are_unique() -> Result<(), String> {
     check("web event", facts.web_events.iter().map(|it| it.number));
     check("device event", facts.device_events.iter().map(|it| it.number));
     check("consent", facts.consents.iter().map(|it| it.number));
+    check("referral", facts.referrals.iter().map(|it| it.number));
     check("campaign event", facts.campaign_events.iter().map(|it| it.number));
     // A session is one person's, and its events are near each other.
     let mut sessions: HashMap<u64, (u64, Instant, Instant)> = HashMap::new();
@@ -218,6 +221,39 @@ fn facts_lie_in_the_window_and_refer_to_what_exists() -> Result<(), String> {
         assert_eq!(event.order.is_some(), event.kind == "purchase");
         exists(event.order, event.at);
     }
+    Ok(())
+}
+
+#[test]
+fn content_people_with_an_account_recommend_the_company() -> Result<(), String> {
+    let world = world(6_000)?;
+    let facts = facts(&world, world.all_persons(), world.days);
+    let (mut friends, mut vain) = (HashSet::new(), 0);
+    for referral in &facts.referrals {
+        let referrer = Person::of(&world, referral.referrer);
+        assert!(referrer.is_in(System::Shop) && referrer.is_content());
+        assert!(referrer.acquired_at < referral.at);
+        let Some(friend) = referral.friend.map(|index| Person::of(&world, index)) else {
+            assert_eq!(referral.order, None);
+            vain += 1;
+            continue;
+        };
+        assert_eq!(friend.referrer, Some(referral.referrer));
+        let first = purchases(&world, &friend, Span::of(world.days).to).into_iter().next();
+        let first = first.ok_or("a friend without a purchase")?;
+        assert_eq!(first.at, referral.at);
+        let is_in_store = matches!(first.shop, Shop::Till(_));
+        assert_eq!(referral.order, (!is_in_store).then_some(first.number));
+        assert_eq!(referral.channel == "store", is_in_store);
+        assert!(friends.insert(friend.index), "{} came twice", friend.index);
+    }
+    // Of those who came on a recommendation in the days, the share of accounts that use it.
+    let span = Span::of(world.days);
+    let came = world.all_persons().map(|index| Person::of(&world, index));
+    let came = came.filter(|it| it.referrer.is_some() && span.holds(it.acquired_at)).count();
+    let share = friends.len() as f64 / came as f64;
+    assert!((0.62 * 0.8 - share).abs() < 0.15, "{} of {came}", friends.len());
+    assert!(vain > friends.len(), "{vain}");
     Ok(())
 }
 

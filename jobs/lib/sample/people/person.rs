@@ -150,6 +150,11 @@ impl Person {
         person
     }
 
+    /// Whether they are content enough to recommend the company.
+    pub fn is_content(&self) -> bool {
+        is_content(self.mood)
+    }
+
     /// Whether a system has a record of them.
     pub fn is_in(&self, system: System) -> bool {
         self.systems & bit(system) != 0
@@ -270,9 +275,13 @@ fn referrer(world: &World, index: PersonIndex, acquired_at: Instant) -> Option<P
         return None;
     }
     (0..6).map(|_| stream.below(world.persons)).find(|candidate| {
-        mood(world, *candidate) > 0.3
+        is_content(mood(world, *candidate))
             && self::acquired_at(world, *candidate) + calendar::DAY < acquired_at
     })
+}
+
+fn is_content(mood: f32) -> bool {
+    mood > 0.3
 }
 
 /// When a person was acquired; see [`Person::acquired_at`].

@@ -26,6 +26,7 @@
 //! | `campaigns` | day, campaign: what was done |
 //! | `campaign_results` | campaign: who was chosen and bought so far, and its true uplift |
 //! | `spend`, `acquisition` | channel, campaign: money spent |
+//! | `advocacy` | window of days up to `dt`: who recommended the company |
 //! | `attribution` | day of the order, model, channel: what it has of the orders |
 //! | `acquisition_cohorts` | month, channel: what was spent so far |
 //! | `journey_map` | touchpoint: contacts in 28 days |
@@ -63,8 +64,8 @@ use self::sums::{Sums, Telling};
 pub use self::told::{Deviations, OddOrders};
 use crate::dates::{Day, DayRange};
 use crate::sample::facts::{
-    CampaignIndex, Case, Consent, Facts, Instant, KnownBy, Order, Refund, Shop, Survey,
-    SurveyResponse, Text, WebEvent,
+    CampaignIndex, Case, Consent, Facts, Instant, KnownBy, Order, PersonIndex, Refund, Shop,
+    Survey, SurveyResponse, Text, WebEvent,
 };
 use crate::sample::people::Record;
 use crate::sample::world::World;
@@ -126,6 +127,9 @@ pub struct MetricTruth {
     credit: Sums<(Day, &'static str, &'static str), 1>,
     /// By day and touchpoint: contacts.
     touches: Sums<(Day, &'static str), 1>,
+    /// By the day on which a recommendation was used, and who had made it: how many. They grow with
+    /// the recommendations of the exported days, which are few.
+    referrals: Sums<(Day, PersonIndex), 1>,
     /// By entity and source: facts, and of them those of an earlier day. Of web events only what
     /// differs from `web`.
     health: Sums<(&'static str, &'static str), 2>,
@@ -164,6 +168,7 @@ impl MetricTruth {
             segments: Segments::new(days),
             credit: Sums::default(),
             touches: Sums::default(),
+            referrals: Sums::default(),
             health: Sums::default(),
         }
     }
@@ -212,6 +217,9 @@ impl MetricTruth {
         }
         for it in facts.loyalty_entries.iter().filter(|it| is_in(it.at)) {
             self.tell_loyalty_entry(it, Telling::once(london_day(it.at)));
+        }
+        for it in facts.referrals.iter().filter(|it| is_in(it.at)) {
+            self.tell_referral(it, Telling::once(london_day(it.at)));
         }
         for it in facts.consents.iter().filter(|it| is_in(it.at)) {
             self.tell_consent(it, Telling::once(london_day(it.at)));
@@ -266,6 +274,7 @@ impl MetricTruth {
         self.segments.merge(&other.segments);
         self.credit.merge(other.credit);
         self.touches.merge(other.touches);
+        self.referrals.merge(other.referrals);
         self.health.merge(other.health);
     }
 

@@ -31,6 +31,7 @@ impl MetricTruth {
         let tables = [
             ("acquisition", acquisition(&self, world)),
             ("acquisition_cohorts", windows::acquisition_cohorts(&self, world)),
+            ("advocacy", windows::advocacy(&self)),
             ("attribution", windows::attribution(&self)),
             ("campaign_results", windows::campaign_results(&self, world)),
             ("campaigns", campaigns(&self, world)),

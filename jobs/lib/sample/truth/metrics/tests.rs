@@ -9,7 +9,7 @@ mod persons;
 mod told;
 
 use super::*;
-use crate::sample::facts::CaseEventKind;
+use crate::sample::facts::{CaseEventKind, Referral};
 use crate::sample::life;
 use crate::sample::people::{Dirt, Person, System, records_of};
 
@@ -118,6 +118,36 @@ fn revenue_is_that_of_orders_and_refunds() -> Result<(), String> {
         assert_eq!(total("order_day_returned_amount", wanted), refunded * 100);
         let margin = total("costed_net_amount", wanted) - total("cost_amount", wanted);
         assert!(0 < margin && margin < total("net_amount", wanted), "{margin}");
+    }
+    Ok(())
+}
+
+#[test]
+fn referrers_are_counted_once_in_a_window() -> Result<(), String> {
+    let world = world()?;
+    let mut facts = life::facts(&world, world.all_persons(), world.days);
+    assert!(facts.referrals.len() > 5, "{}", facts.referrals.len());
+    // One more by who was the first to recommend, on the last day.
+    let first = facts.referrals[0].clone();
+    let last = world.days.to.minus(1);
+    let at = london_midnight(last);
+    facts.referrals.push(Referral { number: 0, at, ..first });
+    let mut truth = MetricTruth::new(world.days);
+    truth.add(&world, &facts, world.days, &mut Standings::of(&world.all_persons()));
+    let batch = table(truth, &world, "advocacy")?;
+    let windows = numbers(&batch, "window_days").into_iter().zip(dates(&batch, "dt"));
+    let found: HashMap<(i64, i32), i64> = windows.zip(numbers(&batch, "referrer_count")).collect();
+    for day in world.days.days() {
+        for window in [28, 90] {
+            let is_told = |it: &&Referral| {
+                let used = london_day(it.at);
+                used <= day && used > day.minus(window)
+            };
+            let told = facts.referrals.iter().filter(is_told);
+            let referrers: HashSet<u64> = told.map(|it| it.referrer).collect();
+            let key = (window as i64, day.to_epoch());
+            assert_eq!(found[&key], referrers.len() as i64, "{key:?}");
+        }
     }
     Ok(())
 }

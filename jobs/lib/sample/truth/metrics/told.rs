@@ -8,7 +8,7 @@ use super::{MetricTruth, Standings, answer, channel_of, hundredths, response_at,
 use crate::dates::Day;
 use crate::sample::facts::{
     CampaignContact, CampaignEvent, CommunityPost, Consent, Facts, Instant, KnownBy, LoyaltyEntry,
-    Mention, Order, OrderLine, Pence, ProductIndex, Refund, Review, Shop, SurveyResponse,
+    Mention, Order, OrderLine, Pence, ProductIndex, Referral, Refund, Review, Shop, SurveyResponse,
 };
 use crate::sample::feeds::Feed;
 use crate::sample::feeds::schedule::Schedule;
@@ -156,6 +156,9 @@ impl MetricTruth {
         });
         correct!(LoyaltyEntries, loyalty_entries, it, it.at, |truth: &mut Self, on: Telling| {
             truth.tell_loyalty_entry(it, on);
+        });
+        correct!(Referrals, referrals, it, it.at, |truth: &mut Self, on: Telling| {
+            truth.tell_referral(it, on);
         });
         correct!(ConsentEvents, consents, it, it.at, |truth: &mut Self, on: Telling| {
             truth.tell_consent(it, on);
@@ -412,6 +415,14 @@ impl MetricTruth {
         if entry.order.is_none() && ["earned", "redeemed"].contains(&entry.kind) {
             self.touches.tell(telling, (day, "loyalty"), [1]);
         }
+    }
+
+    /// A recommendation that was used: it is a touch of who made it.
+    pub(super) fn tell_referral(&mut self, referral: &Referral, telling: Telling) {
+        let day = london_day(referral.at);
+        self.referrals.tell(telling, (day, referral.referrer), [1]);
+        self.tell_health("referrals", "shop", referral.at, telling);
+        self.touches.tell(telling, (day, "recommendation"), [1]);
     }
 
     /// What a device reports.

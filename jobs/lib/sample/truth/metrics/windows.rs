@@ -1,6 +1,6 @@
 //! Tables of what is known at the end of a day: over windows of days up to it, or since the first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{Decimal128Array, StringArray};
@@ -135,6 +135,25 @@ pub(super) fn journey_map(truth: &MetricTruth) -> Result<Vec<Column>> {
         ("dt", days(rows, |row| row.0)),
         ("touchpoint", texts(rows, |row| row.1)),
         ("touch_count", counts(rows, |row| row.2)),
+    ])
+}
+
+/// A row for each day and window: who recommended the company to somebody who came in it.
+pub(super) fn advocacy(truth: &MetricTruth) -> Result<Vec<Column>> {
+    let mut rows: Vec<(Day, i64, i64)> = vec![];
+    for dt in truth.days.days() {
+        for window in [28, 90] {
+            let referrals = known(&truth.referrals, dt, window, |key| key.0);
+            let told = referrals.filter(|(_, [count])| *count > 0);
+            let referrers: BTreeSet<_> = told.map(|((_, referrer), _)| referrer).collect();
+            rows.push((dt, window as i64, referrers.len() as i64));
+        }
+    }
+    let rows = &rows;
+    Ok(vec![
+        ("dt", days(rows, |row| row.0)),
+        ("window_days", counts(rows, |row| row.1)),
+        ("referrer_count", counts(rows, |row| row.2)),
     ])
 }
 
