@@ -25,9 +25,10 @@ use rapport::models::{Catalogue, Recipe};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-#[derive(Debug, Deserialize)]
+/// The rows that a model is given, and those that it must make of them.
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Case {
+pub struct Case {
     #[serde(default)]
     #[allow(dead_code)]
     name: Option<String>,
@@ -35,12 +36,12 @@ struct Case {
     #[allow(dead_code)]
     #[serde(default)]
     note: Option<String>,
-    run_date: String,
+    pub run_date: String,
     #[serde(default)]
-    parameters: BTreeMap<String, Parameter>,
+    pub parameters: BTreeMap<String, Parameter>,
     #[serde(default)]
-    given: BTreeMap<String, Vec<Map<String, Value>>>,
-    expect: Vec<Map<String, Value>>,
+    pub given: BTreeMap<String, Vec<Map<String, Value>>>,
+    pub expect: Vec<Map<String, Value>>,
 }
 
 #[test]
@@ -113,8 +114,19 @@ async fn run(
     path: &Path,
 ) -> Result<(), String> {
     let case: Case = yaml::read(path).map_err(|error| error.chain())?;
-    let run_date: Day = case.run_date.parse()?;
     let table = path.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap();
+    run_case(settings, catalogue, engine, table, &case).await
+}
+
+/// What differs, where the model of a table does not make of the given rows what it must.
+pub async fn run_case(
+    settings: &Settings,
+    catalogue: &Catalogue,
+    engine: &Engine,
+    table: &str,
+    case: &Case,
+) -> Result<(), String> {
+    let run_date: Day = case.run_date.parse()?;
     // `tests/cases/<table>` or, where two zones share the name, `tests/cases/<zone>.<table>`.
     let model = catalogue
         .models()

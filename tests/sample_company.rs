@@ -5,6 +5,8 @@
 //! who is who was found out wrongly, which is measured in the run itself, and no further.
 
 mod identity;
+mod journeys;
+mod long_runs;
 mod tables;
 
 use std::collections::BTreeMap;

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::tables::{assert_near, running, sums};
-use super::{Company, Row, number};
+use super::{Company, Row, journeys, number};
 
 /// Splits and merges between persons and customers, of those that belong to one another.
 fn errors(pairs: &HashSet<(String, String)>) -> i64 {
@@ -30,7 +30,7 @@ fn splits_and_merges_are_counted() {
 }
 
 /// The customer of each record, by day.
-type Maps = BTreeMap<String, HashMap<String, String>>;
+pub type Maps = BTreeMap<String, HashMap<String, String>>;
 
 /// A record's fact: the day it is told on, the record, whose it truly is.
 type Owned = (String, String, String);
@@ -54,6 +54,7 @@ pub fn hold(company: &Company) {
     hold_campaigns(company, &maps);
     hold_members(company, &maps);
     hold_advocates(company, &maps);
+    journeys::hold(company, &maps);
     // A touch that is told late or never counts for whatever is bought in a month.
     if deliveries.is_empty() {
         hold_credit(company, &maps);

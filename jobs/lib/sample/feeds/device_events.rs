@@ -11,7 +11,9 @@ use crate::sample::codes::{Kind, push_code};
 use crate::sample::digits::push_signed;
 use crate::sample::dirt::RowFault;
 use crate::sample::dirt::rows::target;
+use crate::sample::facts::PersonIndex;
 use crate::sample::people::{System, push_thing};
+use crate::sample::world::World;
 
 pub(super) const ABOUT: About = About {
     name: "device_events",
@@ -33,11 +35,14 @@ pub(super) const ABOUT: About = About {
     ],
 };
 
+/// Whether a person's devices are registered to their card, if they have one: two in three are.
+pub fn is_registered(world: &World, person: PersonIndex) -> bool {
+    super::scene::chance(world, Feed::DeviceEvents, person, 0.67)
+}
+
 pub(super) fn fact(scene: &Scene, told: Told, sheet: &mut Sheet) {
     let event = &scene.facts.device_events[told.index as usize];
-    // Two in three devices are registered to a member's card.
-    let is_registered = scene.chance(Feed::DeviceEvents, event.person, 0.67);
-    let card = match is_registered {
+    let card = match is_registered(scene.world, event.person) {
         true => scene.key(event.person, System::Loyalty, event.at, event.number),
         false => None,
     };

@@ -64,6 +64,7 @@ pub mod times;
 mod web_events;
 
 use self::compress::{Compression, FormatMix};
+pub use self::device_events::is_registered as is_registered_device;
 use crate::dates::Day;
 use crate::sample::dirt::rows::Target;
 use crate::sample::people::Dirt;

@@ -118,6 +118,11 @@ impl People {
     }
 }
 
+/// See [`Scene::chance`].
+pub fn chance(world: &World, question: Feed, number: u64, share: f64) -> bool {
+    random::share(world.seed, Purpose::Export, &[question as u64, number]) < share
+}
+
 /// All that the files of one part and window are made from.
 pub struct Scene<'a> {
     /// The company.
@@ -194,7 +199,7 @@ impl Scene<'_> {
     /// Whether something holds that holds for a share of facts or persons: the same answer for
     /// the same question and number.
     pub fn chance(&self, question: Feed, number: u64, share: f64) -> bool {
-        random::share(self.world.seed, Purpose::Export, &[question as u64, number]) < share
+        chance(self.world, question, number, share)
     }
 
     /// A campaign's code.

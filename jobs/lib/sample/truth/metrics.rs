@@ -18,6 +18,8 @@
 //! | `service_events` | channel: opened, first answered, solved, reopened, rated on the day |
 //! | `complaints` | day of opening or first closing, topic, channel |
 //! | `complaint_rates` | window of days up to `dt` |
+//! | `complaint_retention` | horizon, cohort: who bought again |
+//! | `personalisation` | day of the offer, action of service: who it was offered to, and who took it |
 //! | `channel_consistency` | window, what is measured, channel |
 //! | `social`, `share_of_voice` | day of the post, platform, topic, with the true sentiment |
 //! | `reviews` | day and channel of the review |
@@ -30,6 +32,9 @@
 //! | `attribution` | day of the order, model, channel: what it has of the orders |
 //! | `acquisition_cohorts` | month, channel: what was spent so far |
 //! | `journey_map` | touchpoint: contacts in 28 days |
+//! | `journey_stages`, `journey_stage_times` | stage and channel: who entered it, and how long they stayed |
+//! | `journey_variants` | variant: whose steps came in that order |
+//! | `attribution_effects` | channel: paths over it, and what would be lost without it |
 //! | `data_health` | entity, source: what is told, and what of it late |
 //! | `last_touch` | how the visit began in which an order was placed |
 //! | `loyalty`, `loyalty_balances` | day of the entry; at the end of the day |
@@ -44,9 +49,14 @@ mod courses;
 mod credit;
 mod forum;
 mod frames;
+mod journeys;
+mod offers;
+mod paths;
+mod retention;
 mod sentiment;
 mod service;
 mod standing;
+mod steps;
 mod sums;
 mod told;
 mod windows;
@@ -57,9 +67,11 @@ use chrono::Datelike;
 
 use self::courses::Churn;
 use self::forum::Threads;
+use self::paths::{PathFact, Variant};
 use self::service::CaseChanges;
 use self::standing::Segments;
 pub use self::standing::Standings;
+use self::steps::Entry;
 use self::sums::{Sums, Telling};
 pub use self::told::{Deviations, OddOrders};
 use crate::dates::{Day, DayRange};
@@ -127,6 +139,16 @@ pub struct MetricTruth {
     credit: Sums<(Day, &'static str, &'static str), 1>,
     /// By day and touchpoint: contacts.
     touches: Sums<(Day, &'static str), 1>,
+    /// By the stage that persons entered, its channel and days: how many.
+    entries: Sums<Entry, 1>,
+    /// By variant of the steps of 28 days: persons, their steps, buyers among them.
+    variants: Sums<Variant, 3>,
+    /// Of the paths of 30 days.
+    paths: Sums<PathFact, 1>,
+    /// By the day of the offer and the action: offers, and those of them that were taken.
+    offers: Sums<(Day, &'static str), 2>,
+    /// By horizon (days) and cohort, as of the day: persons, and those of them who bought again.
+    complaint_retention: Sums<(u64, &'static str), 2>,
     /// By the day on which a recommendation was used, and who had made it: how many. They grow with
     /// the recommendations of the exported days, which are few.
     referrals: Sums<(Day, PersonIndex), 1>,
@@ -168,6 +190,11 @@ impl MetricTruth {
             segments: Segments::new(days),
             credit: Sums::default(),
             touches: Sums::default(),
+            entries: Sums::default(),
+            variants: Sums::default(),
+            paths: Sums::default(),
+            offers: Sums::default(),
+            complaint_retention: Sums::default(),
             referrals: Sums::default(),
             health: Sums::default(),
         }
@@ -191,6 +218,8 @@ impl MetricTruth {
         self.add_by_day(world, facts, window, standings);
         self.add_credit(world, facts, standings, &is_in);
         standings.forget_touches(window.to);
+        self.add_steps(world, facts, window, standings);
+        self.add_complaint_retention(facts, window, standings);
         for case in &facts.cases {
             self.cases.add(case, self.days, &is_in);
             self.add_case_events(case, &is_in);
@@ -274,6 +303,11 @@ impl MetricTruth {
         self.segments.merge(&other.segments);
         self.credit.merge(other.credit);
         self.touches.merge(other.touches);
+        self.entries.merge(other.entries);
+        self.variants.merge(other.variants);
+        self.paths.merge(other.paths);
+        self.offers.merge(other.offers);
+        self.complaint_retention.merge(other.complaint_retention);
         self.referrals.merge(other.referrals);
         self.health.merge(other.health);
     }
@@ -376,9 +410,9 @@ impl MetricTruth {
             }
             before = Some(rating);
         }
-        for (told_on, day) in service::contacts(case, self.days.from) {
-            if is_in(london_midnight(told_on)) {
-                self.touches.add(told_on, (day, "support"), [1]);
+        for contact in service::contacts(case, self.days.from) {
+            if is_in(london_midnight(contact.told_on)) {
+                self.touches.add(contact.told_on, (contact.day, "support"), [1]);
             }
         }
         for (at, sums) in service::events(case) {

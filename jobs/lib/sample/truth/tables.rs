@@ -6,7 +6,7 @@ use crate::errors::{Error, Kind, Result};
 use crate::sample::codes::{self, code};
 use crate::sample::columns::{self, Column, boolean, day, double, number, text, whole};
 use crate::sample::dirt::{Fault, RowFault};
-use crate::sample::facts::{Facts, Instant, Text};
+use crate::sample::facts::{Facts, Instant, PersonIndex, Text};
 use crate::sample::feeds::Feed;
 use crate::sample::feeds::encode::{Encoded, FileFacts};
 use crate::sample::feeds::scene::People;
@@ -33,6 +33,7 @@ struct Delivery {
 struct TextTruth {
     source: &'static str,
     id: String,
+    person: PersonIndex,
     language: &'static str,
     sentiment: f32,
 }
@@ -75,36 +76,55 @@ impl PartTruth {
 
     /// Takes in the texts of a window that begins at `since`.
     pub fn add_texts(&mut self, facts: &Facts, since: Instant) {
-        let mut push = |feed: Feed, kind: codes::Kind, number: u64, text: &Text| {
+        let mut push = |feed: Feed, kind: codes::Kind, number: u64, person, text: &Text| {
             self.texts.push(TextTruth {
                 source: feed.about().name,
                 id: code(kind, number),
+                person,
                 language: text.language,
                 sentiment: text.sentiment,
             });
         };
         // What the window before left over is in the truth already.
         for mention in facts.mentions.iter().filter(|mention| mention.posted_at >= since) {
-            push(Feed::SocialMentions, codes::Kind::Mention, mention.number, &mention.text);
+            push(
+                Feed::SocialMentions,
+                codes::Kind::Mention,
+                mention.number,
+                mention.person,
+                &mention.text,
+            );
         }
         for review in facts.reviews.iter().filter(|review| review.posted_at >= since) {
-            push(Feed::Reviews, codes::Kind::Review, review.number, &review.text);
+            push(Feed::Reviews, codes::Kind::Review, review.number, review.person, &review.text);
         }
         for post in facts.community_posts.iter().filter(|post| post.posted_at >= since) {
             if let Some(text) = &post.text {
-                push(Feed::CommunityPosts, codes::Kind::CommunityPost, post.number, text);
+                push(
+                    Feed::CommunityPosts,
+                    codes::Kind::CommunityPost,
+                    post.number,
+                    post.person,
+                    text,
+                );
             }
         }
         for response in &facts.survey_responses {
             if let Some(text) = response.comment.as_ref()
                 && response.answered_at.is_some_and(|at| at >= since)
             {
-                push(Feed::SurveyResponses, codes::Kind::SurveyResponse, response.number, text);
+                push(
+                    Feed::SurveyResponses,
+                    codes::Kind::SurveyResponse,
+                    response.number,
+                    response.person,
+                    text,
+                );
             }
         }
         for case in facts.cases.iter().filter(|case| case.opened_at >= since) {
             let feed = if case.is_north { Feed::NorthTickets } else { Feed::DeskCases };
-            push(feed, codes::Kind::Case, case.number, &case.description);
+            push(feed, codes::Kind::Case, case.number, case.person, &case.description);
         }
     }
 
@@ -188,6 +208,7 @@ fn texts(rows: &[TextTruth]) -> Vec<Column> {
     vec![
         ("source", false, text(rows, |row| Some(row.source))),
         ("id", false, text(rows, |row| Some(&row.id))),
+        ("person", false, number(rows, |row| whole(row.person))),
         ("language", false, text(rows, |row| Some(row.language))),
         ("sentiment", false, double(rows, |row| f64::from(row.sentiment))),
     ]

@@ -13,7 +13,7 @@ use super::courses::{self, CUSTOMERS, INACTIVE, INACTIVE_BINS, PERSONS};
 use super::service::{self, BINS};
 use super::standing::{NET_BANDS, ORDER_BANDS, RECENCY_BANDS};
 use super::told::CAMPAIGN_KINDS;
-use super::{MetricTruth, Sums, WEB_KINDS, month_of, windows};
+use super::{MetricTruth, Sums, WEB_KINDS, journeys, month_of, windows};
 use crate::dates::Day;
 use crate::errors::{Context as _, Kind, Result};
 use crate::sample::facts::{MarketingSpend, Survey};
@@ -33,6 +33,7 @@ impl MetricTruth {
             ("acquisition_cohorts", windows::acquisition_cohorts(&self, world)),
             ("advocacy", windows::advocacy(&self)),
             ("attribution", windows::attribution(&self)),
+            ("attribution_effects", journeys::attribution_effects(&self)),
             ("campaign_results", windows::campaign_results(&self, world)),
             ("campaigns", campaigns(&self, world)),
             ("ces", ces(&self)),
@@ -40,15 +41,20 @@ impl MetricTruth {
             ("churn", churn(&self)),
             ("community", community(&self)),
             ("complaint_rates", windows::complaint_rates(&self)),
+            ("complaint_retention", journeys::complaint_retention(&self)),
             ("complaints", complaints(&self)),
             ("csat", csat(&self)),
             ("data_health", data_health(&self)),
             ("first_visits", first_visits(&self)),
             ("journey_map", windows::journey_map(&self)),
+            ("journey_stage_times", journeys::journey_stage_times(&self)),
+            ("journey_stages", journeys::journey_stages(&self)),
+            ("journey_variants", journeys::journey_variants(&self)),
             ("last_touch", last_touch(&self)),
             ("loyalty", loyalty(&self)),
             ("loyalty_balances", loyalty_balances(&self)),
             ("nps", nps(&self)),
+            ("personalisation", journeys::personalisation(&self)),
             ("retention", retention(&self)),
             ("revenue", revenue(&self)),
             ("reviews", reviews(&self)),
@@ -112,7 +118,7 @@ pub(super) fn pounds<T>(rows: &[T], pence: impl Fn(&T) -> i64) -> Result<ArrayRe
     decimals(rows, 4, |row| pence(row) * 100)
 }
 
-fn lists<T>(rows: &[T], list: impl Fn(&T) -> Vec<i64>) -> ArrayRef {
+pub(super) fn lists<T>(rows: &[T], list: impl Fn(&T) -> Vec<i64>) -> ArrayRef {
     let item = Field::new("item", DataType::Int64, true);
     let mut builder =
         ListBuilder::new(PrimitiveBuilder::<Int64Type>::new()).with_field(Arc::new(item));

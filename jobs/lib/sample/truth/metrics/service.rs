@@ -45,7 +45,7 @@ pub(super) struct CaseChanges {
 }
 
 /// Minutes to the first reply, and to the resolution that holds.
-type Durations = [Option<i64>; 2];
+pub(super) type Durations = [Option<i64>; 2];
 
 /// The minutes that half and nine tenths of the cases took at most, those that wait last: of the
 /// first reply, then of the resolution. None where that many have not got so far.
@@ -208,7 +208,7 @@ fn quantiles(took: &Distribution, count: i64) -> Quantiles {
 }
 
 /// A case's figures and durations as it stands just before `until`.
-fn figures(case: &Case, until: Instant) -> (Figures, Durations) {
+pub(super) fn figures(case: &Case, until: Instant) -> (Figures, Durations) {
     let is_complaint = i64::from(case.case_type == "complaint");
     let mut replied_at = None;
     let mut resolved_at = None;
@@ -273,6 +273,8 @@ pub(super) struct ToldRating {
     pub(super) told_on: Day,
     /// The day that the export dates it on.
     pub(super) rated_on: Day,
+    /// When, as far as the export says.
+    pub(super) at: Option<Instant>,
     /// 1 worst to 5 best.
     pub(super) stars: u8,
 }
@@ -288,41 +290,53 @@ pub(super) fn told_ratings(case: &Case, from: Day) -> Vec<ToldRating> {
     let mut told_days: Vec<Day> = times.map(london_day).filter(|day| *day >= from).collect();
     told_days.dedup();
     let Some(first) = told_days.first().copied() else { return vec![] };
-    let ratings: Vec<(Day, u8)> = case
+    let ratings: Vec<(Instant, u8)> = case
         .events
         .iter()
         .filter_map(|event| match event.kind {
-            CaseEventKind::Rated(stars) => Some((london_day(event.at), stars)),
+            CaseEventKind::Rated(stars) => Some((event.at, stars)),
             _ => None,
         })
         .collect();
     if !case.is_north {
-        let told = |(rated_on, stars): (Day, u8)| ToldRating {
-            told_on: rated_on.max(first),
-            rated_on,
-            stars,
+        let told = |(at, stars): (Instant, u8)| {
+            let rated_on = london_day(at);
+            ToldRating { told_on: rated_on.max(first), rated_on, at: Some(at), stars }
         };
         return ratings.into_iter().map(told).collect();
     }
     let mut known = None;
     let mut told = vec![];
     for day in told_days {
-        let holds = ratings.iter().rev().find(|(rated_on, _)| *rated_on <= day);
+        let holds = ratings.iter().rev().find(|(at, _)| london_day(*at) <= day);
         let stars = holds.map(|(_, stars)| *stars);
         if let Some(stars) = stars.filter(|_| stars != known) {
-            told.push(ToldRating { told_on: day, rated_on: day, stars });
+            told.push(ToldRating { told_on: day, rated_on: day, at: None, stars });
         }
         known = stars;
     }
     told
 }
 
+/// A contact of a case between the customer and the company.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Contact {
+    /// The day whose export tells of it first.
+    pub(super) told_on: Day,
+    /// The day that the export dates it on.
+    pub(super) day: Day,
+    /// When, as far as the export says.
+    pub(super) at: Option<Instant>,
+    /// What, as `interaction_kind`.
+    pub(super) kind: &'static str,
+}
+
 /// What happens to a case between the customer and the company, as exports from the day `from` on
-/// tell of it: on which day each contact is told, and on which it happened.
+/// tell of it.
 ///
 /// A case is told whole on each day on which something happened to it: of what came to pass twice
 /// since the day before that it was told on, the last is told.
-pub(super) fn contacts(case: &Case, from: Day) -> Vec<(Day, Day)> {
+pub(super) fn contacts(case: &Case, from: Day) -> Vec<Contact> {
     #[derive(Clone, Copy)]
     struct State {
         replied_at: Option<Instant>,
@@ -355,14 +369,18 @@ pub(super) fn contacts(case: &Case, from: Day) -> Vec<(Day, Day)> {
         let news = |at: Option<Instant>, before: Option<Instant>| at.filter(|_| at != before);
         let before = before.map_or([None; 3], |it| [it.replied_at, it.resolved_at, it.reopened_at]);
         let happened = [
-            opened,
-            news(state.replied_at, before[0]),
-            news(state.resolved_at, before[1]),
-            // North's desk does not say when.
-            news(state.reopened_at, before[2])
-                .map(|at| if case.is_north { london_midnight(told_on) } else { at }),
+            ("case_opened", opened),
+            ("case_replied", news(state.replied_at, before[0])),
+            ("case_resolved", news(state.resolved_at, before[1])),
+            ("case_reopened", news(state.reopened_at, before[2])),
         ];
-        contacts.extend(happened.into_iter().flatten().map(|at| (told_on, london_day(at))));
+        for (kind, at) in happened {
+            let Some(at) = at else { continue };
+            // North's desk does not say when it was reopened.
+            let is_dated = !(case.is_north && kind == "case_reopened");
+            let day = if is_dated { london_day(at) } else { told_on };
+            contacts.push(Contact { told_on, day, at: is_dated.then_some(at), kind });
+        }
     }
     contacts
 }

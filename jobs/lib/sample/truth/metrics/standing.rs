@@ -4,9 +4,13 @@
 //! "Known" is what can be told from the exports: purchases of the exported days at which the
 //! seller knew the buyer, and their refunds.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::credit::Touches;
+use super::offers::Services;
+use super::retention::Pasts;
+use super::steps::{Firsts, Steps};
 use crate::dates::{Day, DayRange};
 use crate::sample::facts::{Instant, Order, Pence, PersonIndex, Refund};
 use crate::sample::world::calendar::london_day;
@@ -52,8 +56,13 @@ struct Standing {
 pub struct Standings {
     first: PersonIndex,
     persons: Vec<Standing>,
+    firsts: Vec<Firsts>,
     /// Of the last days before the next window.
     pub(super) touches: Touches,
+    /// See `touches`.
+    pub(super) steps: Steps,
+    pub(super) services: Services,
+    pub(super) pasts: Pasts,
 }
 
 impl Standings {
@@ -63,7 +72,11 @@ impl Standings {
         Standings {
             first: persons.start,
             persons: vec![Standing::default(); count],
+            firsts: vec![Firsts::default(); count],
             touches: Touches::new(),
+            steps: Steps::new(),
+            services: Services::new(),
+            pasts: Pasts::new(),
         }
     }
 
@@ -74,10 +87,25 @@ impl Standings {
     /// Those of some of the persons.
     pub fn some(&self, persons: &Range<PersonIndex>) -> Standings {
         let range = self.place(persons.start)..self.place(persons.end);
+        let firsts = self.firsts.get(range.clone()).unwrap_or_default().to_vec();
         let persons_there = self.persons.get(range).unwrap_or_default().to_vec();
-        let of = |person: PersonIndex| Some((person, self.touches.get(&person)?.clone()));
-        let touches = persons.clone().filter_map(of).collect();
-        Standings { first: persons.start, persons: persons_there, touches }
+        /// What is kept of some persons.
+        fn some<T: Clone>(
+            all: &HashMap<PersonIndex, T>,
+            persons: &Range<PersonIndex>,
+        ) -> HashMap<PersonIndex, T> {
+            let of = |person: PersonIndex| Some((person, all.get(&person)?.clone()));
+            persons.clone().filter_map(of).collect()
+        }
+        Standings {
+            first: persons.start,
+            persons: persons_there,
+            firsts,
+            touches: some(&self.touches, persons),
+            steps: some(&self.steps, persons),
+            services: some(&self.services, persons),
+            pasts: some(&self.pasts, persons),
+        }
     }
 
     /// Takes over where some of the persons are by now.
@@ -85,18 +113,33 @@ impl Standings {
         let count = some.persons.len() as u64;
         for person in some.first..some.first + count {
             self.touches.remove(&person);
+            self.steps.remove(&person);
+            self.services.remove(&person);
+            self.pasts.remove(&person);
         }
         self.touches.extend(some.touches);
+        self.steps.extend(some.steps);
+        self.services.extend(some.services);
+        self.pasts.extend(some.pasts);
         let start = self.place(some.first);
         let range = start..start.saturating_add(some.persons.len());
-        if let Some(persons) = self.persons.get_mut(range) {
+        if let Some(persons) = self.persons.get_mut(range.clone()) {
             persons.copy_from_slice(&some.persons);
+        }
+        if let Some(firsts) = self.firsts.get_mut(range) {
+            firsts.copy_from_slice(&some.firsts);
         }
     }
 
     fn person(&mut self, person: PersonIndex) -> Option<&mut Standing> {
         let place = self.place(person);
         self.persons.get_mut(place)
+    }
+
+    /// The first steps of a person.
+    pub(super) fn firsts(&mut self, person: PersonIndex) -> Option<&mut Firsts> {
+        let place = self.place(person);
+        self.firsts.get_mut(place)
     }
 
     /// Takes in a known purchase of a day.

@@ -1,0 +1,116 @@
+//! The actions that a contract or a case asks for, whatever may be done with the customer's data:
+//! to answer a case that waits, and to settle a complaint. All others are chosen by what a business
+//! declares, not by what happens.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::standing::Standings;
+use super::steps::Steps;
+use super::{MetricTruth, service};
+use crate::dates::{Day, DayRange};
+use crate::sample::facts::{Facts, PersonIndex};
+use crate::sample::world::calendar::{london_day, london_midnight};
+
+/// Days after an offer within which it can be taken.
+pub(super) const TAKEN_DAYS: u64 = 7;
+
+/// The actions, the first of which that fits is offered, and the step by which each is taken.
+const ACTIONS: [(&str, &str); 2] =
+    [("answer_case", "case_replied"), ("settle_complaint", "case_resolved")];
+
+/// An offer that can still be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Offer {
+    made_on: Day,
+    /// Its place in [`ACTIONS`].
+    action: usize,
+}
+
+/// What a person's cases ask for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Service {
+    /// Open cases by number: whether they wait for an answer, and whether they are complaints.
+    open: BTreeMap<u64, (bool, bool)>,
+    /// What was offered at the end of the day before.
+    action: Option<usize>,
+    offers: Vec<Offer>,
+}
+
+/// By person, as long as anything is open or offered.
+pub(super) type Services = HashMap<PersonIndex, Service>;
+
+impl MetricTruth {
+    /// Counts the offers of a window; `steps` are those that are told in it.
+    pub(super) fn add_offers(
+        &mut self,
+        facts: &Facts,
+        steps: &Steps,
+        window: DayRange,
+        standings: &mut Standings,
+    ) {
+        let mut states: BTreeMap<Day, Vec<(PersonIndex, u64, service::Figures)>> = BTreeMap::new();
+        for case in &facts.cases {
+            let times = std::iter::once(case.opened_at).chain(case.events.iter().map(|it| it.at));
+            let mut told: Vec<Day> = times.map(london_day).collect();
+            told.dedup();
+            for day in told.into_iter().filter(|day| window.from <= *day && *day < window.to) {
+                let state = service::figures(case, london_midnight(day.plus(1))).0;
+                states.entry(day).or_default().push((case.person, case.number, state));
+            }
+        }
+        let mut taken: BTreeMap<Day, Vec<(PersonIndex, Day, usize)>> = BTreeMap::new();
+        for (person, steps) in steps {
+            for step in steps {
+                let action = ACTIONS.iter().position(|(_, taken_by)| *taken_by == step.kind);
+                if let Some(action) = action {
+                    taken.entry(step.told_on).or_default().push((*person, step.day, action));
+                }
+            }
+        }
+        let services = &mut standings.services;
+        for day in window.days() {
+            for (person, number, state) in states.remove(&day).into_iter().flatten() {
+                let open = &mut services.entry(person).or_default().open;
+                match state[service::RESOLVED] {
+                    0 => {
+                        let waits = state[service::OPEN_UNANSWERED] > 0;
+                        open.insert(number, (waits, state[service::OPEN_COMPLAINTS] > 0));
+                    }
+                    _ => drop(open.remove(&number)),
+                }
+            }
+            for (person, step_on, action) in taken.remove(&day).into_iter().flatten() {
+                let Some(service) = services.get_mut(&person) else { continue };
+                let is_taken = |offer: &mut Offer| {
+                    offer.action == action
+                        && offer.made_on < step_on
+                        && step_on <= offer.made_on.plus(TAKEN_DAYS)
+                };
+                for offer in service.offers.extract_if(.., is_taken) {
+                    self.offers.add(day, (offer.made_on, ACTIONS[action].0), [0, 1]);
+                }
+            }
+            for service in services.values_mut() {
+                service.offers.retain(|offer| offer.made_on.plus(TAKEN_DAYS) > day);
+                let action = service.action();
+                if let Some(action) = action.filter(|_| action != service.action) {
+                    service.offers.push(Offer { made_on: day, action });
+                    self.offers.add(day, (day, ACTIONS[action].0), [1, 0]);
+                }
+                service.action = action;
+            }
+            services.retain(|_, service| *service != Service::default());
+        }
+    }
+}
+
+impl Service {
+    /// What is offered, by its place in [`ACTIONS`].
+    fn action(&self) -> Option<usize> {
+        let fits = [
+            self.open.values().any(|(waits, _)| *waits),
+            self.open.values().any(|(_, is_complaint)| *is_complaint),
+        ];
+        fits.iter().position(|fits| *fits)
+    }
+}
