@@ -128,8 +128,14 @@ fn most(company: &Company, maps: &Maps) -> BTreeMap<String, Most> {
     let owners = Owners::of(company);
     let touches = company.published("marts/touchpoints");
     let deliveries = company.truth("deliveries");
-    let odd = |sources: &[&str]| {
-        deliveries.iter().filter(|row| sources.contains(&row["source"].as_str())).count() as i64
+    let faults = company.truth("faults");
+    // What is late, or too late, and the rows of the days so far that nobody can read.
+    let odd = |sources: &[&str], day: &str| {
+        let of = |row: &&Row| sources.contains(&row["source"].as_str());
+        let is_late = |row: &&Row| ["late", "after_the_end"].contains(&row["reason"].as_str());
+        let is_lost = |row: &&Row| row["outcome"] == "quarantined" && row["dt"].as_str() <= day;
+        let late = deliveries.iter().filter(of).filter(is_late).count();
+        (late + faults.iter().filter(of).filter(is_lost).count()) as i64
     };
     let is_path =
         |row: &Row| !row["marketing_channel"].is_empty() || row["step"] == "order_purchase";
@@ -176,7 +182,7 @@ fn most(company: &Company, maps: &Maps) -> BTreeMap<String, Most> {
             .filter(|(row, ..)| is_service(row))
             .flat_map(|(row, _, customer)| [&row["record_id"], *customer])
             .collect();
-        let odd_steps = odd(&SOURCES) + odd_touches;
+        let odd_steps = odd(&SOURCES, day) + odd_touches;
         let mut of_customer: HashMap<&String, i64> = HashMap::new();
         owned.iter().for_each(|(_, _, customer)| *of_customer.entry(customer).or_default() += 1);
         let longest = of_customer.values().copied().max().unwrap_or(0);
@@ -185,10 +191,12 @@ fn most(company: &Company, maps: &Maps) -> BTreeMap<String, Most> {
             journeys: journeys + odd_steps,
             steps: 2 * misjudged().count() as i64 + odd_steps * longest,
             service: (service.len() + nobody.count()) as i64,
-            path_steps: 2 * path_steps + 3 * odd(&PATH_SOURCES),
+            path_steps: 2 * path_steps + 3 * odd(&PATH_SOURCES, day),
         };
+        // By the end the rest of this must say something.
         let count = of_customer.len() as i64;
-        assert!(most.journeys * 4 < count + 20, "{most:?} of {count} journeys on {day}");
+        let is_last = Some(day) == maps.keys().last();
+        assert!(!is_last || most.journeys * 3 < count, "{most:?} of {count} journeys on {day}");
         all.insert(day.clone(), most);
     }
     all

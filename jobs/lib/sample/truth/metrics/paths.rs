@@ -159,9 +159,10 @@ mod tests {
 
     fn steps(steps: &[(&'static str, Option<&'static str>)]) -> Vec<Step> {
         let day: crate::dates::Day = "2024-03-05".parse().unwrap();
-        let step = |(at, (kind, marketing)): (usize, &(&'static str, Option<&'static str>))| Step {
-            at: Some(at as i64),
-            ..Step::example(day, kind, *marketing)
+        let step = |(at, step): (usize, &(&'static str, Option<&'static str>))| {
+            let mut step = Step::example(day, step.0, step.1);
+            step.at = Some(at as i64);
+            step
         };
         steps.iter().enumerate().map(step).collect()
     }
