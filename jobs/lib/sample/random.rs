@@ -75,6 +75,7 @@ pub enum Purpose {
     FileFault,
     // What others are told.
     CompetitorMentions,
+    Resend,
 }
 
 /// A stream of random numbers.

@@ -66,11 +66,13 @@ pub enum RowFault {
     Late,
     /// The row stands behind rows of later facts.
     OutOfOrder,
+    /// The row restates a fact that the file of an earlier day told.
+    Resent,
 }
 
 impl RowFault {
     /// All kinds.
-    pub const ALL: [RowFault; 12] = [
+    pub const ALL: [RowFault; 13] = [
         RowFault::MissingRequired,
         RowFault::UnreadableNumber,
         RowFault::UnreadableTime,
@@ -83,6 +85,7 @@ impl RowFault {
         RowFault::ExactDuplicate,
         RowFault::Late,
         RowFault::OutOfOrder,
+        RowFault::Resent,
     ];
 
     /// As the ledger of faults names it.
@@ -100,6 +103,7 @@ impl RowFault {
             RowFault::ExactDuplicate => "exact_duplicate",
             RowFault::Late => "late",
             RowFault::OutOfOrder => "out_of_order",
+            RowFault::Resent => "resent",
         }
     }
 
@@ -107,7 +111,7 @@ impl RowFault {
     pub fn outcome(self) -> Outcome {
         match self {
             RowFault::ExactDuplicate => Outcome::Dropped,
-            RowFault::Late | RowFault::OutOfOrder => Outcome::Accepted,
+            RowFault::Late | RowFault::OutOfOrder | RowFault::Resent => Outcome::Accepted,
             _ => Outcome::Quarantined,
         }
     }
@@ -183,7 +187,7 @@ pub struct Fault {
 }
 
 /// How often rows go wrong, in rows a million.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shares {
     /// Rows that go to quarantine.
     pub quarantined: u64,
@@ -193,18 +197,28 @@ pub struct Shares {
     pub late: u64,
     /// Rows that stand out of order.
     pub out_of_order: u64,
+    /// Orders of the web shop that are told again on a later day.
+    pub resent: u64,
 }
 
 /// The shares of a level of dirt: light about half a percent of rows in all, heavy about two.
 pub fn shares(dirt: Dirt) -> Shares {
     match dirt {
-        Dirt::None => Shares { quarantined: 0, duplicated: 0, late: 0, out_of_order: 0 },
-        Dirt::Light => {
-            Shares { quarantined: 2_000, duplicated: 1_000, late: 1_500, out_of_order: 1_000 }
-        }
-        Dirt::Heavy => {
-            Shares { quarantined: 10_000, duplicated: 3_000, late: 5_000, out_of_order: 3_000 }
-        }
+        Dirt::None => Shares::default(),
+        Dirt::Light => Shares {
+            quarantined: 2_000,
+            duplicated: 1_000,
+            late: 1_500,
+            out_of_order: 1_000,
+            resent: 10_000,
+        },
+        Dirt::Heavy => Shares {
+            quarantined: 10_000,
+            duplicated: 3_000,
+            late: 5_000,
+            out_of_order: 3_000,
+            resent: 20_000,
+        },
     }
 }
 

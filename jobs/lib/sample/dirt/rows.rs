@@ -68,7 +68,11 @@ pub fn id_of(writing: Writing, row: &[u8], columns: &[&str]) -> String {
 /// decides between ways in which it can go wrong.
 pub fn spoiled(writing: Writing, row: &[u8], target: Target, draw: u64) -> Option<Vec<u8>> {
     match (target.kind, writing) {
-        (RowFault::ExactDuplicate | RowFault::Late | RowFault::OutOfOrder, _) => None,
+        // These are about where a row stands, not what is in it.
+        (
+            RowFault::ExactDuplicate | RowFault::Late | RowFault::OutOfOrder | RowFault::Resent,
+            _,
+        ) => None,
         (RowFault::BrokenJsonLine, Writing::Json) => {
             // In the middle, and not within a letter of more than one byte.
             let cut = row.len() / 2 + (draw as usize % (row.len() / 4).max(1));

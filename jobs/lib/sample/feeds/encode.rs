@@ -252,7 +252,7 @@ fn write_fact(scene: &Scene, feed: Feed, day: Day, told: Told, sheet: &mut Sheet
         Feed::NorthTickets => north_tickets::fact(scene, day, told, sheet),
         Feed::CampaignContacts => campaign_contacts::fact(scene, told, sheet),
         Feed::CampaignEvents => campaign_events::fact(scene, told, sheet),
-        Feed::ShopOrders => shop_orders::fact(scene, told, sheet),
+        Feed::ShopOrders => shop_orders::fact(scene, day, told, sheet),
         Feed::TillSales => till_sales::fact(scene, told, sheet),
         Feed::Refunds => refunds::fact(scene, told, sheet),
         Feed::LoyaltyEntries => loyalty_entries::fact(scene, told, sheet),
@@ -307,7 +307,7 @@ pub fn never_told(scene: &Scene, feed: Feed) -> Vec<Loss> {
     let day = scene.world.days.to;
     let header = feed.header(scene.world, scene.dirt, day);
     let losses = schedule.never.iter().map(|index| {
-        let told = Told { index: *index, delay: 0, is_out_of_order: false };
+        let told = Told { index: *index, ..Told::default() };
         let mut sheet = Sheet::new(feed, day, header, Vec::new(), 512);
         let id = match feed {
             Feed::AppOrders => code(codes::Kind::Order, scene.facts.orders[*index as usize].number),

@@ -8,7 +8,7 @@ use crate::sample::random::{self, Purpose};
 use crate::sample::world::calendar;
 
 /// A fact that is told on a day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Told {
     /// Its place in its list of [`Facts`].
     pub index: u32,
@@ -16,6 +16,20 @@ pub struct Told {
     pub delay: u8,
     /// Whether it stands behind later facts.
     pub is_out_of_order: bool,
+    /// Whether it is told twice.
+    pub telling: Telling,
+}
+
+/// Which telling of a fact it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Telling {
+    /// The only one.
+    #[default]
+    Only,
+    /// The first one; the fact is told again on a later day.
+    First,
+    /// The one on a later day.
+    Again,
 }
 
 /// When a feed tells the facts of its list.
@@ -142,7 +156,19 @@ impl Builder {
             match self.place(day) {
                 Some(place) => {
                     let moved = at + self.move_back(number);
-                    let told = Told { index, delay, is_out_of_order: moved > at };
+                    let again = self.resent_after(number).map(|delay| {
+                        let day = own_day.plus(u64::from(delay));
+                        (delay, self.place(day), at + i64::from(delay) * calendar::DAY)
+                    });
+                    let is_plain = delay == 0 && moved == at && own_day >= self.run.from;
+                    let mut told =
+                        Told { index, delay, is_out_of_order: moved > at, ..Told::default() };
+                    if let Some((delay, Some(place), then)) = again.filter(|_| is_plain) {
+                        told.telling = Telling::First;
+                        let told =
+                            Told { index, delay, telling: Telling::Again, ..Told::default() };
+                        days[place].push((then, number, at, told));
+                    }
                     days[place].push((moved, number, at, told));
                 }
                 None if day >= self.run.to => schedule.never.push(index),
@@ -160,6 +186,15 @@ impl Builder {
         }
         let drawn = random::hash(self.seed, Purpose::Delay, &[self.feed as u64, number]);
         if drawn % 1_000_000 < self.shares.late { 1 + (drawn >> 32) as u8 % 7 } else { 0 }
+    }
+
+    /// After how many days an order is told again, in the same window.
+    fn resent_after(&self, number: u64) -> Option<u8> {
+        if self.shares.resent == 0 || self.feed != Feed::ShopOrders {
+            return None;
+        }
+        let drawn = random::hash(self.seed, Purpose::Resend, &[number]);
+        (drawn % 1_000_000 < self.shares.resent).then_some(1 + (drawn >> 32) as u8 % 3)
     }
 
     /// By how many seconds a row is written after its place.
@@ -188,7 +223,7 @@ impl Builder {
                 }
                 last = Some(day);
                 if let Some(place) = self.place(day) {
-                    let told = Told { index, delay: 0, is_out_of_order: false };
+                    let told = Told { index, ..Told::default() };
                     days[place].push((case.number, told));
                 }
             }
@@ -217,6 +252,8 @@ fn in_order(mut day: Vec<(Instant, u64, Instant, Told)>) -> Vec<Told> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::sample::dirt;
     use crate::sample::facts::DeviceEvent;
@@ -252,6 +289,37 @@ mod tests {
         assert_eq!(order, (0..1000).collect::<Vec<_>>());
         assert_eq!(schedule.days[3].len(), 100);
         assert!(schedule.later.is_empty() && schedule.never.is_empty());
+    }
+
+    #[test]
+    fn some_orders_of_the_web_shop_are_told_again_on_a_later_day() {
+        let world = crate::sample::people::test_world(2_000);
+        let facts = crate::sample::life::facts(&world, world.all_persons(), world.days);
+        let shares = Shares { resent: 100_000, ..Shares::default() };
+        let told = |feed| {
+            let schedule = Schedule::of(1, feed, &facts, shares, world.days, world.days);
+            let mut told: BTreeMap<u32, Vec<(usize, Telling)>> = BTreeMap::new();
+            for (day, of_day) in schedule.days.iter().enumerate() {
+                for entry in of_day {
+                    told.entry(entry.index).or_default().push((day, entry.telling));
+                }
+            }
+            told
+        };
+        let mut again = 0;
+        for (index, tellings) in told(Feed::ShopOrders) {
+            match tellings.as_slice() {
+                [(_, Telling::Only)] => {}
+                [(first, Telling::First), (then, Telling::Again)] => {
+                    assert!((1..=3).contains(&(then - first)), "{index}: {first} and {then}");
+                    again += 1;
+                }
+                other => panic!("{index}: {other:?}"),
+            }
+        }
+        assert!(again > 10, "{again}");
+        let is_only = |told: &Vec<(usize, Telling)>| matches!(told[..], [(_, Telling::Only)]);
+        assert!(told(Feed::TillSales).values().all(is_only));
     }
 
     #[test]

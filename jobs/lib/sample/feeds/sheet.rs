@@ -7,7 +7,7 @@ use crate::dates::Day;
 use crate::sample::dirt::plan::{Planned, Strike};
 use crate::sample::dirt::rows::{self, Writing};
 use crate::sample::dirt::{Fault, RowFault};
-use crate::sample::feeds::schedule::Told;
+use crate::sample::feeds::schedule::{Telling, Told};
 use crate::sample::people::RecordFault;
 
 /// A row that is not read: its fact is not told, or a part of it.
@@ -122,7 +122,7 @@ impl<'a> Sheet<'a> {
         self.rows += 1;
         self.ordinal += 1;
         let is_due = self.due.front().is_some_and(|planned| planned.ordinal <= self.ordinal);
-        if is_due || told.delay > 0 || told.is_out_of_order {
+        if is_due || told.delay > 0 || told.is_out_of_order || told.telling == Telling::Again {
             self.end_noted(told, row_of_fact);
         }
         self.end_text();
@@ -157,6 +157,15 @@ impl<'a> Sheet<'a> {
 
     fn end_noted(&mut self, told: Told, row_of_fact: Option<u32>) {
         let id = rows::id_of(self.writing, &self.out[self.start..], self.feed.about().id);
+        match told.telling {
+            Telling::Only => {}
+            // What is told twice is told well: whoever hears it once more learns nothing new.
+            Telling::First => return,
+            Telling::Again => {
+                self.note(RowFault::Resent, "", &id);
+                return;
+            }
+        }
         if told.delay > 0 {
             self.note(RowFault::Late, "", &id);
         }

@@ -3,15 +3,16 @@
 use super::compress::Compression;
 use super::formats::{Json, push_pounds};
 use super::scene::Scene;
-use super::schedule::Told;
+use super::schedule::{Telling, Told};
 use super::sheet::Sheet;
 use super::times::push_rfc3339;
 use super::{About, Feed, Format, Load};
+use crate::dates::Day;
 use crate::sample::codes::{Kind, push_code};
 use crate::sample::digits::push_number;
 use crate::sample::dirt::RowFault;
 use crate::sample::dirt::rows::target;
-use crate::sample::facts::{KnownBy, Order};
+use crate::sample::facts::{Instant, KnownBy, Order};
 use crate::sample::people::System;
 use crate::sample::world::calendar;
 
@@ -33,7 +34,7 @@ pub(super) const ABOUT: About = About {
     ],
 };
 
-pub(super) fn fact(scene: &Scene, told: Told, sheet: &mut Sheet) {
+pub(super) fn fact(scene: &Scene, day: Day, told: Told, sheet: &mut Sheet) {
     let order = &scene.facts.orders[told.index as usize];
     let (person, at) = (order.person, order.placed_at);
     let account = match order.known_by {
@@ -81,8 +82,15 @@ pub(super) fn fact(scene: &Scene, told: Told, sheet: &mut Sheet) {
             .plain("at", |out| push_rfc3339(out, at))
             .close_object();
     }
-    // Told on the day it was placed: nobody knows yet when it will arrive.
-    json.close_array().null("delivered_at").close_object();
+    // On the day it was placed nobody knows yet when it will arrive.
+    let told_at = calendar::london_midnight(day.plus(1));
+    let is_known = |at: &Instant| told.telling == Telling::Again && *at < told_at;
+    json.close_array();
+    match order.delivered_at.filter(is_known) {
+        Some(at) => json.plain("delivered_at", |out| push_rfc3339(out, at)),
+        None => json.null("delivered_at"),
+    };
+    json.close_object();
     sheet.elements = [order.lines.len() as u64, payments.len() as u64];
     sheet.end_row(told);
 }

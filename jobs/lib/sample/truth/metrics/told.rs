@@ -11,7 +11,7 @@ use crate::sample::facts::{
     Mention, Order, OrderLine, Pence, ProductIndex, Referral, Refund, Review, Shop, SurveyResponse,
 };
 use crate::sample::feeds::Feed;
-use crate::sample::feeds::schedule::Schedule;
+use crate::sample::feeds::schedule::{self, Schedule};
 use crate::sample::feeds::sheet::Loss;
 use crate::sample::world::World;
 use crate::sample::world::calendar::london_day;
@@ -38,13 +38,19 @@ pub struct Deviations {
     by_feed: BTreeMap<Feed, BTreeMap<u32, Deviation>>,
     /// The facts that a later window tells of.
     later: BTreeMap<Feed, Vec<u32>>,
+    /// The orders that are told again, and how many days after their own.
+    resent: Vec<(u32, u64)>,
 }
 
 impl Deviations {
     /// Takes in when a feed tells of its facts.
     pub fn add_schedule(&mut self, feed: Feed, schedule: &Schedule) {
         for told in schedule.days.iter().flatten().filter(|told| told.delay > 0) {
-            self.of(feed, told.index).delay = u64::from(told.delay);
+            let delay = u64::from(told.delay);
+            match told.telling {
+                schedule::Telling::Again => self.resent.push((told.index, delay)),
+                _ => self.of(feed, told.index).delay = delay,
+            }
         }
         for index in &schedule.never {
             self.of(feed, *index).is_lost = true;
@@ -193,6 +199,16 @@ impl MetricTruth {
             }
             if told_on != Some(own) {
                 odd_orders.insert(order.number, told_on);
+            }
+        }
+        // An order that is told again adds nothing, but a row to what is told.
+        for (index, delay) in &deviations.resent {
+            let Some(order) = facts.orders.get(*index as usize) else { continue };
+            let telling = Telling::once(london_day(order.placed_at).plus(*delay));
+            let seller = seller_of(order.shop);
+            self.tell_health("orders", seller, order.placed_at, telling);
+            for _ in &order.lines {
+                self.tell_health("order_lines", seller, order.placed_at, telling);
             }
         }
         for index in SHOPS.iter().filter_map(|feed| deviations.later.get(feed)).flatten() {

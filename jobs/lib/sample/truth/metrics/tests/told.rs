@@ -7,7 +7,8 @@ use crate::sample::feeds::schedule::Schedule;
 use crate::sample::feeds::sheet::Loss;
 
 /// A share of facts that makes many of them late.
-const SHARES: Shares = Shares { quarantined: 0, duplicated: 0, late: 200_000, out_of_order: 0 };
+const SHARES: Shares =
+    Shares { quarantined: 0, duplicated: 0, late: 200_000, out_of_order: 0, resent: 0 };
 
 fn schedule(world: &World, feed: Feed, facts: &Facts) -> Schedule {
     Schedule::of(world.seed, feed, facts, SHARES, world.days, world.days)
@@ -138,6 +139,35 @@ fn what_a_late_purchase_gives_back_lies_on_its_day_once_that_is_told() -> Result
         .map(|(row, _)| row)
         .collect();
     assert_eq!(found, expected);
+    Ok(())
+}
+
+#[test]
+fn an_order_that_is_told_again_is_told_and_bought_nothing() -> Result<(), String> {
+    let world = world()?;
+    let facts = life::facts(&world, world.all_persons(), world.days);
+    let shares = Shares { resent: 200_000, ..Shares::default() };
+    let schedule =
+        Schedule::of(world.seed, Feed::ShopOrders, &facts, shares, world.days, world.days);
+    let online = facts.orders.iter().filter(|it| it.shop == Shop::Web).count();
+    let again = schedule.days.iter().map(Vec::len).sum::<usize>() - online;
+    assert!(again > 10, "{again}");
+    let mut deviations = Deviations::default();
+    deviations.add_schedule(Feed::ShopOrders, &schedule);
+    let whole = corrected(&world, &facts, &Deviations::default())?;
+    let told = corrected(&world, &facts, &deviations)?;
+    let [plain, resent] = [&whole, &told].map(|truth| table(truth.clone(), &world, "revenue"));
+    assert_eq!(plain?, resent?);
+    let facts_of = |truth: MetricTruth, column: &str| -> Result<i64, String> {
+        let batch = table(truth, &world, "data_health")?;
+        let keys = texts(&batch, "entity").into_iter().zip(texts(&batch, "source"));
+        let rows = numbers(&batch, column).into_iter().zip(keys);
+        Ok(rows.filter(|(_, key)| *key == ("orders", "shop")).map(|(count, _)| count).sum())
+    };
+    for column in ["fact_count", "late_count"] {
+        let more = facts_of(told.clone(), column)? - facts_of(whole.clone(), column)?;
+        assert_eq!(more, again as i64, "{column}");
+    }
     Ok(())
 }
 
