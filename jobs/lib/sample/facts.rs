@@ -205,6 +205,8 @@ pub enum CaseEventKind {
     Reopened,
     /// The customer rates the service, 1 worst to 5 best; again where they change their mind.
     Rated(u8),
+    /// The desk deletes the case, on a day of its own, and nothing happens to it any more.
+    Deleted,
 }
 
 /// A service case with all that happened to it by the end of the window.

@@ -43,6 +43,8 @@ pub(super) struct State<'a> {
     pub stars: Option<u8>,
     /// The last time that anything happened.
     pub changed_at: i64,
+    /// Whether it is deleted.
+    pub is_deleted: bool,
 }
 
 impl State<'_> {
@@ -58,6 +60,7 @@ impl State<'_> {
             reopened_count: 0,
             stars: None,
             changed_at: case.opened_at,
+            is_deleted: false,
         };
         for event in state.events {
             state.changed_at = event.at;
@@ -84,6 +87,7 @@ impl State<'_> {
                     state.reopened_count += 1;
                 }
                 CaseEventKind::Rated(stars) => state.stars = Some(*stars),
+                CaseEventKind::Deleted => state.is_deleted = true,
             }
         }
         state
@@ -95,6 +99,13 @@ pub(super) fn fact(scene: &Scene, day: Day, told: Told, sheet: &mut Sheet) {
     let state = State::of(case, day);
     let code = |out: &mut Vec<u8>| push_code(out, Kind::Case, case.number);
     let mut json = Json::new(&mut sheet.out);
+    if state.is_deleted {
+        // What is deleted is not told again.
+        json.open_object().text("op", "deleted").plain("number", code);
+        json.array("events").close_array().close_object();
+        sheet.end_row(told);
+        return;
+    }
     json.open_object().text("op", "updated").plain("number", code);
     requester(scene, case, &mut json);
     json.text("channel", case.channel)
@@ -160,6 +171,8 @@ fn push_event(case: &Case, number: u64, event: &CaseEvent, json: &mut Json) {
         CaseEventKind::Solved => ("solved", "agent", false, None, None),
         CaseEventKind::Reopened => ("reopened", "customer", true, None, None),
         CaseEventKind::Rated(stars) => ("rated", "customer", true, None, Some(*stars)),
+        // The row says so, not one of its events.
+        CaseEventKind::Deleted => return,
     };
     json.open_object()
         .plain("id", |out| {
@@ -209,6 +222,7 @@ mod tests {
                 event(2, CaseEventKind::Rated(4)),
                 event(3, CaseEventKind::Reopened),
                 event(3, CaseEventKind::Rated(2)),
+                event(9, CaseEventKind::Deleted),
             ],
             is_upheld: Some(true),
         };
@@ -220,7 +234,8 @@ mod tests {
         assert_eq!(shown(0), (1, "new", None, None, None));
         assert_eq!(shown(1), (3, "solved", first_reply, first_reply, None));
         assert_eq!(shown(2), (4, "solved", first_reply, first_reply, Some(4)));
-        assert_eq!(shown(9), (6, "open", first_reply, None, Some(2)));
-        assert_eq!(State::of(&case, day.plus(9)).reopened_count, 1);
+        assert_eq!(shown(8), (6, "open", first_reply, None, Some(2)));
+        assert_eq!(State::of(&case, day.plus(8)).reopened_count, 1);
+        assert!([8, 9].map(|days| State::of(&case, day.plus(days)).is_deleted) == [false, true]);
     }
 }

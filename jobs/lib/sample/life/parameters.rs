@@ -153,6 +153,10 @@ pub mod service {
     pub const REOPENED_PENALTY: f64 = 1.2;
     /// The deviation that nothing explains.
     pub const SATISFACTION_SIGMA: f64 = 0.7;
+    /// The share of cases of the desk, complaints aside, that it deletes after a while.
+    pub const DELETED_SHARE: f64 = 0.04;
+    /// How many days after the last thing that happened it does so at most.
+    pub const DELETED_DAYS: u64 = 6;
 }
 
 /// Surveys.

@@ -16,7 +16,7 @@ use crate::sample::facts::{Case, CaseEvent, CaseEventKind, Instant, Shop};
 use crate::sample::people::{Person, System};
 use crate::sample::random::{Purpose, Stream};
 use crate::sample::text::{self, Author};
-use crate::sample::world::calendar::{add_business_minutes, is_open, next_open};
+use crate::sample::world::calendar::{add_business_minutes, is_open, london_day, next_open};
 
 /// What happens to a case, without words.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,6 +28,7 @@ enum Step {
     Solved,
     Reopened,
     Rated(u8),
+    Deleted,
 }
 
 /// The course of a case.
@@ -240,6 +241,13 @@ fn sketch(stream: &mut Stream, person: &Person, cause: Cause, trigger: &Trigger)
     }
     // What comes at one time stays in the order it was drawn in.
     case.steps.sort_by_key(|(at, _)| *at);
+    // Tests, junk and what somebody asked to be forgotten; a complaint must be kept. Drawn last, so
+    // that it changes nothing else.
+    if !is_north && !case.is_complaint() && stream.chance(model::DELETED_SHARE) {
+        let last = case.steps.last().map_or(opened_at, |(at, _)| *at);
+        let day = london_day(last).plus(1 + stream.below(model::DELETED_DAYS));
+        case.steps.push((time::clock(stream, day, &time::WORKING), Step::Deleted));
+    }
     case.steps.retain(|(at, _)| *at <= opened_at + model::MOST_DAYS * DAY);
     case
 }
@@ -361,6 +369,7 @@ fn in_words(living: &Living<'_>, case: &Sketch) -> Case {
                 Step::Solved => CaseEventKind::Solved,
                 Step::Reopened => CaseEventKind::Reopened,
                 Step::Rated(rating) => CaseEventKind::Rated(*rating),
+                Step::Deleted => CaseEventKind::Deleted,
             };
             CaseEvent { at: *at, kind }
         })

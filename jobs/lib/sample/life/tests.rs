@@ -5,7 +5,7 @@ mod statistics;
 use std::collections::{HashMap, HashSet};
 
 use super::*;
-use crate::sample::facts::Shop;
+use crate::sample::facts::{CaseEventKind, Shop};
 use crate::sample::random::{Purpose, Stream};
 
 fn days(from: &str, to: &str) -> Result<DayRange, String> {
@@ -178,6 +178,7 @@ fn facts_lie_in_the_window_and_refer_to_what_exists() -> Result<(), String> {
         assert!(span.holds(entry.at));
         exists(entry.order, entry.at);
     }
+    let mut deleted_count = 0;
     for case in &facts.cases {
         exists(case.order, case.opened_at);
         let times: Vec<Instant> = case.events.iter().map(|event| event.at).collect();
@@ -185,7 +186,17 @@ fn facts_lie_in_the_window_and_refer_to_what_exists() -> Result<(), String> {
         assert!(times.iter().all(|at| *at < span.to));
         assert!(span.holds(case.opened_at) || times.iter().any(|at| span.holds(*at)));
         assert!(case.is_upheld.is_none() || case.case_type == "complaint");
+        let deleted = case.events.iter().position(|it| it.kind == CaseEventKind::Deleted);
+        if let Some(place) = deleted {
+            assert!(!case.is_north && case.case_type != "complaint");
+            // The last of all, on a day of its own.
+            assert_eq!(place + 1, case.events.len());
+            let earlier = times[..place].last().copied().unwrap_or(case.opened_at);
+            assert!(london_day(earlier) < london_day(times[place]));
+            deleted_count += 1;
+        }
     }
+    assert!(deleted_count > 1, "{deleted_count}");
     // Cases of earlier windows are those that surveys may be about.
     let all = super::facts(&world, world.all_persons(), world.days);
     let cases: HashMap<u64, Instant> =

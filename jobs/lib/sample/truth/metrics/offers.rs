@@ -71,12 +71,13 @@ impl MetricTruth {
         for day in window.days() {
             for (person, number, state) in states.remove(&day).into_iter().flatten() {
                 let open = &mut services.entry(person).or_default().open;
-                match state[service::RESOLVED] {
-                    0 => {
+                let is_open = state[service::CASES] > state[service::RESOLVED];
+                match is_open {
+                    true => {
                         let waits = state[service::OPEN_UNANSWERED] > 0;
                         open.insert(number, (waits, state[service::OPEN_COMPLAINTS] > 0));
                     }
-                    _ => drop(open.remove(&number)),
+                    false => drop(open.remove(&number)),
                 }
             }
             for (person, step_on, action) in taken.remove(&day).into_iter().flatten() {

@@ -215,6 +215,8 @@ pub(super) fn figures(case: &Case, until: Instant) -> (Figures, Durations) {
     let mut is_reopened = false;
     for event in case.events.iter().take_while(|event| event.at < until) {
         match &event.kind {
+            // Nothing is known of it any more.
+            CaseEventKind::Deleted => return ([0; FIGURES], [None; 2]),
             CaseEventKind::AgentReplied(true, _) => {
                 replied_at.get_or_insert(event.at);
             }
@@ -285,10 +287,7 @@ pub(super) struct ToldRating {
 /// rating with its time; North only the one that holds at the end of the day, without a time, so
 /// that it is news where it is another than before.
 pub(super) fn told_ratings(case: &Case, from: Day) -> Vec<ToldRating> {
-    let opened = std::iter::once(case.opened_at);
-    let times = opened.chain(case.events.iter().map(|event| event.at));
-    let mut told_days: Vec<Day> = times.map(london_day).filter(|day| *day >= from).collect();
-    told_days.dedup();
+    let told_days = told_days(case, from);
     let Some(first) = told_days.first().copied() else { return vec![] };
     let ratings: Vec<(Instant, u8)> = case
         .events
@@ -347,10 +346,7 @@ pub(super) fn contacts(case: &Case, from: Day) -> Vec<Contact> {
     let mut known = None;
     let mut contacts = vec![];
     let mut events = case.events.iter().peekable();
-    let times = std::iter::once(case.opened_at).chain(case.events.iter().map(|event| event.at));
-    let mut told_days: Vec<Day> = times.map(london_day).filter(|day| *day >= from).collect();
-    told_days.dedup();
-    for told_on in told_days {
+    for told_on in told_days(case, from) {
         while let Some(event) = events.next_if(|event| london_day(event.at) <= told_on) {
             match event.kind {
                 CaseEventKind::AgentReplied(true, _) => {
@@ -391,8 +387,17 @@ const MOST_DAYS: i64 = 56;
 
 /// The first of the exported days, from `from` on, that tells of a case; none where none does.
 pub(super) fn first_told_on(case: &Case, from: Day) -> Option<Day> {
-    let times = std::iter::once(case.opened_at).chain(case.events.iter().map(|event| event.at));
-    times.map(london_day).find(|day| *day >= from)
+    told_days(case, from).into_iter().next()
+}
+
+/// The days, from `from` on, whose exports tell how a case stands: those on which something happened
+/// to it, but the one on which it is deleted.
+fn told_days(case: &Case, from: Day) -> Vec<Day> {
+    let events = case.events.iter().filter(|event| event.kind != CaseEventKind::Deleted);
+    let times = std::iter::once(case.opened_at).chain(events.map(|event| event.at));
+    let mut days: Vec<Day> = times.map(london_day).filter(|day| *day >= from).collect();
+    days.dedup();
+    days
 }
 
 /// What is counted of complaints on a day: opened, by somebody who had complained before, first
