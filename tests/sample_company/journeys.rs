@@ -35,6 +35,9 @@ const SOURCES: [&str; 13] = [
 /// The desks.
 const CASES: [&str; 2] = ["desk_cases", "north_tickets"];
 
+/// The actions that a case asks for.
+const SERVICE: [&str; 2] = ["answer_case", "settle_complaint"];
+
 /// Sources of touches of marketing, and of purchases.
 const PATH_SOURCES: [&str; 5] =
     ["app_orders", "campaign_events", "shop_orders", "till_sales", "web_events"];
@@ -315,12 +318,11 @@ fn hold_offers(company: &Company, most: &dyn Fn(&str) -> i64) {
     let published = company.published("metrics/personalisation");
     let truth = company.true_metric("personalisation");
     let keys = ["offer_date", "action"];
-    let actions: BTreeSet<&String> = truth.iter().map(|row| &row["action"]).collect();
-    assert_eq!(actions.len(), 2, "{actions:?}");
+    assert!(!truth.is_empty(), "nothing is offered");
+    let is_of_service = |row: &&Row| SERVICE.contains(&row["action"].as_str());
     for column in ["offered_count", "taken_count", "missed_count", "open_count"] {
         let truth = by_key(&truth, &keys, column);
-        let of_service = |row: &&Row| actions.contains(&row["action"]);
-        let published: Vec<Row> = published.iter().filter(of_service).cloned().collect();
+        let published: Vec<Row> = published.iter().filter(is_of_service).cloned().collect();
         let published = by_key(&published, &keys, column);
         let nothing = BTreeMap::new();
         for key in published.keys().chain(truth.keys()).collect::<BTreeSet<_>>() {
@@ -340,7 +342,7 @@ fn hold_offers(company: &Company, most: &dyn Fn(&str) -> i64) {
         .map(|column| number(row, column));
         let withheld = consent + contact_point + contact_cap;
         assert_eq!(eligible, offered + withheld, "{row:?}");
-        assert!(!actions.contains(&row["action"]) || withheld == 0, "{row:?}");
+        assert!(!is_of_service(&row) || withheld == 0, "{row:?}");
         let [taken, missed, open] =
             ["taken_count", "missed_count", "open_count"].map(|column| number(row, column));
         assert_eq!(taken + missed + open, offered, "{row:?}");
