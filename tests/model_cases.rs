@@ -31,11 +31,11 @@ use serde_json::{Map, Value};
 pub struct Case {
     #[serde(default)]
     #[allow(dead_code)]
-    name: Option<String>,
+    pub name: Option<String>,
     /// What the case is about, for people.
     #[allow(dead_code)]
     #[serde(default)]
-    note: Option<String>,
+    pub note: Option<String>,
     pub run_date: String,
     #[serde(default)]
     pub parameters: BTreeMap<String, Parameter>,
