@@ -56,6 +56,7 @@ pub(super) fn parse(name: &str, file: &str, text: &str) -> Result<Source> {
     let mut source = Source {
         name: name.to_string(),
         description: yaml.description,
+        tags: yaml.tags,
         location,
         format,
         csv,

@@ -29,6 +29,8 @@ pub struct Source {
     pub name: String,
     /// What the export is, for people.
     pub description: String,
+    /// Words by which operators select the source's tables.
+    pub tags: Vec<String>,
     /// Where a day's files lie, relative to the landing root.
     pub location: Location,
     /// The files' format.

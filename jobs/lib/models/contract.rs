@@ -37,6 +37,9 @@ pub struct Contract {
     /// What a reader must know before using a metric.
     #[serde(default)]
     pub caveats: Vec<String>,
+    /// Words by which operators select the table.
+    #[serde(default)]
+    pub tags: Vec<String>,
     /// Where a metric's definition comes from: a paper, a standard.
     #[serde(default)]
     pub source: Option<String>,

@@ -155,6 +155,7 @@ fn current(source: &Arc<Source>, path: &Path) -> Result<Model> {
         "description": format!("The state of source {} at the end of the day.", source.name),
         "grain": source.key,
         "columns": declared,
+        "tags": source.tags,
     });
     // JSON is YAML.
     let contract: Contract = yaml::parse(&path.display().to_string(), &contract.to_string())?;

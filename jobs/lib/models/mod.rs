@@ -11,6 +11,7 @@ mod definitions;
 mod generated;
 pub mod reads;
 mod roles;
+pub mod selection;
 mod trend;
 
 use std::collections::BTreeMap;
@@ -108,6 +109,15 @@ impl Model {
         let columns = self.contract.iter().flat_map(|contract| &contract.columns);
         let referenced = columns.filter_map(|column| Some(column.reference()?.0));
         read.chain(referenced).chain(self.noted_exports()).collect()
+    }
+
+    /// The words by which operators select the table beside its name.
+    pub fn tags(&self) -> &[String] {
+        match (&self.contract, &self.recipe) {
+            (Some(contract), _) => &contract.tags,
+            (None, Recipe::Export(source)) => &source.tags,
+            (None, _) => &[],
+        }
     }
 
     /// The raw tables of whose day the recipe tells what the ledger noted.

@@ -184,6 +184,7 @@ fn trend_contract(
         checks: vec![],
         rows: None,
         caveats,
+        tags: contract.tags.clone(),
         source: contract.source.clone(),
         event_day: None,
         windows: None,

@@ -13,6 +13,9 @@ use crate::exports::source::{
 pub(super) struct SourceYaml {
     /// What the export is.
     pub description: String,
+    /// Words by which operators select the source's tables.
+    #[serde(default)]
+    pub tags: Vec<String>,
     /// Path relative to the landing root, with `{dt}` and wildcards.
     pub location: Spanned<String>,
     /// csv, tsv, ndjson, json or parquet.
