@@ -13,6 +13,8 @@ use rapport::exports::{Counts, ReadOptions, Source, list, read};
 use rapport::models::Contract;
 use rapport::models::contract::parse_type;
 
+use crate::harness::Project;
+
 /// A key that nothing has: the error names those that there are.
 const NOBODYS: &str = "nobodys_key";
 
@@ -188,4 +190,41 @@ fn the_contracts_of_models_parse() {
         count += 1;
     }
     assert!(count >= 2, "{count} contracts");
+}
+
+/// The long flags and the subcommands that the help of `rapport` with `arguments` names.
+fn helped(arguments: &[&str]) -> (Vec<String>, Vec<String>) {
+    let project = Project::small();
+    let finished = project.run("rapport", &[arguments, &["--help"]].concat());
+    assert_eq!(finished.exit_code, 0, "{}", finished.stderr);
+    let lines = || finished.stdout.lines().map(str::trim_start);
+    let flags = lines().filter_map(|line| {
+        let flag = line.strip_prefix("-h, ").unwrap_or(line).split([' ', '=']).next()?;
+        flag.starts_with("--").then(|| flag.to_string())
+    });
+    let commands = finished.stdout.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let commands = commands.take_while(|line| !line.is_empty()).filter_map(|line| {
+        let name = line.strip_prefix("  ")?.split(' ').next()?;
+        (!name.is_empty() && name != "help").then(|| name.to_string())
+    });
+    (flags.collect(), commands.collect())
+}
+
+#[test]
+fn every_command_of_the_operator_is_documented_with_its_flags() {
+    let page = page("operations.md");
+    // Of every command, and told with the jobs.
+    let everywhere = ["--help", "--version", "--config", "--log", "--log-format", "--json"];
+    let days = ["--date", "--from", "--to"];
+    let (_, commands) = helped(&[]);
+    assert!(commands.len() >= 5, "{commands:?}");
+    for command in commands {
+        assert!(page.contains(&format!("`rapport {command}")), "docs lack `rapport {command}`");
+        let (flags, _) = helped(&[&command]);
+        assert!(flags.len() >= 4, "{command}: {flags:?}");
+        let known = |flag: &String| everywhere.iter().chain(&days).any(|known| known == flag);
+        for flag in flags.iter().filter(|flag| !known(flag)) {
+            assert!(page.contains(&format!("`{flag}")), "docs lack {flag} of {command}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 // A test that cannot go on panics, and sets up storage as other systems would.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
+mod backfill;
 mod business_time;
 mod documentation;
 mod end_to_end;
@@ -12,6 +13,7 @@ mod measures;
 mod memory;
 mod model_cases;
 mod orchestrator;
+mod planning;
 mod publishing;
 mod reading_rules;
 mod remote_storage;

@@ -31,6 +31,8 @@ pub enum Kind {
     Storage,
     /// A defect of Rapport's: report it.
     Defect,
+    /// The run's time (`--max-runtime`) was over before all was done: run again, it goes on.
+    OutOfTime,
     /// Every selected partition was fresh (reported only with `--skip-when-fresh`).
     NothingToDo,
     /// Stopped by SIGINT.
@@ -46,7 +48,7 @@ impl Kind {
             Kind::Usage | Kind::OutOfMemory => 2,
             Kind::CheckFailed => 10,
             Kind::ExportBroken => 11,
-            Kind::NotThereYet => 12,
+            Kind::NotThereYet | Kind::OutOfTime => 12,
             Kind::LeaseHeld => 13,
             Kind::Storage => 20,
             Kind::Defect => 30,
@@ -61,7 +63,7 @@ impl Kind {
     pub fn seriousness(self) -> u8 {
         match self {
             Kind::NothingToDo => 0,
-            Kind::NotThereYet => 1,
+            Kind::NotThereYet | Kind::OutOfTime => 1,
             Kind::LeaseHeld => 2,
             Kind::Storage => 3,
             Kind::ExportBroken => 4,
@@ -83,6 +85,7 @@ impl Kind {
             Kind::LeaseHeld => "lease_held",
             Kind::Storage => "storage",
             Kind::Defect => "defect",
+            Kind::OutOfTime => "out_of_time",
             Kind::NothingToDo => "nothing_to_do",
             Kind::Interrupted => "interrupted",
             Kind::Terminated => "terminated",

@@ -2,27 +2,28 @@
 //! so a late file of last week is in none of them until its day is run again.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use tracing::warn;
 
-use crate::build::run::guarded;
+use crate::build::target::guarded;
 use crate::build::{Freshness, Workshop};
 use crate::dates::Day;
 use crate::errors::{Kind, Result};
 use crate::lake::Partition;
+use crate::models::Model;
 
 /// How many days before a run's first are looked at: to look at all would make a day's run slower
 /// with every day of history.
 const LOOK_BACK_DAYS: u64 = 7;
 
-/// The days before `from` on which a partition of `zones` is published and stale.
-pub async fn stale_days(workshop: &Workshop, zones: &[&str], from: Day) -> Result<Vec<Day>> {
-    let models = workshop.models_of(zones);
+/// The days before `from` on which a partition of `models` is published and stale.
+pub async fn stale_days(workshop: &Workshop, models: &[Arc<Model>], from: Day) -> Result<Vec<Day>> {
     let mut stale = vec![];
     let mut planned = BTreeSet::new();
     for dt in (1..=LOOK_BACK_DAYS).rev().map(|days| from.minus(days)) {
         let mut is_stale = false;
-        for model in &models {
+        for model in models {
             let partition = Partition { table: model.name.clone(), dt };
             if workshop.entry(&partition).await.is_none() {
                 continue;

@@ -99,6 +99,25 @@ pub enum Reason {
     /// An export file that repeats one of an earlier day, and did not when it was read; or the
     /// other way round.
     ReplayChanged(String),
+    /// Its last build broke this check, and nothing of it was published.
+    CheckFailed(String),
+    /// Nothing changed: the run was asked to build it anew.
+    Forced,
+}
+
+impl Reason {
+    /// Whether somebody wrote something anew: a model, a contract, a source, settings, rules.
+    pub(super) fn is_of_what_people_write(&self) -> bool {
+        matches!(
+            self,
+            Reason::ModelChanged
+                | Reason::ContractChanged
+                | Reason::ParametersChanged
+                | Reason::RulesChanged
+                | Reason::SchedulesChanged
+                | Reason::SourceChanged
+        )
+    }
 }
 
 impl fmt::Display for Reason {
@@ -125,6 +144,8 @@ impl fmt::Display for Reason {
             Reason::ReplayChanged(file) => {
                 write!(formatter, "what export {file} repeats changed")
             }
+            Reason::CheckFailed(check) => write!(formatter, "failed check {check}"),
+            Reason::Forced => write!(formatter, "forced"),
         }
     }
 }
@@ -360,14 +381,10 @@ fn choose_inputs(
     let mut chosen = Chosen { inputs: vec![], missing: vec![], stale: vec![] };
     let mut wanted: BTreeMap<TableName, BTreeSet<Day>> = BTreeMap::new();
     for table in reads.tables() {
-        let published: BTreeSet<Day> =
-            ledger.partitions(table).map(|entry| entry.partition.dt).collect();
-        let coming = days_of(planned, table);
+        let coming = days_of(planned, table).next();
         // A table's history starts with its first day: a day before that is not missing.
-        let first = published.iter().copied().chain(coming).chain([dt]).min().unwrap_or(dt);
-        let range = crate::dates::DayRange::new(first, dt.plus(1));
-        let candidates: Vec<Day> = range.into_iter().flat_map(|range| range.days()).collect();
-        let days = reads.days(table, dt, &candidates)?;
+        let first = ledger.first_day(table).into_iter().chain(coming).chain([dt]).min();
+        let days = reads.days_since(table, dt, first.unwrap_or(dt))?;
         wanted.entry(table.clone()).or_default().extend(days);
     }
     for table in model.noted_exports() {

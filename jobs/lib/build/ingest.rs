@@ -10,7 +10,8 @@ use tracing::warn;
 
 use crate::build::fingerprint::{self, Evaluation, Freshness, Reason};
 use crate::build::query::Built;
-use crate::build::run::{Made, Run, guarded};
+use crate::build::run::Run;
+use crate::build::target::{Made, guarded};
 use crate::build::{Published, Workshop};
 use crate::dates::Day;
 use crate::errors::{Error, Kind, Result};
@@ -21,7 +22,7 @@ use crate::lake::ledger::{Accounting, Entry, ExportInput};
 use crate::lake::parquet_sink::ParquetSink;
 use crate::lake::publish::Part;
 use crate::lake::{self, Partition, TableName, fetch, publish};
-use crate::models::{Model, QUARANTINE, RAW};
+use crate::models::{Model, QUARANTINE, RAW, Recipe};
 
 /// Version of how exports are read. Raise it when the same file would give other rows, or other
 /// counts of them, on purpose.
@@ -102,6 +103,15 @@ pub(super) async fn evaluate(
     reasons.dedup();
     let freshness = if reasons.is_empty() { Freshness::Fresh } else { Freshness::Stale(reasons) };
     Ok(Evaluation { partition, parts, inputs: vec![], exports, dayless: None, freshness })
+}
+
+/// Whether a fresh partition of `model` can be built once more: raw cannot once its files are gone.
+pub(super) async fn can_be_built_anew(workshop: &Workshop, model: &Model, dt: Day) -> Result<bool> {
+    let Recipe::Export(source) = &model.recipe else { return Ok(true) };
+    let files = workshop.files.files(source, dt).await?;
+    let partition = Partition { table: model.name.clone(), dt };
+    let read_count = workshop.entry(&partition).await.map_or(0, |entry| entry.exports.len());
+    Ok(!files.is_empty() || read_count == 0)
 }
 
 /// Hash of how the files of `source` are read.

@@ -5,20 +5,27 @@
 
 mod accounting;
 mod algorithm;
+pub mod backfill;
+pub mod change;
 pub mod earlier;
+pub mod estimate;
 mod fingerprint;
 pub mod ingest;
 mod order;
+mod others;
 pub mod plan;
+pub mod progress;
 pub mod query;
 mod reuse;
 pub mod run;
+mod shard;
 pub mod summary;
+mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::RwLock;
+use tokio::sync::{OnceCell, RwLock};
 
 use crate::checks::project;
 use crate::config::Settings;
@@ -51,6 +58,8 @@ pub struct Workshop {
     pub warehouse: Lake,
     reads: BTreeMap<TableName, ModelReads>,
     published: RwLock<Published>,
+    /// By which hash the project as it is now is kept, once it is.
+    project: OnceCell<ContentHash>,
 }
 
 /// What is known to be published.
@@ -89,6 +98,7 @@ impl Workshop {
             warehouse,
             reads,
             published: RwLock::default(),
+            project: OnceCell::new(),
         })
     }
 
@@ -101,19 +111,41 @@ impl Workshop {
         Ok(())
     }
 
+    /// Takes in what other runs published since; whether that is anything.
+    async fn refresh(&self) -> Result<bool> {
+        let mut published = self.published.write().await;
+        let news = published.ledger.refresh(&self.warehouse).await?;
+        let has_news = !news.is_empty();
+        for partition in news {
+            let size = published.ledger.current(&partition).map(|entry| entry.byte_count);
+            published.objects.extend(size.map(|size| (partition, size)));
+        }
+        Ok(has_news)
+    }
+
     /// The models of `zones`, in the order to build them. Quarantine comes with raw.
     pub fn models_of(&self, zones: &[&str]) -> Vec<Arc<Model>> {
-        self.catalogue
-            .in_order()
-            .filter(|model| zones.contains(&model.name.zone.as_str()))
-            .filter(|model| model.name.zone != crate::models::QUARANTINE)
-            .cloned()
-            .collect()
+        let models = self.catalogue.in_order().filter(|model| {
+            let zone = model.name.zone.as_str();
+            zones.contains(&zone) && zone != crate::models::QUARANTINE
+        });
+        models.cloned().collect()
+    }
+
+    /// The models of `tables`, in the order to build them.
+    pub fn models_named(&self, tables: &BTreeSet<TableName>) -> Vec<Arc<Model>> {
+        let models = self.catalogue.in_order().filter(|model| tables.contains(&model.name));
+        models.cloned().collect()
     }
 
     /// The published version of a partition.
     pub async fn entry(&self, partition: &Partition) -> Option<Arc<Entry>> {
         self.published.read().await.ledger.current(partition).cloned()
+    }
+
+    /// By which hash the project as it is now is found again, for which it is kept once.
+    async fn project(&self) -> Result<ContentHash> {
+        self.project.get_or_try_init(|| change::keep(self)).await.copied()
     }
 
     /// Judges whether `model` is up to date on `dt`. `planned` holds the partitions that will be

@@ -1,19 +1,21 @@
-//! In which order the targets of a day are built, several at once: each after those it reads.
+//! In which order targets are built, several at once: each after those it reads.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
-use crate::lake::TableName;
-use crate::models::Model;
-
-/// What is yet to be started of a day, and what it waits for.
+/// What is yet to be started, and what it waits for.
 ///
-/// Models are known by their place in the list of all.
+/// Targets are known by their place in the list of all; of those that wait for nothing the first
+/// of the list is started first.
 #[derive(Debug)]
 pub(super) struct Order {
-    waiting: BTreeSet<usize>,
-    /// Of each model, those that it reads and that are not finished.
-    unfinished: Vec<BTreeSet<usize>>,
+    /// Those that wait for nothing and were not started.
+    ready: BTreeSet<usize>,
+    /// Of each target, how many of those that it reads are not finished.
+    unfinished_counts: Vec<usize>,
+    /// Of each target, those that read it.
+    readers: Vec<Vec<usize>>,
+    /// How many were not started.
+    unstarted_count: usize,
     running: BTreeSet<usize>,
     /// Those beside which another ran at some time.
     accompanied: BTreeSet<usize>,
@@ -24,22 +26,21 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// All of `models` wait; `makes` gives the tables that are published with a model. Tables that
-    /// none of `models` makes are there already.
-    pub(super) fn new(models: &[Arc<Model>], makes: impl Fn(&Model) -> Vec<TableName>) -> Order {
-        let makers: BTreeMap<TableName, usize> = models
-            .iter()
-            .enumerate()
-            .flat_map(|(at, model)| makes(model).into_iter().map(move |table| (table, at)))
-            .collect();
-        let inputs_of = |(at, model): (usize, &Arc<Model>)| {
-            let tables = model.dependencies();
-            let inputs = tables.iter().filter_map(|table| makers.get(table).copied());
-            inputs.filter(|input| *input != at).collect()
-        };
+    /// All targets wait; `inputs` are, of each, those that it reads.
+    pub(super) fn new(inputs: &[BTreeSet<usize>]) -> Order {
+        let mut readers: Vec<Vec<usize>> = vec![vec![]; inputs.len()];
+        for (at, inputs) in inputs.iter().enumerate() {
+            for input in inputs {
+                readers[*input].push(at);
+            }
+        }
+        let unfinished_counts: Vec<usize> = inputs.iter().map(BTreeSet::len).collect();
+        let ready = (0..inputs.len()).filter(|at| unfinished_counts[*at] == 0).collect();
         Order {
-            waiting: (0..models.len()).collect(),
-            unfinished: models.iter().enumerate().map(inputs_of).collect(),
+            ready,
+            unfinished_counts,
+            readers,
+            unstarted_count: inputs.len(),
             running: BTreeSet::new(),
             accompanied: BTreeSet::new(),
             alone: BTreeSet::new(),
@@ -47,7 +48,7 @@ impl Order {
         }
     }
 
-    /// Starts the first model that waits for nothing, as long as fewer than `limit` run.
+    /// Starts the first target that waits for nothing, as long as fewer than `limit` run.
     pub(super) fn start(&mut self, limit: usize) -> Option<usize> {
         let limit = if self.alone.is_empty() && self.lone.is_none() { limit } else { 1 };
         if self.running.len() >= limit {
@@ -56,9 +57,8 @@ impl Order {
         let next = match self.alone.pop_first() {
             Some(next) => *self.lone.insert(next),
             None => {
-                let is_ready = |at: &usize| self.unfinished[*at].is_empty();
-                let next = self.waiting.iter().copied().find(is_ready)?;
-                self.waiting.remove(&next);
+                let next = self.ready.pop_first()?;
+                self.unstarted_count -= 1;
                 if !self.running.is_empty() {
                     self.accompanied.extend(&self.running);
                     self.accompanied.insert(next);
@@ -70,16 +70,31 @@ impl Order {
         Some(next)
     }
 
-    /// The model is built, or will not be.
+    /// How many are to be started yet.
+    pub(super) fn unstarted_count(&self) -> usize {
+        self.unstarted_count + self.alone.len()
+    }
+
+    /// The target is built by somebody else: it takes no place among those that run until it is
+    /// finished.
+    pub(super) fn set_aside(&mut self, at: usize) {
+        self.running.remove(&at);
+        self.accompanied.remove(&at);
+    }
+
+    /// The target is built, or will not be.
     pub(super) fn finish(&mut self, at: usize) {
         self.running.remove(&at);
         self.lone = self.lone.filter(|lone| *lone != at);
-        for inputs in &mut self.unfinished {
-            inputs.remove(&at);
+        for reader in std::mem::take(&mut self.readers[at]) {
+            self.unfinished_counts[reader] -= 1;
+            if self.unfinished_counts[reader] == 0 {
+                self.ready.insert(reader);
+            }
         }
     }
 
-    /// Has a model that lacked memory run once more with nothing beside it; false where it ran so
+    /// Has a target that lacked memory run once more with nothing beside it; false where it ran so
     /// already.
     pub(super) fn run_again_alone(&mut self, at: usize) -> bool {
         let was_accompanied = self.accompanied.remove(&at);
@@ -95,16 +110,10 @@ impl Order {
 mod tests {
     use super::*;
 
-    /// An order of models that read those of `inputs`.
     fn order(inputs: &[&[usize]]) -> Order {
-        Order {
-            waiting: (0..inputs.len()).collect(),
-            unfinished: inputs.iter().map(|inputs| inputs.iter().copied().collect()).collect(),
-            running: BTreeSet::new(),
-            accompanied: BTreeSet::new(),
-            alone: BTreeSet::new(),
-            lone: None,
-        }
+        let inputs: Vec<BTreeSet<usize>> =
+            inputs.iter().map(|inputs| inputs.iter().copied().collect()).collect();
+        Order::new(&inputs)
     }
 
     #[test]

@@ -1,33 +1,26 @@
-//! Brings targets up to date: day by day, and within a day several at once, each table after those
-//! it reads.
+//! Builds targets, several at once, each after those it reads; and with it brings days up to date,
+//! one after the other.
 //!
-//! A target that fails holds back those that read it, and the days after. All others of its day
-//! are built.
+//! A target that fails holds back those that read it. All others are built.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::task::{JoinError, JoinSet};
 use tracing::{info, warn};
 
 use crate::build::order::Order;
-use crate::build::query::Built;
+use crate::build::others::{Others, Seen};
+use crate::build::progress::Progress;
 use crate::build::summary::{FailedTarget, Outcome, Summary};
-use crate::build::{Evaluation, Freshness, Reason, Workshop, ingest, query, reuse};
-use crate::checks::finding;
+use crate::build::target::{self, Target, guarded};
+use crate::build::{Freshness, Reason, Workshop};
 use crate::dates::{Day, DayRange};
 use crate::errors::{Error, Kind, Result};
-use crate::lake::lease::{Holder, Lease};
-use crate::lake::ledger::{Accounting, Entry, ExportInput};
-use crate::lake::publish::{self, Part};
-use crate::lake::{Partition, TableName, failed_checks};
-use crate::models::contract::schema_hash;
-use crate::models::{Model, QUARANTINE, Recipe};
-
-/// How long tidying up after a failure may take: storage that does not answer must not hold the
-/// job back once for each thing to tidy. What is left lying the next run clears away.
-const TIDY_UP: Duration = Duration::from_secs(5);
+use crate::lake::lease::Holder;
+use crate::lake::{Partition, TableName, failed_checks, publish};
+use crate::models::{Model, Recipe};
 
 /// A run: who builds.
 #[derive(Debug, Clone)]
@@ -40,11 +33,13 @@ pub struct Run {
     pub holder: Holder,
 }
 
-/// Brings every partition of `zones` within `days` up to date.
+/// Is told of every target before it is looked at.
+pub type OnTarget<'a> = &'a mut (dyn FnMut(&Progress, &Partition) + Send);
+
+/// Brings every partition of `zones` within `days` up to date, day by day.
 ///
 /// As many targets of a day are built at once as the settings name threads, each after those it
-/// reads; one that lacks memory beside others is built again alone. `on_target` is told of every
-/// target before it is looked at: its number from 1, their count, and its partition.
+/// reads; one that lacks memory beside others is built again alone.
 ///
 /// A target that fails is noted in `summary`, and logged; those that read it are held back, also
 /// where an earlier version of it is published; the others of its day are built; and the days
@@ -58,27 +53,31 @@ pub async fn bring_up_to_date(
     run: &Run,
     zones: &[&str],
     days: DayRange,
-    mut on_target: impl FnMut(usize, usize, &Partition),
+    on_target: OnTarget<'_>,
     summary: &mut Summary,
 ) -> Result<()> {
     publish::recover_all(&workshop.warehouse, &run.holder).await?;
     workshop.look_up().await?;
     let models = workshop.models_of(zones);
+    let inputs = inputs_within_a_day(&models);
+    let manner = Manner::plain(workshop.settings.threads);
+    let targets_of = |dt: Day| models.iter().map(move |model| Target::new(model, dt));
+    let every_target: Vec<Target> = days.days().flat_map(targets_of).collect();
+    let mut progress = Progress::of(workshop, every_target.iter()).await;
     let with_bad_rows = failed_checks::partitions(&workshop.warehouse).await?;
-    let target_count = models.len() * days.day_count();
-    let mut number = 0;
-    for dt in days.days() {
-        let fresh_before = summary.fresh_count;
-        let on_target = |partition: &Partition| {
-            number += 1;
-            on_target(number, target_count, partition);
+    for (dt, targets) in days.days().zip(every_target.chunks(models.len().max(1))) {
+        let mut work = Work {
+            workshop,
+            run,
+            targets,
+            manner: &manner,
+            with_bad_rows: &with_bad_rows,
+            progress: &mut progress,
+            others: Others::default(),
+            unbuilt: BTreeSet::new(),
         };
-        let work = Work { workshop, run, models: &models, dt, with_bad_rows: &with_bad_rows };
-        let is_done = work.bring_day_up_to_date(on_target, summary).await?;
-        if summary.fresh_count - fresh_before < models.len() as u64 {
-            workshop.published.write().await.ledger.compact(&workshop.warehouse).await?;
-        }
-        if !is_done {
+        work.carry_out(Order::new(&inputs), on_target, summary).await?;
+        if !work.unbuilt.is_empty() {
             summary.not_begun_from = Some(dt.plus(1)).filter(|day| *day < days.to);
             return Ok(());
         }
@@ -86,93 +85,264 @@ pub async fn bring_up_to_date(
     Ok(())
 }
 
-/// The work of a day.
-struct Work<'a> {
-    workshop: &'a Arc<Workshop>,
-    run: &'a Run,
-    models: &'a [Arc<Model>],
-    dt: Day,
-    with_bad_rows: &'a BTreeSet<Partition>,
+/// Of each model, those of the list that make tables it reads. Tables that none of them makes are
+/// there already.
+fn inputs_within_a_day(models: &[Arc<Model>]) -> Vec<BTreeSet<usize>> {
+    let some_day = Day::new(chrono::NaiveDate::default());
+    let makes = |model: &Model| {
+        let partition = Partition { table: model.name.clone(), dt: some_day };
+        guarded(&partition).into_iter().map(|partition| partition.table)
+    };
+    let makers: BTreeMap<TableName, usize> = models
+        .iter()
+        .enumerate()
+        .flat_map(|(at, model)| makes(model).map(move |table| (table, at)))
+        .collect();
+    let inputs_of = |(at, model): (usize, &Arc<Model>)| {
+        let tables = model.dependencies();
+        let inputs = tables.iter().filter_map(|table| makers.get(table).copied());
+        inputs.filter(|input| *input != at).collect()
+    };
+    models.iter().enumerate().map(inputs_of).collect()
+}
+
+/// How a run goes about its targets.
+#[derive(Debug, Clone)]
+pub(super) struct Manner {
+    /// Targets that are built at once.
+    pub at_once: usize,
+    /// Whether targets are built that are fresh.
+    pub is_forced: bool,
+    /// Whether trouble that may meet the next target too holds back no more than what reads the one
+    /// that it met.
+    pub goes_on_after_trouble: bool,
+    /// When nothing more is begun.
+    pub until: Option<Instant>,
+}
+
+impl Manner {
+    /// `at_once` targets at once, without anything else.
+    pub(super) fn plain(at_once: usize) -> Manner {
+        Manner { at_once, is_forced: false, goes_on_after_trouble: false, until: None }
+    }
+
+    fn is_time_over(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
+}
+
+/// Targets to build, and what became of them so far.
+pub(super) struct Work<'a> {
+    pub workshop: &'a Arc<Workshop>,
+    pub run: &'a Run,
+    /// In the order in which those come that may be built next.
+    pub targets: &'a [Target],
+    pub manner: &'a Manner,
+    /// Partitions of which rows are kept that broke a check.
+    pub with_bad_rows: &'a BTreeSet<Partition>,
+    pub progress: &'a mut Progress,
+    /// The targets that other runs build.
+    pub others: Others,
+    /// Partitions that could not be built: what reads them is held back.
+    pub unbuilt: BTreeSet<Partition>,
 }
 
 impl Work<'_> {
-    /// Brings the day's targets up to date, as many at once as there are threads; whether all are.
-    async fn bring_day_up_to_date(
-        &self,
-        mut on_target: impl FnMut(&Partition),
+    /// Builds the targets in `order`. What fails is in `summary`, and among `unbuilt`.
+    pub(super) async fn carry_out(
+        &mut self,
+        order: Order,
+        on_target: OnTarget<'_>,
         summary: &mut Summary,
-    ) -> Result<bool> {
-        let mut order = self.order();
-        let mut running: JoinSet<(usize, Result<Outcome>)> = JoinSet::new();
-        let mut unbuilt: BTreeSet<Partition> = BTreeSet::new();
-        let mut failures: BTreeMap<usize, FailedTarget> = BTreeMap::new();
-        let outcome = loop {
-            while let Some(at) = order.start(self.workshop.settings.threads) {
-                let model = &self.models[at];
-                let partition = self.partition(model);
-                on_target(&partition);
-                match held_back(self.workshop, model, self.dt, &unbuilt).await {
-                    Ok(Some(input)) => {
-                        let (table, dt) = (&model.name, self.dt);
-                        warn!(%table, %dt, %input, "held back: an input was not built");
-                        summary.held_back_count += 1;
-                        unbuilt.extend(guarded(&partition));
-                        order.finish(at);
-                    }
-                    Ok(None) => self.spawn(at, &mut running),
-                    Err(failure) => {
-                        running.spawn(async move { (at, Err(failure)) });
-                    }
+    ) -> Result<()> {
+        let mut going = Going {
+            order,
+            running: JoinSet::new(),
+            failures: BTreeMap::new(),
+            days: Days::of(self.own_targets()),
+        };
+        let outcome = self.go(&mut going, on_target, summary).await;
+        // What still runs after trouble stops where it is, and gives its leases back at the end.
+        going.running.shutdown().await;
+        summary.failures.extend(going.failures.into_values());
+        outcome
+    }
+
+    fn own_targets(&self) -> impl Iterator<Item = &Target> {
+        let targets = self.targets.iter().enumerate();
+        targets.filter(|(at, _)| !self.others.include(*at)).map(|(_, target)| target)
+    }
+
+    async fn go(
+        &mut self,
+        going: &mut Going,
+        on_target: OnTarget<'_>,
+        summary: &mut Summary,
+    ) -> Result<()> {
+        loop {
+            self.begin(going, on_target, summary).await?;
+            let left_count = going.order.unstarted_count() - self.others.untaken_count();
+            if going.running.is_empty() {
+                if left_count == 0 {
+                    return Ok(());
+                }
+                if self.manner.is_time_over() {
+                    let what =
+                        format!("the run's time is over: {left_count} targets were not begun");
+                    return Err(Error::new(Kind::OutOfTime, what));
                 }
             }
-            let Some(finished) = running.join_next().await else { break Ok(()) };
-            let (at, outcome) = finished.or_else(panicked)?;
-            let model = &self.models[at];
-            match outcome {
-                Ok(outcome) => {
-                    self.forget_bad_rows(&outcome).await?;
-                    summary.count(&outcome);
+            let are_awaited = self.others.are_awaited();
+            let (is_forced, is_idle) = (self.manner.is_forced, going.running.is_empty());
+            tokio::select! {
+                Some(finished) = going.running.join_next() => {
+                    let (at, outcome) = finished.or_else(panicked)?;
+                    if !self.settle(at, outcome, going, summary).await? {
+                        return Ok(());
+                    }
                 }
-                Err(failure)
-                    if failure.kind() == Kind::OutOfMemory && order.run_again_alone(at) =>
-                {
-                    info!(table = %model.name, dt = %self.dt, "to be built again, alone");
-                    continue;
+                seen = self.others.look(
+                    self.workshop, self.targets, &self.unbuilt, is_forced, is_idle,
+                ), if are_awaited => {
+                    for (at, seen) in seen? {
+                        if seen == Seen::HeldBack {
+                            self.unbuilt.extend(guarded(&self.targets[at].partition()));
+                        }
+                        going.order.finish(at);
+                    }
+                }
+                else => return Err(Error::new(Kind::Defect, "build targets: none can begin")),
+            }
+        }
+    }
+
+    /// Begins as many targets as may be.
+    async fn begin(
+        &mut self,
+        going: &mut Going,
+        on_target: OnTarget<'_>,
+        summary: &mut Summary,
+    ) -> Result<()> {
+        while !self.manner.is_time_over()
+            && let Some(at) = going.order.start(self.manner.at_once)
+        {
+            if self.others.take(at) {
+                going.order.set_aside(at);
+                continue;
+            }
+            let target = &self.targets[at];
+            let partition = target.partition();
+            self.progress.begin();
+            on_target(self.progress, &partition);
+            match self.held_back(target).await {
+                Ok(Some(input)) => {
+                    let Partition { table, dt } = &partition;
+                    warn!(%table, %dt, %input, "held back: an input was not built");
+                    summary.held_back_count += 1;
+                    going.days.of_target(partition.dt).held_back_count += 1;
+                    self.unbuilt.extend(guarded(&partition));
+                    self.finish(at, going).await?;
+                }
+                Ok(None) => {
+                    let (workshop, run) = (Arc::clone(self.workshop), self.run.clone());
+                    let (target, is_forced) = (target.clone(), self.manner.is_forced);
+                    going.running.spawn(async move {
+                        (at, target::bring_up_to_date(&workshop, &run, &target, is_forced).await)
+                    });
                 }
                 Err(failure) => {
-                    let partition = self.partition(model);
-                    unbuilt.extend(guarded(&partition));
-                    failures.insert(at, FailedTarget::noted(model, partition, &failure));
-                    if !is_of_one_target(failure.kind()) {
-                        break Ok(());
-                    }
+                    going.running.spawn(async move { (at, Err(failure)) });
                 }
             }
-            order.finish(at);
+        }
+        Ok(())
+    }
+
+    /// Notes what became of a target; whether the run goes on.
+    async fn settle(
+        &mut self,
+        at: usize,
+        outcome: Result<Outcome>,
+        going: &mut Going,
+        summary: &mut Summary,
+    ) -> Result<bool> {
+        let target = &self.targets[at];
+        let day = going.days.of_target(target.dt);
+        match outcome {
+            Ok(outcome) => {
+                self.forget_bad_rows(&outcome).await?;
+                summary.count(&outcome);
+                day.count(&outcome);
+            }
+            Err(failure)
+                if failure.kind() == Kind::OutOfMemory && going.order.run_again_alone(at) =>
+            {
+                info!(table = %target.model.name, dt = %target.dt, "to be built again, alone");
+                return Ok(true);
+            }
+            Err(failure) => {
+                let partition = target.partition();
+                self.unbuilt.extend(guarded(&partition));
+                day.failed_count += 1;
+                let failed = FailedTarget::noted(&target.model, partition, &failure);
+                going.failures.insert(at, failed);
+                let goes_on = match reach(failure.kind()) {
+                    Reach::Target => true,
+                    Reach::Perhaps => self.manner.goes_on_after_trouble,
+                    Reach::Run => false,
+                };
+                if !goes_on {
+                    return Ok(false);
+                }
+            }
+        }
+        self.finish(at, going).await?;
+        Ok(true)
+    }
+
+    /// Notes that a target is finished; at the end of its day what is to be done then.
+    async fn finish(&mut self, at: usize, going: &mut Going) -> Result<()> {
+        let target = &self.targets[at];
+        going.order.finish(at);
+        self.progress.finish(&target.model.name);
+        let Some(day) = going.days.finish(target.dt) else { return Ok(()) };
+        self.progress.finish_day();
+        if day.built_count + day.unchanged_count > 0 {
+            let workshop = &self.workshop;
+            workshop.published.write().await.ledger.compact(&workshop.warehouse).await?;
+        }
+        info!(
+            dt = %target.dt,
+            built = day.built_count,
+            unchanged = day.unchanged_count,
+            fresh = day.fresh_count,
+            failed = day.failed_count,
+            held_back = day.held_back_count,
+            days_done = self.progress.days_done,
+            days = self.progress.day_count,
+            seconds_left = self.progress.time_left().map(|left| left.as_secs()),
+            "day done"
+        );
+        Ok(())
+    }
+
+    /// The first input of `target` that is among those that could not be built.
+    async fn held_back(&self, target: &Target) -> Result<Option<Partition>> {
+        if self.unbuilt.is_empty() {
+            return Ok(None);
+        }
+        // As in a plan: what is yet to be built is told as a reason, whatever is published now.
+        let evaluation = match &target.model.recipe {
+            Recipe::Export(_) => return Ok(None),
+            Recipe::Query(_) | Recipe::Algorithm(_) | Recipe::Accounting(_) => {
+                self.workshop.evaluate(&target.model, target.dt, &self.unbuilt).await?
+            }
         };
-        // What still runs after trouble stops where it is, and gives its leases back at the end.
-        running.shutdown().await;
-        summary.failures.extend(failures.into_values());
-        outcome.map(|()| unbuilt.is_empty())
-    }
-
-    fn order(&self) -> Order {
-        let makes = |model: &Model| {
-            let made = guarded(&self.partition(model));
-            made.into_iter().map(|partition| partition.table).collect()
-        };
-        Order::new(self.models, makes)
-    }
-
-    fn partition(&self, model: &Model) -> Partition {
-        Partition { table: model.name.clone(), dt: self.dt }
-    }
-
-    fn spawn(&self, at: usize, running: &mut JoinSet<(usize, Result<Outcome>)>) {
-        let (workshop, run) = (Arc::clone(self.workshop), self.run.clone());
-        let (model, dt) = (Arc::clone(&self.models[at]), self.dt);
-        running
-            .spawn(async move { (at, bring_target_up_to_date(&workshop, &run, &model, dt).await) });
+        let Freshness::Stale(reasons) = evaluation.freshness else { return Ok(None) };
+        Ok(reasons.into_iter().find_map(|reason| match reason {
+            Reason::InputStale(input) => Some(input),
+            _ => None,
+        }))
     }
 
     /// Removes rows that a build kept and that failed since, where what it was made of is as it
@@ -187,6 +357,15 @@ impl Work<'_> {
     }
 }
 
+/// What is under way, and what became of it.
+struct Going {
+    order: Order,
+    running: JoinSet<(usize, Result<Outcome>)>,
+    /// By the place of the target, so that they are told in order.
+    failures: BTreeMap<usize, FailedTarget>,
+    days: Days,
+}
+
 /// Goes on panicking where a target's task did, so that the job ends as by any panic.
 fn panicked<T>(failure: JoinError) -> Result<T> {
     match failure.try_into_panic() {
@@ -195,354 +374,70 @@ fn panicked<T>(failure: JoinError) -> Result<T> {
     }
 }
 
-/// Whether a failure of this kind says nothing of the other targets.
-fn is_of_one_target(kind: Kind) -> bool {
+/// How far a failure reaches.
+enum Reach {
+    /// It says nothing of other targets than those that read the one that failed.
+    Target,
+    /// Another run is at work on the same days, storage is down, we are broken: the next target
+    /// will most likely meet it too.
+    Perhaps,
+    /// It is the run's.
+    Run,
+}
+
+fn reach(kind: Kind) -> Reach {
     match kind {
         Kind::Usage
         | Kind::OutOfMemory
         | Kind::CheckFailed
         | Kind::ExportBroken
-        | Kind::NotThereYet => true,
-        // Another run is at work on the same days; storage is down; we are broken.
-        Kind::LeaseHeld
-        | Kind::Storage
-        | Kind::Defect
-        | Kind::NothingToDo
-        | Kind::Interrupted
-        | Kind::Terminated => false,
+        | Kind::NotThereYet => Reach::Target,
+        Kind::LeaseHeld | Kind::Storage | Kind::Defect => Reach::Perhaps,
+        Kind::OutOfTime | Kind::NothingToDo | Kind::Interrupted | Kind::Terminated => Reach::Run,
     }
 }
 
-/// The first input of `model` on `dt` that is among those that could not be built.
-async fn held_back(
-    workshop: &Workshop,
-    model: &Arc<Model>,
-    dt: Day,
-    unbuilt: &BTreeSet<Partition>,
-) -> Result<Option<Partition>> {
-    if unbuilt.is_empty() {
-        return Ok(None);
-    }
-    // As in a plan: what is yet to be built is told as a reason, whatever is published now.
-    let evaluation = match &model.recipe {
-        Recipe::Export(_) => return Ok(None),
-        Recipe::Query(_) | Recipe::Algorithm(_) | Recipe::Accounting(_) => {
-            workshop.evaluate(model, dt, unbuilt).await?
-        }
-    };
-    let Freshness::Stale(reasons) = evaluation.freshness else { return Ok(None) };
-    Ok(reasons.into_iter().find_map(|reason| match reason {
-        Reason::InputStale(input) => Some(input),
-        _ => None,
-    }))
+/// What became of the targets of a day.
+#[derive(Debug, Default)]
+struct DayDone {
+    unfinished_count: u64,
+    built_count: u64,
+    unchanged_count: u64,
+    fresh_count: u64,
+    failed_count: u64,
+    held_back_count: u64,
 }
 
-/// Brings one partition up to date.
-pub async fn bring_target_up_to_date(
-    workshop: &Workshop,
-    run: &Run,
-    model: &Arc<Model>,
-    dt: Day,
-) -> Result<Outcome> {
-    let partition = Partition { table: model.name.clone(), dt };
-    let evaluation = workshop.evaluate(model, dt, &BTreeSet::new()).await?;
-    let fresh = fresh(workshop, &evaluation).await?;
-    let has_new_marks = ingest::has_new_marks(workshop, &evaluation).await;
-    let fresh = match fresh {
-        Some(outcome) if !has_new_marks => return Ok(outcome),
-        fresh => fresh,
-    };
-    let floor = workshop.entry(&partition).await.map_or(0, |entry| entry.fence);
-    let lease = match Lease::acquire(&workshop.warehouse, &partition, &run.holder, floor).await {
-        Ok(lease) => lease,
-        Err(error) => match fresh {
-            // Only marks are to be noted, which whoever holds the lease does too.
-            Some(outcome) if error.kind() == Kind::LeaseHeld => return Ok(outcome),
-            _ => return Err(error),
-        },
-    };
-    let outcome = build_under(workshop, run, model, dt, &lease).await;
-    if outcome.as_ref().is_err_and(|failure| failure.kind() == Kind::Storage) {
-        // Whoever ends the run gives it back, if storage answers by then.
-        return outcome;
-    }
-    let released = lease.release().await;
-    let outcome = outcome?;
-    released?;
-    Ok(outcome)
-}
-
-/// The published entry where nothing is to be done; an error where nothing can be.
-async fn fresh(workshop: &Workshop, evaluation: &Evaluation) -> Result<Option<Outcome>> {
-    let partition = &evaluation.partition;
-    match &evaluation.freshness {
-        Freshness::Fresh => Ok(workshop.entry(partition).await.map(Outcome::Fresh)),
-        Freshness::Stale(_) => Ok(None),
-        Freshness::Waiting(missing) => {
-            let first = missing.first().map(ToString::to_string).unwrap_or_default();
-            let more = match missing.len() {
-                0 | 1 => String::new(),
-                count => format!(" and {} more", count - 1),
-            };
-            Err(Error::new(
-                Kind::NotThereYet,
-                format!(
-                    "build {partition}: its input {first}{more} is not published; run the job \
-                     that makes it for that day first"
-                ),
-            ))
+impl DayDone {
+    fn count(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Fresh(_) => self.fresh_count += 1,
+            Outcome::Unchanged(_) => self.unchanged_count += 1,
+            Outcome::Published(_) => self.built_count += 1,
         }
     }
 }
 
-async fn build_under(
-    workshop: &Workshop,
-    run: &Run,
-    model: &Arc<Model>,
-    dt: Day,
-    lease: &Lease,
-) -> Result<Outcome> {
-    let started = Instant::now();
-    // What another run did while we waited for the lease may have made the work unnecessary.
-    publish::recover(&workshop.warehouse, lease).await?;
-    workshop.refresh_one(lease.partition()).await?;
-    let evaluation = workshop.evaluate(model, dt, &BTreeSet::new()).await?;
-    let is_fresh = match fresh(workshop, &evaluation).await? {
-        Some(outcome) if !ingest::has_new_marks(workshop, &evaluation).await => return Ok(outcome),
-        fresh => fresh.is_some(),
-    };
-    let made = if is_fresh {
-        Ok((ingest::noted_anew(workshop, run, &evaluation, lease, started).await, false))
-    } else {
-        make(workshop, run, model, &evaluation, lease, started).await
-    };
-    if made.is_err() {
-        // What was refused must not lie about.
-        let swept = publish::sweep(&workshop.warehouse, lease);
-        match tokio::time::timeout(TIDY_UP, swept).await {
-            Ok(Ok(())) => {}
-            Ok(Err(cause)) => warn!("failed to clear the work area: {}", cause.chain()),
-            Err(_) => warn!("gave up on clearing the work area: the next run does it"),
-        }
-    }
-    let (parts, changed) = made?;
-    let entries: Vec<Entry> = parts.iter().map(|part| part.entry.clone()).collect();
-    let published = publish::publish(&workshop.warehouse, lease, parts).await;
-    // After any other failure the next run may need what was built, to roll the publish forward.
-    if published.as_ref().err().is_none_or(|error| error.kind() == Kind::LeaseHeld) {
-        publish::sweep(&workshop.warehouse, lease).await?;
-    }
-    let changed = published? || changed;
-    let entry = workshop.note_published(entries, model).await?;
-    let (message, outcome): (_, fn(Arc<Entry>) -> Outcome) = match (is_fresh, changed) {
-        (true, _) => ("fresh, noted anew", Outcome::Fresh),
-        (false, true) => ("published", Outcome::Published),
-        (false, false) => ("rebuilt, unchanged", Outcome::Unchanged),
-    };
-    info!(
-        table = %model.name,
-        %dt,
-        row_count = entry.row_count,
-        duration_ms = entry.duration_ms,
-        reason = entry.reason,
-        "{message}"
-    );
-    Ok(outcome(entry))
-}
+/// The days of a list of targets.
+struct Days(BTreeMap<Day, DayDone>);
 
-/// Builds the partition into the work area and checks it: what is to be published, and whether
-/// any of it is other than what is published now.
-async fn make(
-    workshop: &Workshop,
-    run: &Run,
-    model: &Arc<Model>,
-    evaluation: &Evaluation,
-    lease: &Lease,
-    started: Instant,
-) -> Result<(Vec<Part>, bool)> {
-    let dt = evaluation.partition.dt;
-    let made = match &model.recipe {
-        Recipe::Export(source) => ingest::build(workshop, source, model, evaluation, lease).await?,
-        Recipe::Query(_) | Recipe::Algorithm(_) | Recipe::Accounting(_) => {
-            let taken_again = reuse::of_day_before(workshop, evaluation, lease).await?;
-            let built = match taken_again {
-                Some(built) => Ok(built),
-                None => query::build(workshop, model, evaluation, lease).await,
-            };
-            let built = match built {
-                Ok(built) => built,
-                Err(error) => {
-                    // An input that was replaced while it was read can fail in any way.
-                    workshop.refresh_one(lease.partition()).await?;
-                    ensure_same_inputs(workshop, evaluation).await?;
-                    ensure_sound_inputs(workshop, evaluation).await?;
-                    return Err(error);
-                }
-            };
-            Made {
-                parts: evaluation.parts.clone(),
-                exports: vec![],
-                accounting: None,
-                warnings: BTreeMap::new(),
-                objects: vec![(Arc::clone(model), built)],
-            }
+impl Days {
+    fn of<'a>(targets: impl Iterator<Item = &'a Target>) -> Days {
+        let mut days: BTreeMap<Day, DayDone> = BTreeMap::new();
+        for target in targets {
+            days.entry(target.dt).or_default().unfinished_count += 1;
         }
-    };
-    workshop.refresh_one(lease.partition()).await?;
-    ensure_same_inputs(workshop, evaluation).await?;
-    {
-        let published = workshop.published.read().await;
-        publish::ensure_not_fenced(&published.ledger, lease)?;
-    }
-    let mut parts = vec![];
-    let mut changed = false;
-    for (model, object) in &made.objects {
-        let partition = Partition { table: model.name.clone(), dt };
-        let mut warnings = finding::verdict(&partition, &object.findings)?;
-        for finding in &object.findings {
-            warn!(
-                table = %model.name,
-                %dt,
-                check = finding.check,
-                bad_row_count = finding.bad_row_count,
-                rows = finding.kept.as_ref().map(|kept| kept.place.as_str()),
-                "a check found bad rows"
-            );
-        }
-        if model.name.zone != QUARANTINE {
-            warnings.extend(made.warnings.clone());
-        }
-        let entry =
-            entry(workshop, run, evaluation, &made, model, object, lease, started, warnings).await;
-        let published = workshop.published.read().await;
-        let same = published
-            .ledger
-            .current(&partition)
-            .is_some_and(|current| current.content_hash == entry.content_hash)
-            && published.objects.get(&partition) == Some(&entry.byte_count);
-        changed |= !same;
-        let part = if same { Part::unchanged } else { Part::staged };
-        parts.push(part(&object.key, entry));
-    }
-    Ok((parts, changed))
-}
-
-/// The objects that a build made, and what they were made of.
-#[derive(Debug)]
-pub(super) struct Made {
-    pub parts: BTreeMap<String, crate::hash::ContentHash>,
-    pub exports: Vec<ExportInput>,
-    pub accounting: Option<Accounting>,
-    pub warnings: BTreeMap<String, u64>,
-    pub objects: Vec<(Arc<Model>, Built)>,
-}
-
-#[allow(clippy::too_many_arguments)]
-async fn entry(
-    workshop: &Workshop,
-    run: &Run,
-    evaluation: &Evaluation,
-    made: &Made,
-    model: &Model,
-    built: &Built,
-    lease: &Lease,
-    started: Instant,
-    warnings: BTreeMap<String, u64>,
-) -> Entry {
-    let partition = Partition { table: model.name.clone(), dt: evaluation.partition.dt };
-    let version = workshop.entry(&partition).await.map_or(0, |entry| entry.version) + 1;
-    Entry {
-        id: uuid::Uuid::now_v7().to_string(),
-        version,
-        fence: lease.fence(),
-        fingerprint: crate::hash::ContentHash::of_json(&made.parts),
-        parts: made.parts.clone(),
-        dayless: evaluation.dayless,
-        content_hash: built.written.content_hash,
-        schema_hash: schema_hash(&model.schema),
-        row_count: built.written.row_count,
-        byte_count: built.written.byte_count,
-        inputs: evaluation.inputs.clone(),
-        exports: made.exports.clone(),
-        accounting: if model.name.zone == QUARANTINE { None } else { made.accounting },
-        warnings,
-        reason: evaluation.reason(),
-        run_id: run.run_id.clone(),
-        attempt: run.attempt,
-        published_at: chrono::Utc::now(),
-        duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        partition,
-    }
-}
-
-/// What was read must still be what is published: another run may have replaced an input while
-/// this one was reading it.
-async fn ensure_same_inputs(workshop: &Workshop, evaluation: &Evaluation) -> Result<()> {
-    for input in &evaluation.inputs {
-        let now = workshop.entry(&input.partition).await.map(|entry| entry.content_hash);
-        if now != Some(input.content_hash) {
-            return Err(Error::new(
-                Kind::LeaseHeld,
-                format!(
-                    "build {}: another run replaced its input {} meanwhile, nothing of it was \
-                     published",
-                    evaluation.partition, input.partition
-                ),
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Damage to a published object that keeps its size is seen only by who reads it, and then as any
-/// kind of failure: it must be told from a mistake in the query.
-async fn ensure_sound_inputs(workshop: &Workshop, evaluation: &Evaluation) -> Result<()> {
-    for input in &evaluation.inputs {
-        let Some(entry) = workshop.entry(&input.partition).await else { continue };
-        publish::ensure_sound(&workshop.warehouse, &entry).await?;
-    }
-    Ok(())
-}
-
-impl Workshop {
-    /// Takes in what other runs published since, and looks again whether the object of
-    /// `partition` (and its quarantine) stands.
-    async fn refresh_one(&self, partition: &Partition) -> Result<()> {
-        let mut published = self.published.write().await;
-        for partition in published.ledger.refresh(&self.warehouse).await? {
-            let size = published.ledger.current(&partition).map(|entry| entry.byte_count);
-            published.objects.extend(size.map(|size| (partition, size)));
-        }
-        for partition in guarded(partition) {
-            match self.warehouse.object_size(&partition).await? {
-                Some(size) => published.objects.insert(partition, size),
-                None => published.objects.remove(&partition),
-            };
-        }
-        Ok(())
+        Days(days)
     }
 
-    async fn note_published(&self, entries: Vec<Entry>, model: &Model) -> Result<Arc<Entry>> {
-        let mut published = self.published.write().await;
-        let mut own = None;
-        for entry in entries {
-            let partition = entry.partition.clone();
-            published.objects.insert(partition.clone(), entry.byte_count);
-            published.ledger.add(entry);
-            if partition.table == model.name {
-                own = published.ledger.current(&partition).cloned();
-            }
-        }
-        own.ok_or_else(|| Error::new(Kind::Defect, format!("publish {}: not noted", model.name)))
+    fn of_target(&mut self, dt: Day) -> &mut DayDone {
+        self.0.entry(dt).or_default()
     }
-}
 
-/// The partitions that are published together with `partition`.
-pub(super) fn guarded(partition: &Partition) -> Vec<Partition> {
-    let mut guarded = vec![partition.clone()];
-    if partition.table.zone == crate::models::RAW {
-        let table = TableName::new(QUARANTINE, &partition.table.table);
-        guarded.push(Partition { table, dt: partition.dt });
+    /// Notes that a target of the day is finished; the day, where it was the last.
+    fn finish(&mut self, dt: Day) -> Option<DayDone> {
+        let day = self.0.get_mut(&dt)?;
+        day.unfinished_count = day.unfinished_count.saturating_sub(1);
+        if day.unfinished_count == 0 { self.0.remove(&dt) } else { None }
     }
-    guarded
 }

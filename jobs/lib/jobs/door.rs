@@ -11,21 +11,25 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clap::builder::{BoolishValueParser, Resettable};
-use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum as _};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, ValueEnum as _};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
+use crate::build::backfill::{self, Backfill};
+use crate::build::plan::Plan;
+use crate::build::progress::Progress;
 use crate::build::run::{self, Run};
 use crate::build::summary::Summary;
 use crate::build::{Workshop, earlier};
 use crate::config::Settings;
 use crate::dates::{Day, DayRange};
 use crate::errors::{Context as _, Error, Kind, Result};
+use crate::jobs::flags::{BackfillFlags, CommonFlags, DayFlags, RunFlags, without_empty_variables};
 use crate::jobs::{Job, panics, result_file};
 use crate::lake::lease::Holder;
-use crate::lake::runs;
+use crate::lake::{Lake, Partition, runs};
+use crate::models::selection;
 use crate::telemetry::{self, LogFormat};
 
 /// How long a stopped job may take to give its leases back and say goodbye.
@@ -38,67 +42,26 @@ struct JobFlags {
     days: DayFlags,
     #[command(flatten)]
     common: CommonFlags,
-    /// The run's id, as the orchestrator names it; default: a new one
-    #[arg(long, env = "RAPPORT_RUN_ID")]
-    run_id: Option<String>,
-    /// The run's attempt, from 1
-    #[arg(long, env = "RAPPORT_ATTEMPT", default_value_t = 1,
-        value_parser = clap::value_parser!(u32).range(1..))]
-    attempt: u32,
-    /// Also write the result line to this file
-    #[arg(long, env = "RAPPORT_RESULT_FILE")]
-    result_file: Option<PathBuf>,
-    /// Exit with 99 when every partition was fresh
-    #[arg(long, env = "RAPPORT_SKIP_WHEN_FRESH", value_parser = BoolishValueParser::new())]
-    skip_when_fresh: bool,
+    #[command(flatten)]
+    run: RunFlags,
 }
 
-/// The days of a run: never "today" by default.
-#[derive(Debug, Args)]
-pub(super) struct DayFlags {
-    /// The day to build, YYYY-MM-DD
-    #[arg(long, env = "RAPPORT_DATE", value_name = "DAY", conflicts_with_all = ["from", "to"])]
-    date: Option<Day>,
-    /// The first day to build, YYYY-MM-DD
-    #[arg(long, env = "RAPPORT_FROM", value_name = "DAY", requires = "to")]
-    from: Option<Day>,
-    /// The day after the last day to build, YYYY-MM-DD
-    #[arg(long, env = "RAPPORT_TO", value_name = "DAY", requires = "from")]
-    to: Option<Day>,
+/// What is to be done, and as which run.
+struct Undertaking<'a> {
+    name: &'static str,
+    task: Task<'a>,
+    days: &'a DayFlags,
+    common: &'a CommonFlags,
+    run: &'a RunFlags,
 }
 
-/// The flags that jobs and the operator's tool share.
-#[derive(Debug, Args)]
-pub(super) struct CommonFlags {
-    /// The project's settings
-    #[arg(long, env = "RAPPORT_CONFIG", default_value = "config/local.yaml", global = true)]
-    pub config: PathBuf,
-    /// Log format on stderr
-    #[arg(long, env = "RAPPORT_LOG_FORMAT", value_enum, default_value = "auto", global = true)]
-    pub log_format: LogFormat,
-    /// Log filter, such as `warn` or `rapport=debug`
-    #[arg(long = "log", env = "RAPPORT_LOG", default_value = "info", global = true,
-        value_parser = telemetry::parse_filter)]
-    pub log_filter: String,
-}
-
-impl DayFlags {
-    /// The days, half open.
-    pub(super) fn range(&self) -> Result<DayRange> {
-        match (self.date, self.from, self.to) {
-            (Some(day), None, None) => Ok(DayRange::one(day)),
-            (None, Some(from), Some(to)) => DayRange::new(from, to).ok_or_else(|| {
-                Error::new(
-                    Kind::Usage,
-                    format!("no day lies in [{from}, {to}): --to is the day after the last"),
-                )
-            }),
-            _ => Err(Error::new(
-                Kind::Usage,
-                "which days? expected --date DAY, or --from DAY --to DAY (the day after the last)",
-            )),
-        }
-    }
+/// What is to be done.
+#[derive(Clone, Copy)]
+enum Task<'a> {
+    /// Bring all tables of these zones up to date, day by day.
+    Zones(&'static [&'static str]),
+    /// Do what a plan says.
+    Backfill(&'a BackfillFlags),
 }
 
 /// The result line.
@@ -113,6 +76,9 @@ struct Report {
     to: Option<Day>,
     #[serde(flatten)]
     summary: Summary,
+    /// What would be built, where that alone was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<Plan>,
     warehouse: Option<String>,
     duration_ms: u64,
     error: Option<Failure>,
@@ -165,6 +131,25 @@ impl Failure {
     }
 }
 
+impl Report {
+    fn new(job: &'static str, run_id: String, attempt: u32) -> Report {
+        Report {
+            job,
+            status: "done",
+            exit_code: 0,
+            run_id,
+            attempt,
+            from: None,
+            to: None,
+            summary: Summary::default(),
+            plan: None,
+            warehouse: None,
+            duration_ms: 0,
+            error: None,
+        }
+    }
+}
+
 impl ResultLine for Report {
     fn fail(&mut self, failure: Failure) {
         self.status = "failed";
@@ -187,46 +172,80 @@ pub fn main(job: &Job) -> ExitCode {
     ExitCode::from(attend(job, std::env::args_os(), &mut std::io::stdout(), enter))
 }
 
+/// Runs a backfill of the operator's tool: from its flags to its exit code.
+pub(super) fn backfill(common: &CommonFlags, flags: &BackfillFlags) -> ExitCode {
+    let undertaking = Undertaking {
+        name: BACKFILL,
+        task: Task::Backfill(flags),
+        days: &flags.days,
+        common,
+        run: &flags.run,
+    };
+    ExitCode::from(undertake(&undertaking, &mut std::io::stdout(), enter))
+}
+
+/// Tells a backfill whose flags could not be understood as a job tells it.
+pub(super) fn refuse_backfill(mistake: &clap::Error) -> ExitCode {
+    ExitCode::from(refuse(BACKFILL, mistake, std::env::args_os(), &mut std::io::stdout()))
+}
+
+/// The name of a backfill, as a subcommand and among the runs.
+pub(super) const BACKFILL: &str = "backfill";
+
 /// Has `work` done as `arguments` ask for it, tells `stdout` the result, and gives the exit code.
 fn attend(
     job: &Job,
     arguments: impl Iterator<Item = OsString>,
     stdout: &mut impl Write,
-    work: impl FnOnce(&Job, &JobFlags, &mut Report) -> Result<()>,
+    work: impl FnOnce(&Undertaking<'_>, &mut Report) -> Result<()>,
 ) -> u8 {
-    let started = Instant::now();
     let arguments: Vec<OsString> = arguments.collect();
     let flags = match parse(job, &arguments) {
         Ok(flags) => flags,
-        Err(error) => {
-            // Help and version are what was asked for: they go to stdout, and are a success.
-            tell_usage(&error);
-            if !error.use_stderr() {
-                return 0;
-            }
-            let report = usage_report(job, Failure::of_usage(&error));
-            return say(report, result_file::asked_for(arguments.into_iter()), stdout);
-        }
+        Err(error) => return refuse(job.name, &error, arguments.into_iter(), stdout),
     };
     telemetry::start(flags.common.log_format, &flags.common.log_filter);
+    let undertaking = Undertaking {
+        name: job.name,
+        task: Task::Zones(job.zones),
+        days: &flags.days,
+        common: &flags.common,
+        run: &flags.run,
+    };
+    undertake(&undertaking, stdout, work)
+}
+
+/// Tells what is wrong with `arguments`, or the help that they ask for; gives the exit code.
+fn refuse(
+    name: &'static str,
+    mistake: &clap::Error,
+    arguments: impl Iterator<Item = OsString>,
+    stdout: &mut impl Write,
+) -> u8 {
+    // Help and version are what was asked for: they go to stdout, and are a success.
+    tell_usage(mistake);
+    if !mistake.use_stderr() {
+        return 0;
+    }
+    let mut report = Report::new(name, String::new(), 1);
+    report.fail(Failure::of_usage(mistake));
+    say(report, result_file::asked_for(arguments), stdout)
+}
+
+/// Has `work` done, tells `stdout` the result, and gives the exit code.
+fn undertake(
+    undertaking: &Undertaking<'_>,
+    stdout: &mut impl Write,
+    work: impl FnOnce(&Undertaking<'_>, &mut Report) -> Result<()>,
+) -> u8 {
+    let started = Instant::now();
+    let flags = undertaking.run;
     let run_id = match &flags.run_id {
         Some(run_id) if !run_id.trim().is_empty() => run_id.clone(),
         _ => uuid::Uuid::now_v7().to_string(),
     };
-    let mut report = Report {
-        job: job.name,
-        status: "done",
-        exit_code: 0,
-        run_id,
-        attempt: flags.attempt,
-        from: None,
-        to: None,
-        summary: Summary::default(),
-        warehouse: None,
-        duration_ms: 0,
-        error: None,
-    };
-    let outcome = panics::caught(|| work(job, &flags, &mut report));
+    let mut report = Report::new(undertaking.name, run_id, flags.attempt);
+    let outcome = panics::caught(|| work(undertaking, &mut report));
     telemetry::end_progress();
     if let Err(failure) = &outcome {
         // What failed of single targets was logged when it did.
@@ -234,8 +253,11 @@ fn attend(
     }
     match Failure::of(&outcome, &report.summary) {
         None => {
-            let idle = report.summary.built_count + report.summary.unchanged_count == 0;
-            if flags.skip_when_fresh && idle {
+            let is_idle = match &report.plan {
+                Some(plan) => plan.stale.is_empty(),
+                None => report.summary.built_count + report.summary.unchanged_count == 0,
+            };
+            if flags.skip_when_fresh && is_idle {
                 report.status = Kind::NothingToDo.name();
                 report.exit_code = Kind::NothingToDo.exit_code();
             }
@@ -243,7 +265,7 @@ fn attend(
         Some(failure) => report.fail(failure),
     }
     report.duration_ms = milliseconds_since(started);
-    say(report, flags.result_file, stdout)
+    say(report, flags.result_file.clone(), stdout)
 }
 
 /// Logs what ended a job, once.
@@ -264,16 +286,6 @@ fn parse(job: &Job, arguments: &[OsString]) -> Result<JobFlags, clap::Error> {
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(EXIT_CODES);
     JobFlags::from_arg_matches(&without_empty_variables(command).try_get_matches_from(arguments)?)
-}
-
-/// The command with its flags' variables that are empty taken for unset: what is not set in a
-/// Compose file or a pod's template comes as an empty text.
-pub(super) fn without_empty_variables(command: Command) -> Command {
-    let told = command.mut_args(|arg| match arg.get_env().and_then(std::env::var_os) {
-        Some(value) if value.is_empty() => arg.env(Resettable::Reset),
-        _ => arg,
-    });
-    told.mut_subcommands(without_empty_variables)
 }
 
 pub(super) const EXIT_CODES: &str = "\
@@ -316,22 +328,6 @@ fn usage_message(mistake: &clap::Error) -> String {
     lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_string()
 }
 
-fn usage_report(job: &Job, failure: Failure) -> Report {
-    Report {
-        job: job.name,
-        status: "failed",
-        exit_code: Kind::Usage.exit_code(),
-        run_id: String::new(),
-        attempt: 1,
-        from: None,
-        to: None,
-        summary: Summary::default(),
-        warehouse: None,
-        duration_ms: 0,
-        error: Some(failure),
-    }
-}
-
 /// The result: last on stdout, after the logs are flushed. Gives the exit code.
 pub(super) fn say<R: ResultLine>(
     mut report: R,
@@ -362,24 +358,63 @@ pub(super) fn say<R: ResultLine>(
     }
 }
 
-fn enter(job: &Job, flags: &JobFlags, report: &mut Report) -> Result<()> {
-    let days = flags.days.range()?;
+fn enter(undertaking: &Undertaking<'_>, report: &mut Report) -> Result<()> {
+    let Undertaking { name, task, days, common, run } = undertaking;
+    let days = days.range()?;
     report.from = Some(days.from);
     report.to = Some(days.to);
     refuse_future(days, chrono::Utc::now())?;
-    flags.result_file.as_deref().map_or(Ok(()), result_file::ensure_writable)?;
-    let settings = Settings::read(&flags.common.config)?;
+    run.result_file.as_deref().map_or(Ok(()), result_file::ensure_writable)?;
+    let settings = Settings::read(&common.config)?;
     report.warehouse = Some(settings.warehouse.to_string());
-    info!(job = job.name, run_id = report.run_id, %days, "started");
-    telemetry::start_progress(flags.common.log_format);
+    info!(job = name, run_id = report.run_id, %days, "started");
+    telemetry::start_progress(common.log_format);
     let runtime = runtime(settings.threads)?;
-    let outcome = runtime.block_on(work(job, settings, days, report));
+    let outcome = runtime.block_on(async {
+        match task {
+            Task::Backfill(flags) if flags.dry_run => {
+                until_stopped(dry_run(flags, settings, days, report)).await
+            }
+            task => work(*task, settings, days, report).await,
+        }
+    });
     // Threads that still read or encode must not hold a stopped job back.
     runtime.shutdown_background();
-    if Failure::of(&outcome, &report.summary).is_none() {
+    if report.plan.is_none() && Failure::of(&outcome, &report.summary).is_none() {
         tell_where(report);
     }
     outcome
+}
+
+/// What a backfill would build; writes nothing.
+async fn dry_run(
+    flags: &BackfillFlags,
+    settings: Settings,
+    days: DayRange,
+    report: &mut Report,
+) -> Result<()> {
+    let warehouse = Lake::open_for_reading(&settings.warehouse, settings.patience)?;
+    let workshop = Workshop::open(settings, warehouse).await?;
+    let backfill = backfill_of(flags, &workshop, days)?;
+    let mut plan = backfill.plan(&workshop).await?;
+    plan.look_up_changes(&workshop).await?;
+    report.status = "planned";
+    report.plan = Some(plan);
+    Ok(())
+}
+
+fn backfill_of(flags: &BackfillFlags, workshop: &Workshop, days: DayRange) -> Result<Backfill> {
+    let tables = selection::select(&workshop.catalogue, &flags.tables.select)?;
+    Ok(Backfill {
+        models: workshop.models_named(&tables),
+        days,
+        at_once: flags.parallel.map(usize::from),
+        is_forced: flags.force,
+        goes_on_after_trouble: flags.continue_on_error,
+        max_runtime: flags.max_runtime,
+        shard: flags.shard,
+        shard_patience: flags.shard_patience,
+    })
 }
 
 /// A day that has begun nowhere has no exports yet; without this a mistyped year would publish
@@ -404,18 +439,23 @@ pub(super) fn runtime(threads: usize) -> Result<tokio::runtime::Runtime> {
         .context(Kind::Defect, || "start the runtime")
 }
 
-async fn work(job: &Job, settings: Settings, days: DayRange, report: &mut Report) -> Result<()> {
+async fn work(
+    task: Task<'_>,
+    settings: Settings,
+    days: DayRange,
+    report: &mut Report,
+) -> Result<()> {
     let lease_length = Duration::from_secs(settings.lease_seconds);
     let run = Run {
         run_id: report.run_id.clone(),
         attempt: report.attempt,
         holder: Holder::new(&report.run_id, lease_length),
     };
-    let warehouse = crate::lake::Lake::open(&settings.warehouse, settings.patience)?;
+    let warehouse = Lake::open(&settings.warehouse, settings.patience)?;
     let start = runs::Start {
         run_id: run.run_id.clone(),
         attempt: run.attempt,
-        job: job.name.to_string(),
+        job: report.job.to_string(),
         days: days.to_string(),
         started_at: chrono::Utc::now(),
         version: env!("CARGO_PKG_VERSION").to_string(),
@@ -426,11 +466,27 @@ async fn work(job: &Job, settings: Settings, days: DayRange, report: &mut Report
     let outcome = until_stopped(async {
         open = Some(runs::start(&warehouse, &start).await?);
         let workshop = Arc::new(Workshop::open(settings, warehouse.clone()).await?);
-        let on_target = |number, count, partition: &crate::lake::Partition| {
-            telemetry::progress(number, count, &partition.to_string());
+        let mut on_target = |progress: &Progress, partition: &Partition| {
+            telemetry::progress(
+                progress.begun_count,
+                progress.target_count,
+                &format!("{partition}{}", told(progress)),
+            );
         };
-        run::bring_up_to_date(&workshop, &run, job.zones, days, on_target, &mut summary).await?;
-        summary.stale_earlier_days = earlier::stale_days(&workshop, job.zones, days.from).await?;
+        let models = match task {
+            Task::Zones(zones) => {
+                run::bring_up_to_date(&workshop, &run, zones, days, &mut on_target, &mut summary)
+                    .await?;
+                workshop.models_of(zones)
+            }
+            Task::Backfill(flags) => {
+                let backfill = backfill_of(flags, &workshop, days)?;
+                let on_target = &mut on_target;
+                backfill::carry_out(&workshop, &run, &backfill, on_target, &mut summary).await?;
+                backfill.models
+            }
+        };
+        summary.stale_earlier_days = earlier::stale_days(&workshop, &models, days.from).await?;
         Ok(())
     })
     .await;
@@ -457,6 +513,19 @@ async fn work(job: &Job, settings: Settings, days: DayRange, report: &mut Report
         warn!("gave up on releasing leases: they run out by themselves");
     }
     outcome
+}
+
+/// How far a run of several days is, for its progress bar.
+fn told(progress: &Progress) -> String {
+    if progress.day_count < 2 {
+        return String::new();
+    }
+    let left = progress.time_left().map(|left| {
+        let minutes = left.as_secs().div_ceil(60);
+        format!(", {minutes} min left")
+    });
+    let Progress { days_done, day_count, .. } = progress;
+    format!(" ({days_done} of {day_count} days{})", left.unwrap_or_default())
 }
 
 /// Runs `work` until it is done, panics, or a signal stops it.
@@ -509,7 +578,7 @@ mod tests {
     fn attended(work: impl FnOnce() -> Result<()>) -> (u8, Value) {
         let mut stdout = vec![];
         let arguments = ["daily", "--date", "2024-03-04", "--log", "off"].map(OsString::from);
-        let code = attend(&DAILY, arguments.into_iter(), &mut stdout, |_, _, _| work());
+        let code = attend(&DAILY, arguments.into_iter(), &mut stdout, |_, _| work());
         let text = String::from_utf8(stdout).unwrap();
         assert_eq!(text.lines().count(), 1, "{text}");
         assert!(!text.contains("lovelace"), "{text}");

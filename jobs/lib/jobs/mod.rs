@@ -1,6 +1,7 @@
 //! The jobs: what each builds, and the door through which an orchestrator starts them.
 
 pub mod door;
+mod flags;
 pub mod operator;
 mod panics;
 mod result_file;

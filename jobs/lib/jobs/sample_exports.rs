@@ -16,8 +16,9 @@ use crate::dates::{Day, DayRange};
 use crate::errors::{Error, Kind, Result};
 use crate::jobs::door::{
     EXIT_CODES, Failure, ResultLine, log_failure, milliseconds_since, runtime, say, tell_usage,
-    until_stopped, without_empty_variables,
+    until_stopped,
 };
+use crate::jobs::flags::without_empty_variables;
 use crate::jobs::{panics, result_file};
 use crate::sample::feeds::compress::FormatMix;
 use crate::sample::people::Dirt;

@@ -23,6 +23,7 @@ pub(super) fn damaged(
             "delete it: the partition that it was publishing is looked at anew, and built where need be"
         }
         Some("leases") => "delete it when no job is running",
+        Some("projects") => "delete it: it only says what models were",
         Some("runs") => "delete it: it only says what a run did",
         _ => "delete it",
     };

@@ -1,7 +1,7 @@
 //! Where the rows lie that broke a partition's checks: one object a check, for people and for no
 //! reader of tables, until the partition's next build.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use object_store::path::Path;
 
@@ -10,6 +10,8 @@ use crate::lake::{Lake, OWN, Partition, TableName};
 
 /// The area's folder.
 const AREA: &str = "failed_checks";
+
+const ENDING: &str = ".parquet";
 
 /// The key of the object for the rows of `partition` that broke `check`.
 pub fn key(lake: &Lake, partition: &Partition, check: &str) -> Path {
@@ -44,21 +46,37 @@ pub async fn keep_only<'a>(
 
 /// The partitions of which any rows are kept.
 pub async fn partitions(lake: &Lake) -> Result<BTreeSet<Partition>> {
-    let area = lake.key(OWN).join(AREA);
-    let mut found = BTreeSet::new();
+    Ok(checks(lake).await?.into_keys().collect())
+}
+
+/// The checks of which any rows are kept, by partition, as their objects are named.
+pub async fn checks(lake: &Lake) -> Result<BTreeMap<Partition, Vec<String>>> {
+    let area = area(lake);
+    let mut found: BTreeMap<Partition, Vec<String>> = BTreeMap::new();
     for object in lake.list(&area).await? {
         let Some(parts) = object.location.prefix_match(&area) else { continue };
         let parts: Vec<_> = parts.collect();
-        let [zone, table, dt, _] = parts.as_slice() else { continue };
+        let [zone, table, dt, file] = parts.as_slice() else { continue };
         let Some(Ok(dt)) = dt.as_ref().strip_prefix("dt=").map(str::parse) else { continue };
-        found.insert(Partition { table: TableName::new(zone.as_ref(), table.as_ref()), dt });
+        let Some(check) = file.as_ref().strip_suffix(ENDING) else { continue };
+        let partition = Partition { table: TableName::new(zone.as_ref(), table.as_ref()), dt };
+        found.entry(partition).or_default().push(check.to_string());
     }
     Ok(found)
 }
 
+/// The folder below which all rows are kept.
+pub(super) fn area(lake: &Lake) -> Path {
+    lake.key(OWN).join(AREA)
+}
+
+/// Whether the object that is named `name`, without its ending, holds the rows that broke `check`.
+pub fn is_of(name: &str, check: &str) -> bool {
+    file_name(check).strip_suffix(ENDING) == Some(name)
+}
+
 fn folder(lake: &Lake, partition: &Partition) -> Path {
-    lake.key(OWN)
-        .join(AREA)
+    area(lake)
         .join(partition.table.zone.as_str())
         .join(partition.table.table.as_str())
         .join(format!("dt={}", partition.dt))
@@ -71,7 +89,7 @@ fn file_name(check: &str) -> String {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.');
     let parts: Vec<_> =
         check.split(|letter| !is_part(letter)).filter(|part| !part.is_empty()).collect();
-    format!("{}.parquet", parts.join("-"))
+    format!("{}{ENDING}", parts.join("-"))
 }
 
 #[cfg(test)]

@@ -65,6 +65,10 @@ pub struct Entry {
     /// rows; of raw `quarantined_rows` and `repeated_files`, with how many there are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub warnings: BTreeMap<String, u64>,
+    /// The version of the project that it was built with, as [`projects`](crate::lake::projects)
+    /// keeps it. Missing where an earlier version of ours wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<ContentHash>,
     /// Why it was built.
     pub reason: String,
     /// The run that published it.
@@ -229,6 +233,16 @@ impl Ledger {
     /// The current version of a partition.
     pub fn current(&self, partition: &Partition) -> Option<&Arc<Entry>> {
         self.current.get(partition)
+    }
+
+    /// The current version of every partition, by table and day.
+    pub fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.current.values()
+    }
+
+    /// The first day of which a partition of `table` is published.
+    pub fn first_day(&self, table: &TableName) -> Option<Day> {
+        self.partitions(table).next().map(|entry| entry.partition.dt)
     }
 
     /// The current version of every partition of `table`, by day.

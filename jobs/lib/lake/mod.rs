@@ -11,6 +11,7 @@
 //! <warehouse>/_rapport/leases/…    who is building what
 //! <warehouse>/_rapport/ledger/…    what was published, when, from what, by which run
 //! <warehouse>/_rapport/runs/…      the runs and their results
+//! <warehouse>/_rapport/projects/…  the models and contracts that tables were built from
 //! <warehouse>/_rapport/failed_checks/<zone>/<table>/dt=YYYY-MM-DD/<check>.parquet     bad rows
 //! ```
 
@@ -22,6 +23,7 @@ pub mod lease;
 pub mod ledger;
 mod objects;
 pub mod parquet_sink;
+pub mod projects;
 pub mod publish;
 pub mod runs;
 #[cfg(test)]

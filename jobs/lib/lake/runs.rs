@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -12,6 +13,9 @@ use crate::lake::{Lake, OWN, damage};
 
 const START: &str = ".start.json";
 const END: &str = ".end.json";
+
+/// Runs that are read at a time.
+const READS_AT_ONCE: usize = 16;
 
 /// What is known of a run when it starts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -70,15 +74,18 @@ impl Open {
 /// The last `limit` runs, latest first.
 pub async fn list(lake: &Lake, limit: usize) -> Result<Vec<Run>> {
     let objects = lake.list(&lake.key(OWN).join("runs")).await?;
-    let mut runs = vec![];
     let starts = objects.iter().rev().filter_map(|object| damage::own_name(object, START));
-    for name in starts.take(limit) {
-        let folder = lake.key(OWN).join("runs");
-        let start = readable(lake.get_json(&folder.clone().join(format!("{name}{START}"))).await)?;
-        let result = readable(lake.get_json(&folder.join(format!("{name}{END}"))).await)?;
-        runs.extend(start.map(|start| Run { start, result }));
-    }
-    Ok(runs)
+    let reads: Vec<_> = starts.take(limit).map(|name| read(lake, name).boxed()).collect();
+    let read: Vec<Option<Run>> =
+        futures::stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?;
+    Ok(read.into_iter().flatten().collect())
+}
+
+async fn read(lake: &Lake, name: &str) -> Result<Option<Run>> {
+    let folder = lake.key(OWN).join("runs");
+    let start = readable(lake.get_json(&folder.clone().join(format!("{name}{START}"))).await)?;
+    let result = readable(lake.get_json(&folder.join(format!("{name}{END}"))).await)?;
+    Ok(start.map(|start| Run { start, result }))
 }
 
 /// One run's damaged file must not hide all others: it is told, and left out.

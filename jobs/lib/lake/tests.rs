@@ -262,6 +262,7 @@ fn entry(ledger: &Ledger, lease: &Lease, partition: &Partition, bytes: &Bytes) -
         exports: vec![],
         accounting: None,
         warnings: std::collections::BTreeMap::new(),
+        project: None,
         reason: "test".to_string(),
         run_id: "run".to_string(),
         attempt: 1,

@@ -6,6 +6,8 @@
 //! the day itself may prune more (it knows more constants) but never less, so what is told here
 //! covers what is read; the build holds the two against each other.
 
+mod scan;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -29,12 +31,13 @@ use crate::engine::{Engine, Layout, OPEN_RUN_DATE, query_error};
 use crate::errors::{Error, Kind, Result, did_you_mean};
 use crate::lake::TableName;
 use crate::models::Catalogue;
+use scan::Scan;
 
 /// What a model reads.
 #[derive(Debug, Clone, Default)]
 pub struct ModelReads {
-    /// The scans of each table: each one's filters, of which those on `dt` decide.
-    scans: BTreeMap<TableName, Vec<Vec<Expr>>>,
+    /// The scans of each table.
+    scans: BTreeMap<TableName, Vec<Scan>>,
     /// Whether the day that is built decides more than which partitions are read.
     names_day: bool,
 }
@@ -73,10 +76,25 @@ impl ModelReads {
         candidates: &[Day],
     ) -> Result<BTreeSet<Day>> {
         let mut days = BTreeSet::new();
-        for filters in self.scans.get(table).into_iter().flatten() {
-            let selected = partitions::select(filters, Some(run_date), candidates)
-                .map_err(query_error(format!("choose the partitions of {table}")))?;
-            days.extend(selected);
+        for scan in self.scans.get(table).into_iter().flatten() {
+            let selected = scan.days(run_date, candidates);
+            days.extend(selected.map_err(query_error(choose(table)))?);
+        }
+        Ok(days)
+    }
+
+    /// The days from `first` to `run_date` that the model reads of `table` when it builds
+    /// `run_date`; none where `first` is later.
+    pub fn days_since(
+        &self,
+        table: &TableName,
+        run_date: Day,
+        first: Day,
+    ) -> Result<BTreeSet<Day>> {
+        let mut days = BTreeSet::new();
+        for scan in self.scans.get(table).into_iter().flatten() {
+            let selected = scan.days_since(run_date, first);
+            days.extend(selected.map_err(query_error(choose(table)))?);
         }
         Ok(days)
     }
@@ -212,7 +230,7 @@ fn collect_scans(plan: &LogicalPlan, reads: &mut ModelReads) -> Result<(), DataF
             && let (Some(zone), table) = (scan.table_name.schema(), scan.table_name.table())
         {
             let name = TableName::new(zone, table);
-            reads.scans.entry(name).or_default().push(scan.filters.clone());
+            reads.scans.entry(name).or_default().push(Scan::new(scan.filters.clone()));
         }
         Ok(TreeNodeRecursion::Continue)
     })
@@ -444,6 +462,10 @@ fn place_of_names(query: &Query, message: &str) -> Place {
             (!word.is_empty() && place != Place::default()).then_some(place)
         })
         .unwrap_or_default()
+}
+
+fn choose(table: &TableName) -> String {
+    format!("choose the partitions of {table}")
 }
 
 #[cfg(test)]

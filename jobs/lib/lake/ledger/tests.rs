@@ -33,6 +33,7 @@ fn entry(number: u64, table: u64, day: u64, version: u64) -> Entry {
         exports: vec![],
         accounting: None,
         warnings: BTreeMap::new(),
+        project: None,
         reason: "never built".to_string(),
         run_id: format!("daily-{day}"),
         attempt: 1,

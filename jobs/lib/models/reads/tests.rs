@@ -7,6 +7,7 @@ use object_store::ObjectMeta;
 use object_store::memory::InMemory;
 
 use super::*;
+use crate::dates::DayRange;
 use crate::lake::parquet_sink::ParquetSink;
 use crate::lake::{Lake, Partition};
 
@@ -205,6 +206,14 @@ async fn a_query_returns_over_the_days_told_what_it_returns_over_all() {
             let mut told = BTreeMap::new();
             for table in query.tables.keys() {
                 let days = reads.days(table, run_date, &world.days).unwrap();
+                for first in [40, 1, 0].map(|before| run_date.minus(before)) {
+                    let range = DayRange::new(first, run_date.plus(1)).unwrap();
+                    let range: Vec<Day> = range.days().collect();
+                    let since = reads.days_since(table, run_date, first).unwrap();
+                    let expected = reads.days(table, run_date, &range).unwrap();
+                    assert_eq!(since, expected, "{text} on {run_date} since {first}");
+                }
+                assert!(reads.days_since(table, run_date, run_date.plus(1)).unwrap().is_empty());
                 told.insert(table.clone(), days);
             }
             let over_told =
