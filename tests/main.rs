@@ -23,4 +23,5 @@ mod sample_exports;
 mod staleness;
 mod structure;
 mod undeclared_columns;
+mod upkeep;
 mod web_server;

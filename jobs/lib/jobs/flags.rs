@@ -132,6 +132,24 @@ pub(super) struct BackfillFlags {
     pub shard_patience: Duration,
 }
 
+impl BackfillFlags {
+    /// A backfill of days and tables, and nothing else asked for.
+    pub(super) fn of(days: DayFlags, tables: SelectFlags, run: RunFlags) -> BackfillFlags {
+        BackfillFlags {
+            days,
+            tables,
+            run,
+            parallel: None,
+            force: false,
+            continue_on_error: false,
+            dry_run: false,
+            max_runtime: None,
+            shard: None,
+            shard_patience: Duration::ZERO,
+        }
+    }
+}
+
 /// Reads `90s`, `30m` or `2h`.
 fn duration(text: &str) -> Result<Duration, String> {
     let expected = || format!("`{text}` is not a time, expected such as `90s`, `30m` or `2h`");

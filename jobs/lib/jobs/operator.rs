@@ -1,11 +1,15 @@
-//! The operator's tool `rapport`: looks at a project, and brings days of it up to date.
+//! The operator's tool `rapport`: looks at a project, brings days of it up to date, and keeps its
+//! warehouse in order.
 //!
 //! Text for people on stdout, or JSON with `--json`; mistakes and logs on stderr. A backfill is a
 //! job, and tells its result as jobs do.
 
+mod ledger;
 mod plan;
 mod project;
+mod quarantine;
 mod runs;
+mod upkeep;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -20,11 +24,13 @@ use crate::jobs::door::{
 use crate::jobs::flags::{
     BackfillFlags, CommonFlags, DayFlags, SelectFlags, ask_for, without_empty_variables,
 };
+use crate::jobs::operator::quarantine::QuarantineCommand::Replay;
+use crate::jobs::operator::quarantine::QuarantineFlags;
 use crate::jobs::panics;
 use crate::telemetry;
 
-/// Looks at a Rapport project: its settings, its models, what a run would do, what runs did; and
-/// brings its days up to date
+/// Looks at a Rapport project: its settings, its models, what a run would do, what runs did; brings
+/// its days up to date; and keeps its warehouse in order
 #[derive(Debug, Parser)]
 #[command(name = "rapport", version, after_help = EXIT_CODES)]
 struct Flags {
@@ -57,8 +63,29 @@ enum Command {
     },
     /// Build what the plan of the days says, and nothing else
     Backfill(Box<BackfillFlags>),
-    /// List the latest runs
-    Runs(runs::ListFlags),
+    /// List the latest runs, show one, or tell why a partition has its content
+    Runs(runs::RunsFlags),
+    /// Write the whole ledger to a Parquet file
+    Ledger {
+        /// The file
+        #[arg(long, env = "RAPPORT_LEDGER_FILE", value_name = "FILE")]
+        out: std::path::PathBuf,
+    },
+    /// List and show rows that broke their source's contract, and replay them once it is mended
+    Quarantine(quarantine::QuarantineFlags),
+    /// Read everything that is published, and hold it against the ledger
+    Verify {
+        #[command(flatten)]
+        days: DayFlags,
+        #[command(flatten)]
+        tables: SelectFlags,
+        #[command(flatten)]
+        output: OutputFlags,
+    },
+    /// Clear away what nobody needs, and fold the ledger
+    Vacuum(upkeep::VacuumFlags),
+    /// List the leases that stand, or take one away from whoever holds it
+    Unlock(upkeep::UnlockFlags),
 }
 
 /// How what is found is told.
@@ -99,9 +126,16 @@ pub fn main() -> ExitCode {
         }
     };
     telemetry::start(flags.common.log_format, &flags.common.log_filter);
-    if let Command::Backfill(backfill) = &flags.command {
-        return door::backfill(&flags.common, backfill);
-    }
+    let flags = match flags {
+        Flags { common, command: Command::Backfill(backfill) } => {
+            return door::backfill(&common, &backfill);
+        }
+        Flags {
+            common,
+            command: Command::Quarantine(QuarantineFlags { command: Replay(replay) }),
+        } => return quarantine::replay(&common, replay),
+        flags => flags,
+    };
     let failure = match panics::caught(|| run(&flags)) {
         Ok(Told { text, failure }) => {
             let mut stdout = std::io::stdout().lock();
@@ -131,7 +165,14 @@ fn run(flags: &Flags) -> Result<Told> {
                 plan::run(settings, days, tables, output.json).await.map(Told::from)
             }
             Command::Backfill(_) => Err(Error::new(Kind::Defect, "a backfill is a job")),
-            Command::Runs(flags) => runs::list(&settings, flags).await.map(Told::from),
+            Command::Runs(flags) => runs::run(&settings, flags).await.map(Told::from),
+            Command::Quarantine(flags) => quarantine::run(&settings, flags).await.map(Told::from),
+            Command::Ledger { out } => ledger::write(&settings, out).await.map(Told::from),
+            Command::Verify { days, tables, output } => {
+                upkeep::verify(&settings, days, tables, output.json).await
+            }
+            Command::Vacuum(flags) => upkeep::vacuum(&settings, flags).await.map(Told::from),
+            Command::Unlock(flags) => upkeep::unlock(&settings, flags).await.map(Told::from),
         }
     }));
     runtime.shutdown_background();

@@ -320,6 +320,72 @@ async fn renew(
     lost.store(true, Ordering::SeqCst);
 }
 
+/// A lease that stands, for people.
+#[derive(Debug, Clone, Serialize)]
+pub struct Standing {
+    /// What it is a lease on.
+    #[serde(flatten)]
+    pub partition: Partition,
+    /// The run that holds it.
+    pub run_id: String,
+    /// The process that holds it, on its machine.
+    pub pid: u32,
+    /// When it was taken.
+    pub acquired_at: DateTime<Utc>,
+    /// Until when it lasts unless it is renewed.
+    pub expires_at: DateTime<Utc>,
+    /// Whether it keeps others from building: it did not run out, and its process is not certainly
+    /// dead.
+    pub is_in_force: bool,
+    /// Whether its process has certainly ended.
+    #[serde(skip)]
+    pub is_of_the_dead: bool,
+    /// Its object's size in bytes.
+    #[serde(skip)]
+    pub byte_count: u64,
+    #[serde(skip)]
+    key: Path,
+}
+
+/// The leases that stand, those on one partition by their fencing numbers.
+pub async fn standing(lake: &Lake) -> Result<Vec<Standing>> {
+    let area = lake.key(OWN).join("leases");
+    let mut standing = vec![];
+    for object in lake.list(&area).await? {
+        let Some(partition) = partition_of(&area, &object) else { continue };
+        let Some(written) = lake.get_json::<Written>(&object.location).await? else { continue };
+        let is_of_the_dead = written.process.is_certainly_dead();
+        standing.push(Standing {
+            partition,
+            is_in_force: written.expires_at > Utc::now() && !is_of_the_dead,
+            is_of_the_dead,
+            byte_count: object.size,
+            run_id: written.run_id,
+            pid: written.process.pid,
+            acquired_at: written.acquired_at,
+            expires_at: written.expires_at,
+            key: object.location,
+        });
+    }
+    Ok(standing)
+}
+
+/// Takes a lease away from whoever holds it: a run that still lives finds that it lost it, and
+/// publishes nothing of the partition.
+pub async fn take_away(lake: &Lake, standing: &Standing) -> Result<()> {
+    lake.delete(&standing.key).await
+}
+
+/// The partition that a lease's object, `<zone>.<table>/dt=<day>/<fence>.json`, is about.
+fn partition_of(area: &Path, object: &ObjectMeta) -> Option<Partition> {
+    fence_of(object)?;
+    let parts: Vec<_> = object.location.prefix_match(area)?.collect();
+    let [table, dt, _] = parts.as_slice() else { return None };
+    let (zone, table) = table.as_ref().split_once('.')?;
+    let dt = dt.as_ref().strip_prefix("dt=")?.parse().ok()?;
+    Some(Partition { table: crate::lake::TableName::new(zone, table), dt })
+}
+
 /// Removes the leases of processes that are certainly dead. One that only ran out stays, for its
 /// number to be exceeded: its holder may be asleep and must find that it was overtaken.
 pub async fn sweep_dead(lake: &Lake) -> Result<()> {

@@ -279,9 +279,14 @@ pub(crate) async fn append(lake: &Lake, entry: &Entry) -> Result<()> {
     lake.create(&key, entry).await.map(|_| ())
 }
 
+/// Folds all objects of the ledger into one.
+pub(super) async fn fold_all(lake: &Lake) -> Result<()> {
+    folding::fold_all(lake).await
+}
+
 /// The ledger's objects. Loose entries are listed first: one that a compaction deletes before it
 /// is listed stands in a segment that was written before that, and is listed after it.
-async fn list(lake: &Lake) -> Result<Vec<ObjectMeta>> {
+pub(super) async fn list(lake: &Lake) -> Result<Vec<ObjectMeta>> {
     let loose = lake.list(&loose_folder(lake)).await?;
     let segments = lake.list(&folder(lake).join(SEGMENTS)).await?;
     let own = |objects: Vec<ObjectMeta>, ending: &'static str| {

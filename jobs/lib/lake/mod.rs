@@ -30,6 +30,8 @@ pub mod runs;
 mod tests;
 mod transfer;
 mod trouble;
+pub mod vacuum;
+pub mod verify;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -248,6 +250,13 @@ impl Lake {
         }
         let dt = dt.as_ref().strip_prefix("dt=")?.parse().ok()?;
         Some(Partition { table: TableName::new(zone.as_ref(), table.as_ref()), dt })
+    }
+
+    /// A key as people write it: the path below the root.
+    fn relative(&self, key: &Path) -> String {
+        let parts = key.prefix_match(&self.root).into_iter().flatten();
+        let parts: Vec<_> = parts.map(|part| part.as_ref().to_string()).collect();
+        parts.join("/")
     }
 
     /// All objects below `prefix`, by key.

@@ -6,7 +6,7 @@
 use std::io::Read as _;
 
 use object_store::path::Path;
-use object_store::{ObjectStoreExt as _, PutPayload};
+use object_store::{ObjectMeta, ObjectStoreExt as _, PutPayload};
 
 use crate::errors::{Context as _, Kind, Result};
 use crate::hash::ContentHash;
@@ -42,6 +42,16 @@ pub async fn read(lake: &Lake, hash: ContentHash) -> Result<Option<String>> {
         .and_then(|mut decoder| decoder.read_to_string(&mut text))
         .map_err(|error| damage::damaged(lake, &key, error))?;
     Ok(Some(text))
+}
+
+/// Every version that is kept, with its object.
+pub(super) async fn list(lake: &Lake) -> Result<Vec<(ContentHash, ObjectMeta)>> {
+    let objects = lake.list(&lake.key(OWN).join(AREA)).await?;
+    let named = objects.into_iter().filter_map(|object| {
+        let hash = damage::own_name(&object, ENDING)?.parse().ok()?;
+        Some((hash, object))
+    });
+    Ok(named.collect())
 }
 
 fn key(lake: &Lake, hash: ContentHash) -> Path {

@@ -61,6 +61,15 @@ pub(super) async fn fold(lake: &Lake) -> Result<Vec<Segment>> {
     Ok(written)
 }
 
+/// Folds everything into one segment, unless somebody else is folding it.
+pub(super) async fn fold_all(lake: &Lake) -> Result<()> {
+    let objects: Vec<Path> = list(lake).await?.into_iter().map(|object| object.location).collect();
+    if objects.len() > 1 {
+        fold_into_one(lake, &objects).await?;
+    }
+    Ok(())
+}
+
 /// Takes out the smallest segments of which there are too many of one size.
 fn worth_folding(by_size: &mut BTreeMap<u32, Vec<Path>>) -> Option<Vec<Path>> {
     let class = by_size.values_mut().find(|class| class.len() >= SEGMENTS_TO_FOLD)?;
