@@ -1,5 +1,5 @@
-"""Kills `daily` with SIGKILL at random moments, over and over, and looks at the tables each time
-as a plain reader does.
+"""Kills `daily` and `rapport backfill` with SIGKILL at random moments, over and over, and looks at
+the tables each time as a plain reader does.
 
     torture.py [--local KILLS] [--s3 KILLS] [--tenth] [--seed N]
 
@@ -8,9 +8,9 @@ late as a fast one: a number of published objects is drawn, and once that many a
 fraction of the time that one more takes. Some are killed before they publish anything. After
 every kill each object that a reader can see must be, byte for byte, the one that an undisturbed
 run publishes (so none is partial, and no partition is doubled), nothing else may lie where
-readers look, and a glob over a table must count the rows that its published days have. Then the
-job is run again: it is killed later on, or left to finish, and then all tables must equal the
-undisturbed run's, with nothing left in the work area and nothing left to do.
+readers look, and a glob over a table must count the rows that its published days have. Then
+either is run again: it is killed later on, or left to finish, and then all tables must equal those
+of an undisturbed `daily`, with nothing left in the work area and nothing left to do.
 """
 
 import argparse
@@ -37,6 +37,9 @@ from warehouses import Warehouse, differences
 
 DAYS = ["--from", "2024-03-04", "--to", "2024-03-06"]
 LANDING = jobs.SAMPLE_WEEK / "landing"
+
+# The binaries that bring the days up to date, with what they take beside the days.
+RUNS = [("daily", []), ("rapport", ["backfill", "--parallel", "3"])]
 
 LOCAL_KILLS = 200
 S3_KILLS = 50
@@ -127,7 +130,7 @@ def torture(name, kills_wanted, chance, fresh_warehouse):
             mistakes += [f"{round_name}: {mistake}" for mistake in found]
             if visible_count == target_count or not kill_at:
                 break
-        found, log = finish(warehouse, variables, undisturbed)
+        found, log = finish(warehouse, variables, undisturbed, chance)
         rolled_forward += log.count("rolling a publish forward")
         mistakes += [f"finished after {round_name}: {mistake}" for mistake in found]
         finished_count += 1
@@ -146,7 +149,8 @@ def torture(name, kills_wanted, chance, fresh_warehouse):
 def kill_one(warehouse, variables, undisturbed, kill_at, chance):
     """Starts a run and kills it soon after `kill_at` objects are visible; 0: before there are any."""
     seconds_an_object = undisturbed.seconds / len(undisturbed.hashes)
-    process = jobs.start("daily", DAYS, variables)
+    job, arguments = chance.choice(RUNS)
+    process = jobs.start(job, [*arguments, *DAYS], variables)
     with concurrent.futures.ThreadPoolExecutor(1) as readers:
         # Reading on while it runs: a full pipe would hold it up.
         finished = readers.submit(jobs.finish, process)
@@ -161,13 +165,14 @@ def kill_one(warehouse, variables, undisturbed, kill_at, chance):
         return finished.result()
 
 
-def finish(warehouse, variables, undisturbed):
+def finish(warehouse, variables, undisturbed, chance):
     """Lets a last run finish the work, and holds all that is there against the undisturbed run.
 
     Gives the mistakes and the last run's log.
     """
     let_torn_files_age(warehouse)
-    finished = jobs.run("daily", DAYS, variables)
+    job, arguments = chance.choice(RUNS)
+    finished = jobs.run(job, [*arguments, *DAYS], variables)
     if finished.exit_code != 0:
         error = finished.result.get("error")
         return [f"the last run: exit code {finished.exit_code}: {error}"], finished.log
