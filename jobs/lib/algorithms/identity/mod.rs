@@ -5,6 +5,7 @@
 //! whatever needs an order takes it from the text of record ids and identifiers.
 
 pub mod clustering;
+pub mod comparison;
 pub mod rules;
 pub mod stable_ids;
 
