@@ -6,8 +6,10 @@
 
 pub mod clustering;
 pub mod comparison;
+pub mod relations;
 pub mod rules;
 pub mod stable_ids;
+pub mod training;
 
 /// The positions of `texts` in the order of the texts, and for each position its place in that
 /// order.
