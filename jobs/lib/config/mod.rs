@@ -2,6 +2,7 @@
 
 pub mod declarations;
 pub mod identity;
+pub mod linking;
 pub mod location;
 pub mod parameters;
 pub mod patience;

@@ -4,8 +4,11 @@
 //! vectors of integers, not maps of text. Results never depend on the order of the input:
 //! whatever needs an order takes it from the text of record ids and identifiers.
 
+pub mod agglomeration;
+pub mod bridges;
 pub mod clustering;
 pub mod comparison;
+pub mod evaluation;
 pub mod relations;
 pub mod rules;
 pub mod stable_ids;
