@@ -6,6 +6,7 @@
 mod aggregates;
 mod arguments;
 mod attribution;
+mod likeness;
 mod lists;
 mod points;
 mod schedules;
@@ -53,6 +54,7 @@ pub fn all_with(schedules: &Arc<Schedules>) -> Vec<Arc<ScalarUDF>> {
         sketches::DECLARATIONS,
         attribution::DECLARATIONS,
         points::DECLARATIONS,
+        likeness::DECLARATIONS,
     ]
     .into_iter()
     .flatten()
