@@ -9,6 +9,7 @@ mod end_to_end;
 mod exports_corpus;
 mod failed_checks;
 mod harness;
+mod linking;
 mod measures;
 mod memory;
 mod model_cases;

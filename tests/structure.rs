@@ -14,7 +14,7 @@ use crate::harness::files_below;
 /// The rooms, top floor first. Rooms of one floor may use each other.
 const FLOORS: [&[&str]; 7] = [
     &["jobs"],
-    &["build", "sample"],
+    &["build", "linking", "sample"],
     &["checks"],
     &["models"],
     &["engine", "exports", "lake"],

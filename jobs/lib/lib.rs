@@ -16,6 +16,7 @@ pub mod engine;
 pub mod exports;
 #[allow(clippy::disallowed_methods)] // the only room that writes to storage
 pub mod lake;
+pub mod linking;
 
 pub mod algorithms;
 

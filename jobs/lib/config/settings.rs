@@ -280,7 +280,7 @@ fn parse_time_zone(text: &str) -> Result<chrono_tz::Tz, String> {
 }
 
 /// Reads a size such as `512MiB`, `2 GB` or `1000000` as bytes.
-fn parse_bytes(text: &str) -> Result<usize, String> {
+pub fn parse_bytes(text: &str) -> Result<usize, String> {
     let wrong =
         || format!("`{text}` is not a size, expected a number with B, KiB, MiB, GiB, KB, MB or GB");
     let trimmed = text.trim();

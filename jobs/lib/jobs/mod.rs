@@ -2,6 +2,7 @@
 
 pub mod door;
 mod flags;
+pub mod link;
 pub mod operator;
 mod panics;
 mod result_file;

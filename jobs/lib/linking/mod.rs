@@ -1,0 +1,24 @@
+//! Links records of persons by probability: reads them, finds pairs that may be one person,
+//! estimates what likenesses are worth, scores the pairs, and makes clusters of them.
+//!
+//! What is asked of the data is SQL, made from a [`Declaration`](crate::config::linking::Declaration)
+//! and run by the engine; what is concluded is the algorithms' business. The same records and
+//! declaration give the same bytes on any number of threads.
+
+mod blocking;
+mod clusters;
+mod columns;
+pub mod files;
+mod pairs;
+mod records;
+mod splink;
+mod training;
+mod truth;
+
+pub use blocking::{Block, Found};
+pub use clusters::{Clustered, Evidence, Split, customer_ids};
+pub use pairs::{Scored, score};
+pub use records::{Input, LeftOut, Records, read};
+pub use splink::{parse_splink, read_splink};
+pub use training::{Trained, train};
+pub use truth::read_truth;
