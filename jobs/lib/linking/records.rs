@@ -385,6 +385,13 @@ fn derived(mut rows: DataFrame, declaration: &Declaration, wanted: &Wanted) -> R
     rows.select_exprs(&selected).and_then(|rows| rows.sort(order.to_vec())).map_err(failed())
 }
 
+/// The values of a column as numbers that equal values share.
+#[derive(Default)]
+struct Numbered {
+    numbers: HashMap<String, u32>,
+    values: Vec<Option<u32>>,
+}
+
 /// Runs the query, and computes what SQL does not: places, draws, keys, frequencies.
 async fn collect(rows: DataFrame, declaration: &Declaration, wanted: &Wanted) -> Result<Records> {
     let failed = || query_error("read records");
@@ -397,8 +404,8 @@ async fn collect(rows: DataFrame, declaration: &Declaration, wanted: &Wanted) ->
     let mut made: Vec<RecordBatch> = vec![];
     let mut counts: BTreeMap<&str, HashMap<String, u64>> =
         wanted.counted.iter().map(|name| (name.as_str(), HashMap::new())).collect();
-    let mut guards: BTreeMap<String, (HashMap<String, u32>, Vec<Option<u32>>)> =
-        wanted.guarded.iter().map(|name| (name.clone(), Default::default())).collect();
+    let mut guards: BTreeMap<String, Numbered> =
+        wanted.guarded.iter().map(|name| (name.clone(), Numbered::default())).collect();
     for batch in &batches {
         for (name, counts) in &mut counts {
             let texts = text_of(batch, name)?;
@@ -409,7 +416,7 @@ async fn collect(rows: DataFrame, declaration: &Declaration, wanted: &Wanted) ->
                 }
             }
         }
-        for (name, (numbers, values)) in &mut guards {
+        for (name, Numbered { numbers, values }) in &mut guards {
             for value in text_of(batch, name)?.as_string::<i32>() {
                 let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
                 values.push(value.map(|value| *numbers.entry(value.to_string()).or_insert(next)));
@@ -471,7 +478,7 @@ async fn collect(rows: DataFrame, declaration: &Declaration, wanted: &Wanted) ->
         None => Arc::new(Schema::empty()),
     };
     let table = table_of(schema, made)?;
-    let guarded = guards.into_iter().map(|(name, (_, values))| (name, values)).collect();
+    let guarded = guards.into_iter().map(|(name, numbered)| (name, numbered.values)).collect();
     Ok(Records { sources: ids.sources, record_ids: ids.record_ids, table, guarded, left_out })
 }
 
