@@ -19,8 +19,9 @@ use crate::engine::Engine;
 use crate::errors::{Context as _, Error, Kind, Result};
 use crate::jobs::door::{
     EXIT_CODES, Failure, ResultLine, log_failure, milliseconds_since, runtime, say, tell_usage,
-    until_stopped, without_empty_variables,
+    until_stopped,
 };
+use crate::jobs::flags::without_empty_variables;
 use crate::jobs::{panics, result_file};
 use crate::linking::{self, Clustered, Evidence, Input, Records, Scored, Trained, files};
 use crate::telemetry::{self, LogFormat};

@@ -133,7 +133,7 @@ pub fn main() -> ExitCode {
         Flags {
             common,
             command: Command::Quarantine(QuarantineFlags { command: Replay(replay) }),
-        } => return quarantine::replay(&common, replay),
+        } => return quarantine::replay(&common, *replay),
         flags => flags,
     };
     let failure = match panics::caught(|| run(&flags)) {

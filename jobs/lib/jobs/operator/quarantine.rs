@@ -69,8 +69,8 @@ pub(super) struct ReplayFlags {
 }
 
 /// Replays: a backfill of all that is made of the source.
-pub(super) fn replay(common: &CommonFlags, flags: Box<ReplayFlags>) -> ExitCode {
-    let ReplayFlags { source, days, run } = *flags;
+pub(super) fn replay(common: &CommonFlags, flags: ReplayFlags) -> ExitCode {
+    let ReplayFlags { source, days, run } = flags;
     let tables = SelectFlags { select: vec![format!("source:{source}+")] };
     door::backfill(common, &BackfillFlags::of(days, tables, run))
 }

@@ -79,9 +79,11 @@ pub(super) fn journey_stages(truth: &MetricTruth) -> Result<Vec<Column>> {
         dropped: i64,
         open: i64,
     }
-    let mut rows: Vec<((Day, Day, usize, &str), Row)> = vec![];
+    /// The day, the day of entry, the stage's place and the channel.
+    type Key<'a> = (Day, Day, usize, &'a str);
+    let mut rows: Vec<(Key<'_>, Row)> = vec![];
     each_day(truth, &truth.entries, |dt, standing| {
-        let mut of_day: BTreeMap<(Day, Day, usize, &str), Row> = BTreeMap::new();
+        let mut of_day: BTreeMap<Key<'_>, Row> = BTreeMap::new();
         for (entry, [count]) in standing {
             let (stage, channel, entered_on, next) = *entry;
             if days_between(entered_on, dt) > CONVERTED_DAYS {
