@@ -1,14 +1,15 @@
 //! Which share of a backfill is whose, where several machines do it together.
 //!
 //! Every machine makes the same plan, and knows of each target whose it is without asking: days go
-//! around among them; a table that reads its own past is one machine's for all days, so that no day
-//! of it waits for news from another. What a target reads may be another's: it is waited for.
+//! around among them; a table whose days are built one after the other is one machine's for all of
+//! them, so that no day of it waits for news from another. What a target reads may be another's: it
+//! is waited for.
 
 use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::build::target::Target;
-use crate::models::Model;
+use crate::models::{Model, Recipe};
 
 /// The `index`-th of `count` shares, written `index/count`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,15 +42,23 @@ impl std::fmt::Display for Shard {
 
 /// Whether `target`, one of a plan of `models`, is the shard's.
 pub(super) fn is_of(shard: Shard, models: &[Arc<Model>], target: &Target) -> bool {
-    let reads_its_past = |model: &Model| model.dependencies().contains(&model.name);
-    let turn = if reads_its_past(&target.model) {
+    let turn = if has_days_in_a_row(&target.model) {
         let before = models.iter().take_while(|model| model.name != target.model.name);
-        before.filter(|model| reads_its_past(model)).count()
+        before.filter(|model| has_days_in_a_row(model)).count()
     } else {
         // Days before 1970 have their turn too.
         usize::try_from(i64::from(target.dt.to_epoch()) - i64::from(i32::MIN)).unwrap_or(0)
     };
     turn % shard.count + 1 == shard.index
+}
+
+/// Whether a day of the table waits for the day before it: because it reads its own past, or because
+/// what an earlier day delivered is not taken once more.
+fn has_days_in_a_row(model: &Model) -> bool {
+    match &model.recipe {
+        Recipe::Export(source) => source.replay_window_days > 0,
+        _ => model.dependencies().contains(&model.name),
+    }
 }
 
 #[cfg(test)]
