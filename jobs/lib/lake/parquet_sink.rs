@@ -11,12 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::compute::concat;
+use arrow::array::{Array, ArrayRef, AsArray as _, RecordBatch};
+use arrow::compute::{cast, concat};
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
-use arrow::row::{RowConverter, SortField};
 use bytes::Bytes;
-use hashbrown::HashTable;
 use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
@@ -32,7 +30,6 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinHandle;
-use twox_hash::XxHash3_128;
 
 use crate::errors::{Context, Error, Kind, Result};
 use crate::hash::{ContentHash, Hasher};
@@ -375,32 +372,19 @@ impl Encoder {
 /// A dictionary that is given up in the middle costs a look-up a row and gains nothing, so columns
 /// of mostly different values do without.
 fn is_worth_a_dictionary(sample: &[RecordBatch], index: usize) -> Result<bool, ParquetError> {
-    let columns = || sample.iter().map(|batch| batch.column(index));
-    let value_count: usize = columns().map(|column| column.len() - column.null_count()).sum();
-    let Some(data_type) = columns().next().map(|column| column.data_type()) else {
+    let columns: Vec<&dyn Array> =
+        sample.iter().map(|batch| batch.column(index).as_ref()).collect();
+    let value_count: usize = columns.iter().map(|column| column.len() - column.null_count()).sum();
+    let Some(data_type) = columns.first().map(|column| column.data_type()) else {
         return Ok(true);
     };
     if value_count < 1000 || data_type.is_nested() || data_type == &DataType::Boolean {
         return Ok(true);
     }
-    let converter = RowConverter::new(vec![SortField::new(data_type.clone())])?;
-    let mut distinct: HashTable<u128> = HashTable::new();
-    for column in columns() {
-        let rows = converter.convert_columns(&[Arc::clone(column)])?;
-        for (row, value) in rows.iter().enumerate() {
-            if column.is_valid(row) {
-                let hash = XxHash3_128::oneshot(value.as_ref());
-                // A hash needs no further hashing.
-                distinct
-                    .entry(hash as u64, |kept| *kept == hash, |kept| *kept as u64)
-                    .or_insert(hash);
-            }
-            if distinct.len() * 2 > value_count {
-                return Ok(false);
-            }
-        }
-    }
-    Ok(true)
+    let encoded = DataType::Dictionary(Box::new(DataType::Int32), Box::new(data_type.clone()));
+    let dictionary = cast(&concat(&columns)?, &encoded)?;
+    let distinct = dictionary.as_any_dictionary_opt().map_or(0, |it| it.values().len());
+    Ok(distinct * 2 <= value_count)
 }
 
 /// Whether Parquet keeps values of the type as integers of 32 or 64 bits.
