@@ -7,12 +7,13 @@ use bytes::Bytes;
 use encoding_rs::{Decoder, DecoderResult, Encoding};
 use futures::StreamExt;
 use object_store::ObjectStore;
+use object_store::path::Path;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::location::ExportFile;
 use super::source::{Compression, Source};
-use crate::errors::{Error, Result};
+use crate::errors::{Error, Kind, Result};
 use crate::exports::gzip::Gzip;
 use crate::hash::{ContentHash, Hasher, PlainHashes};
 use crate::lake;
@@ -121,7 +122,9 @@ impl RawFile {
         let failed = |error: object_store::Error| storage_error(file, error);
         let content = fetch(store, &file.location, file.byte_count);
         let reader: Box<dyn Read + Send> = match runtime.block_on(content).map_err(failed)? {
-            Content::File(file) => Box::new(file),
+            Content::File(content) => {
+                Box::new(LocalReader { content, location: file.location.clone() })
+            }
             Content::Stream(mut stream) => {
                 let (sender, receiver) = mpsc::channel(1);
                 // The task ends when the reader is dropped: its next send fails.
@@ -155,6 +158,26 @@ impl Read for RawFile {
 
 fn storage_error(file: &ExportFile, error: object_store::Error) -> Error {
     lake::failure(format!("read `{}` from the landing zone", file.location), error)
+}
+
+/// A file of the local file system. What the system says against reading it is trouble with storage,
+/// and none of the file's own.
+struct LocalReader<R> {
+    content: R,
+    location: Path,
+}
+
+impl<R: Read> Read for LocalReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.content.read(buffer).map_err(|error| match error.kind() {
+            // Not an error: whoever reads tries again.
+            io::ErrorKind::Interrupted => error,
+            _ => {
+                let what = format!("read `{}` from the landing zone", self.location);
+                io::Error::other(Error::new(Kind::Storage, what).because(error))
+            }
+        })
+    }
 }
 
 /// What the store streams, for code that blocks.
@@ -442,6 +465,24 @@ mod tests {
         assert_eq!(decode(encoding_rs::WINDOWS_1252, b"caf\xe9\n"), "café\n".as_bytes());
         assert_eq!(decode(encoding_rs::SHIFT_JIS, b"a\xff\nb"), b"a\xff\nb");
         assert_eq!(decode(encoding_rs::UTF_16LE, b"a\0\n\0b"), b"a\n\xff");
+    }
+
+    /// A file on a disk that fails.
+    struct Failing;
+
+    impl Read for Failing {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::from_raw_os_error(5))
+        }
+    }
+
+    #[test]
+    fn a_failing_disk_is_trouble_with_storage() {
+        let mut reader = LocalReader { content: Failing, location: Path::from("shop/a.csv") };
+        let error = reader.read(&mut [0; 8]).unwrap_err();
+        let ours = error.into_inner().unwrap().downcast::<Error>().unwrap();
+        assert_eq!(ours.kind(), Kind::Storage);
+        assert!(ours.chain().contains("read `shop/a.csv` from the landing zone"), "{ours:?}");
     }
 
     #[test]
