@@ -1,6 +1,7 @@
 //! The contract with an orchestrator: flags and variables in; exactly one line of JSON on stdout,
 //! logs on stderr, an exit code, and nothing half done after a signal.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -10,6 +11,16 @@ use crate::harness::{Finished, Project, finish, start, wait_until};
 const DAYS: [&str; 4] = ["--from", "2024-03-04", "--to", "2024-03-07"];
 
 const DAY: [&str; 2] = ["--date", "2024-03-04"];
+
+const BINARIES: [&str; 7] = [
+    "ingest",
+    "resolve-identities",
+    "build-customers",
+    "build-metrics",
+    "daily",
+    "rapport",
+    "sample-exports",
+];
 
 fn logs(finished: &Finished) -> Vec<Value> {
     let lines = finished.stderr.lines();
@@ -625,6 +636,48 @@ fn every_flag_has_a_variable() {
     let mut command = variables.command("daily", &["--date", "2024-03-05"]);
     command.env("RAPPORT_SKIP_WHEN_FRESH", "false");
     finish(start(command)).expect(0);
+}
+
+/// The variables that the help of `binary`, and of its commands, names.
+fn variables_of(project: &Project, binary: &str, commands: &[&str]) -> BTreeSet<String> {
+    let help = project.run(binary, &[commands, &["--help"]].concat()).stdout;
+    let mut names: BTreeSet<String> = help
+        .split("[env: ")
+        .skip(1)
+        .filter_map(|rest| Some(rest.split_once(['=', ']'])?.0.to_string()))
+        .collect();
+    let listed = help.split_once("Commands:\n").map_or("", |(_, rest)| rest);
+    let listed = listed.lines().take_while(|line| !line.is_empty());
+    for command in listed.filter_map(|line| line.split_whitespace().next()) {
+        if command != "help" {
+            names.extend(variables_of(project, binary, &[commands, &[command]].concat()));
+        }
+    }
+    names
+}
+
+#[test]
+fn no_variable_of_a_flag_is_taken_for_a_mistyped_setting() {
+    let project = Project::small();
+    let mut names: BTreeSet<String> =
+        BINARIES.iter().flat_map(|binary| variables_of(&project, binary, &[])).collect();
+    // The job's own help does not list its commands on files.
+    for command in ["link", "train", "evaluate"] {
+        names.extend(variables_of(&project, "resolve-identities", &[command]));
+    }
+    for expected in ["RAPPORT_RUN_ID", "RAPPORT_MAX_RUNTIME", "RAPPORT_LINKING", "RAPPORT_DIRT"] {
+        assert!(names.contains(expected), "{expected} is not in {names:?}");
+    }
+    let mut command = project.command("rapport", &["config"]);
+    for name in &names {
+        // Those that `config` itself takes, and those that settings have too.
+        let own = ["CONFIG", "LOG", "LOG_FORMAT", "THREADS", "MEMORY_LIMIT", "SCRATCH"];
+        if !own.iter().any(|own| *name == format!("RAPPORT_{own}")) {
+            command.env(name, "x");
+        }
+    }
+    let finished = finish(start(command));
+    assert_eq!(finished.exit_code, 0, "{}", finished.stderr);
 }
 
 #[test]
