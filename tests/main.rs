@@ -21,6 +21,7 @@ mod remote_storage;
 mod roll_ups;
 mod sample_company;
 mod sample_exports;
+mod secrets;
 mod staleness;
 mod structure;
 mod undeclared_columns;

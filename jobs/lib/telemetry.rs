@@ -43,6 +43,9 @@ static PROGRESS: OnceLock<ProgressBar> = OnceLock::new();
 pub fn start(format: LogFormat, filter: &str) {
     let terminal = io::stderr().is_terminal();
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    // Below that they print the statements and plans they work on, with the values in them.
+    let quiet = ["datafusion=info", "sqlparser=info"].map(str::parse);
+    let filter = quiet.into_iter().flatten().fold(filter, EnvFilter::add_directive);
     let json = format.is_json();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(AboveProgress);
     // A second start (tests run several jobs in one process) keeps the first.

@@ -10,7 +10,7 @@ use similar::TextDiff;
 use tracing::debug;
 
 use crate::build::Workshop;
-use crate::config::Settings;
+use crate::config::{Settings, parameters};
 use crate::engine::sql::SchedulesUsed;
 use crate::errors::{Context as _, Kind, Result};
 use crate::hash::ContentHash;
@@ -153,7 +153,7 @@ fn parameters_of(settings: &Settings, model: &Model) -> BTreeMap<String, String>
     let named: BTreeSet<String> = in_queries.chain(contract.map(ToString::to_string)).collect();
     let value = |name: &String| match name.as_str() {
         "time_zone" => Some(settings.time_zone.name().to_string()),
-        name => settings.parameters.get(name).map(ToString::to_string),
+        name => settings.parameters.get(name).map(|value| parameters::shown(name, value)),
     };
     let mut parameters: BTreeMap<String, String> =
         named.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect();

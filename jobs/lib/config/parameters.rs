@@ -207,6 +207,17 @@ pub fn is_known(name: &str) -> bool {
     KNOWN.iter().any(|known| known.name == name)
 }
 
+/// Whether the value of the parameter is for nobody's eyes: its name ends like that of a secret.
+pub fn is_secret(name: &str) -> bool {
+    let last = name.rsplit('_').next().unwrap_or(name);
+    ["key", "password", "secret", "token"].contains(&last)
+}
+
+/// What people are shown of the value of the parameter `name`: nothing of a secret.
+pub fn shown(name: &str, value: &Parameter) -> String {
+    if is_secret(name) { "*** (a secret)".to_string() } else { value.to_string() }
+}
+
 /// Every parameter with its value: from `variable`, else from the first of the files that has it,
 /// each as `written`, else the default. What each is, and whence, is noted in `effective`; what is
 /// wrong in `mistakes`.
@@ -235,7 +246,7 @@ pub(super) fn read<'a>(
             Ok(Some((value, origin))) => {
                 effective.push(Effective {
                     key: format!("parameters.{name}"),
-                    value: value.to_string(),
+                    value: shown(name, &value),
                     origin,
                 });
                 parameters.insert(name.to_string(), value);

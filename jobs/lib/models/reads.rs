@@ -192,7 +192,8 @@ pub async fn misread_parameter(
     let plan = state.statement_to_plan(statement.ok()?).await.ok()?;
     let error = state.create_physical_plan(&plan).await.err()?.strip_backtrace();
     let (name, text) = texts.into_iter().find(|(_, text)| error.contains(&format!("'{text}'")))?;
-    let what = format!("`${name}` is the text `{text}` in the settings, which does not fit here");
+    let told = parameters::shown(name, &Parameter::Text(text.clone()));
+    let what = format!("`${name}` is the text `{told}` in the settings, which does not fit here");
     Some(query.error(query.place_of(&format!("${name}")), what))
 }
 
