@@ -22,6 +22,7 @@ pub(super) struct Others {
     /// How many were ever waited for.
     taken_count: usize,
     patience: Duration,
+    /// When others last published something, or we were last at work ourselves.
     latest_news: Option<Instant>,
     next_look: Option<Instant>,
 }
@@ -87,10 +88,13 @@ impl Others {
         is_forced: bool,
         is_idle: bool,
     ) -> Result<Vec<(usize, Seen)>> {
-        let latest_news = *self.latest_news.get_or_insert_with(Instant::now);
+        // Who was at work is not who waited: what others waited for may have come this moment.
+        let latest_news = match is_idle {
+            true => *self.latest_news.get_or_insert_with(Instant::now),
+            false => *self.latest_news.insert(Instant::now()),
+        };
         let next_look = *self.next_look.get_or_insert_with(|| Instant::now() + POLL);
         tokio::time::sleep_until(next_look.into()).await;
-        self.next_look = None;
         if workshop.refresh().await? {
             self.latest_news = Some(Instant::now());
         } else if is_idle && latest_news.elapsed() >= self.patience {
@@ -107,7 +111,10 @@ impl Others {
         let mut seen = vec![];
         for at in &self.awaited {
             let target = &targets[*at];
-            let evaluation = workshop.evaluate(&target.model, target.dt, unbuilt).await?;
+            let evaluation = match workshop.evaluate(&target.model, target.dt, unbuilt).await {
+                Err(error) if error.kind() == Kind::NotThereYet => continue,
+                evaluation => evaluation?,
+            };
             let is_behind = |reasons: &[Reason]| {
                 reasons.iter().any(|reason| matches!(reason, Reason::InputStale(_)))
             };
@@ -128,6 +135,7 @@ impl Others {
         for (at, _) in &seen {
             self.awaited.remove(at);
         }
+        self.next_look = None;
         Ok(seen)
     }
 }

@@ -353,7 +353,16 @@ pub async fn standing(lake: &Lake) -> Result<Vec<Standing>> {
     let mut standing = vec![];
     for object in lake.list(&area).await? {
         let Some(partition) = partition_of(&area, &object) else { continue };
-        let Some(written) = lake.get_json::<Written>(&object.location).await? else { continue };
+        let written = match lake.get_json::<Written>(&object.location).await {
+            Ok(Some(written)) => written,
+            Ok(None) => continue,
+            // One that nobody can read must not hide the others.
+            Err(error) if damage::is_damage(&error) => {
+                warn!("{}", error.chain());
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let is_of_the_dead = written.process.is_certainly_dead();
         standing.push(Standing {
             partition,
