@@ -11,17 +11,14 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::build::accounting::{self, ACCOUNTING};
-use crate::config::Settings;
+use crate::build::{Published, Workshop};
 use crate::dates::Day;
-use crate::engine::functions::{BUSINESS_MINUTES, FUNCTIONS_VERSION};
-use crate::engine::sql::SchedulesUsed;
+use crate::engine::functions::FUNCTIONS_VERSION;
 use crate::errors::{Error, Kind, Result};
 use crate::hash::ContentHash;
 use crate::lake::ledger::{Entry, ExportInput, Input, Ledger};
 use crate::lake::{Partition, TableName};
-use crate::models::contract::schema_hash;
-use crate::models::reads::ModelReads;
-use crate::models::{Catalogue, Model, Recipe};
+use crate::models::{Model, Recipe};
 
 /// Version of how tables are laid out in Parquet. Raise it when the same rows would be written as
 /// other bytes on purpose.
@@ -38,9 +35,6 @@ pub struct Evaluation {
     pub inputs: Vec<Input>,
     /// The export files (raw only).
     pub exports: Vec<ExportInput>,
-    /// The fingerprint without the day, where the day decides only which partitions are read:
-    /// two days that have it in common have the same rows.
-    pub dayless: Option<ContentHash>,
     /// Whether what is published is right.
     pub freshness: Freshness,
 }
@@ -176,26 +170,20 @@ impl Evaluation {
     }
 }
 
-/// Judges a table that queries make, in a project of `catalogue`.
-#[allow(clippy::too_many_arguments)]
+/// Judges a table that queries make, by what is published.
 pub(super) fn evaluate(
-    settings: &Settings,
-    catalogue: &Catalogue,
-    ledger: &Ledger,
-    objects: &BTreeMap<Partition, u64>,
-    reads: &ModelReads,
+    workshop: &Workshop,
+    published: &Published,
     model: &Model,
     dt: Day,
     planned: &BTreeSet<Partition>,
 ) -> Result<Evaluation> {
+    let Published { ledger, objects } = published;
     let partition = Partition { table: model.name.clone(), dt };
-    let summed = catalogue.trend_of(&model.name).and_then(|metric| catalogue.get(metric));
-    let continued = summed.map_or(model, Arc::as_ref);
-    let Chosen { inputs, missing, stale } =
-        choose_inputs(ledger, objects, reads, model, continued, dt, planned)?;
-    let dayless = dayless(settings, reads, model, &inputs, dt);
-    let mut parts = parts_of(settings, model, Some(dt));
-    parts.insert("inputs".to_string(), ContentHash::of_json(&inputs));
+    let Chosen { inputs, missing, stale } = choose_inputs(workshop, published, model, dt, planned)?;
+    let current = ledger.current(&partition);
+    let mut parts = workshop.definition(&model.name)?.parts(dt);
+    parts.insert(INPUTS.to_string(), inputs_hash(current.map(Arc::as_ref), &inputs));
     if let Recipe::Accounting(sources) = &model.recipe {
         let noted = accounting::noted(ledger, sources, dt);
         parts.insert(ACCOUNTING.to_string(), accounting::hash(&noted));
@@ -205,9 +193,9 @@ pub(super) fn evaluate(
     } else {
         let mut reasons: Vec<Reason> = stale.into_iter().map(Reason::InputStale).collect();
         reasons.extend(object_reason(ledger, objects, &partition));
-        if let Some(entry) = ledger.current(&partition) {
+        if let Some(entry) = current {
             reasons.extend(part_reasons(entry, &parts));
-            if entry.parts.get("inputs") != parts.get("inputs") {
+            if entry.parts.get(INPUTS) != parts.get(INPUTS) {
                 let told = input_reasons(&entry.inputs, &inputs);
                 // One that will be rebuilt is not gone, though its next version is not known yet.
                 reasons.extend(told.into_iter().filter(
@@ -219,7 +207,18 @@ pub(super) fn evaluate(
         reasons.dedup();
         if reasons.is_empty() { Freshness::Fresh } else { Freshness::Stale(reasons) }
     };
-    Ok(Evaluation { partition, parts, inputs, exports: vec![], dayless, freshness })
+    Ok(Evaluation { partition, parts, inputs, exports: vec![], freshness })
+}
+
+/// The part of a fingerprint that says which partitions are read, in which versions.
+const INPUTS: &str = "inputs";
+
+/// Hash of the partitions that are read. Where they are those that the published version read, the
+/// ledger knows it, and nothing is worked out: so it is with nearly all that a plan looks at.
+fn inputs_hash(current: Option<&Entry>, inputs: &[Input]) -> ContentHash {
+    let known = current.filter(|entry| entry.inputs == inputs);
+    let known = known.and_then(|entry| entry.parts.get(INPUTS).copied());
+    known.unwrap_or_else(|| ContentHash::of_json(&inputs))
 }
 
 /// Whether the object of a partition is missing or not what was published.
@@ -271,90 +270,6 @@ fn input_reasons(before: &[Input], now: &[Input]) -> Vec<Reason> {
     reasons
 }
 
-/// The fingerprint without the day; none where the rows or the checks depend on it.
-fn dayless(
-    settings: &Settings,
-    reads: &ModelReads,
-    model: &Model,
-    inputs: &[Input],
-    dt: Day,
-) -> Option<ContentHash> {
-    let mut in_checks = model.contract.iter().flat_map(|contract| contract.parameters());
-    let names_day = in_checks.any(|name| matches!(name, "run_date" | "first_input_date"));
-    if !matches!(model.recipe, Recipe::Query(_)) || !reads.is_blind_to_day() || names_day {
-        return None;
-    }
-    let inputs: Vec<(&TableName, i64, ContentHash)> = inputs
-        .iter()
-        .map(|input| {
-            let days_before = i64::from(dt.to_epoch()) - i64::from(input.partition.dt.to_epoch());
-            (&input.partition.table, days_before, input.content_hash)
-        })
-        .collect();
-    Some(ContentHash::of_json(&(parts_of(settings, model, None), inputs)))
-}
-
-/// Everything but the inputs that makes a partition, by part; `dt` is its day.
-fn parts_of(settings: &Settings, model: &Model, dt: Option<Day>) -> BTreeMap<String, ContentHash> {
-    let queries: Vec<(&str, &str)> = match &model.recipe {
-        Recipe::Export(_) | Recipe::Accounting(_) => vec![],
-        Recipe::Query(query) => vec![("query", query.canonical.as_str())],
-        Recipe::Algorithm(algorithm) => algorithm
-            .inputs
-            .iter()
-            .map(|(name, query)| (name.as_str(), query.canonical.as_str()))
-            .collect(),
-    };
-    let in_queries =
-        model.queries().into_iter().flat_map(|query| query.parameters.iter().map(String::as_str));
-    let in_checks = model.contract.iter().flat_map(|contract| contract.parameters());
-    let named: BTreeSet<&str> = in_queries.chain(in_checks).collect();
-    let parameters: BTreeMap<&str, String> = named
-        .into_iter()
-        .map(|name| {
-            let value = match name {
-                "run_date" => dt.map(|dt| dt.to_string()).unwrap_or_default(),
-                "time_zone" => settings.time_zone.name().to_string(),
-                // The inputs say it.
-                "first_input_date" => String::new(),
-                name => settings.parameters.get(name).map(ToString::to_string).unwrap_or_default(),
-            };
-            (name, value)
-        })
-        .collect();
-    let mut parts = BTreeMap::from([
-        ("model".to_string(), ContentHash::of_json(&queries)),
-        ("parameters".to_string(), ContentHash::of_json(&parameters)),
-        ("engine".to_string(), engine_hash()),
-    ]);
-    if let Some(contract) = &model.contract {
-        parts.insert("contract".to_string(), contract.hash());
-    }
-    if let Recipe::Algorithm(algorithm) = &model.recipe {
-        parts.insert("rules".to_string(), algorithm.rules_hash);
-    }
-    parts.extend(schedules_hash(settings, model).map(|hash| ("schedules".to_string(), hash)));
-    parts
-}
-
-/// Hash of the schedules that a model's queries and checks measure time by; none where they measure
-/// none, so that schedules matter to nobody else.
-fn schedules_hash(settings: &Settings, model: &Model) -> Option<ContentHash> {
-    let mut named = BTreeSet::new();
-    let mut uses_any = model.contract.iter().any(|contract| contract.mentions(BUSINESS_MINUTES));
-    for query in model.queries() {
-        match &query.schedules {
-            SchedulesUsed::Named(names) => named.extend(names.iter().cloned()),
-            SchedulesUsed::Any => uses_any = true,
-        }
-    }
-    if named.is_empty() && !uses_any {
-        return None;
-    }
-    let used = settings.schedules.among((!uses_any).then_some(&named));
-    Some(ContentHash::of_json(&used))
-}
-
 /// Hash of the versions of what the engine does and how it writes.
 pub(super) fn engine_hash() -> ContentHash {
     ContentHash::of_json(&(FUNCTIONS_VERSION, FORMAT_VERSION))
@@ -367,33 +282,30 @@ struct Chosen {
 }
 
 /// The partitions that `model` reads on `dt`: those published, those that should be and are not,
-/// and those that are about to be rebuilt. `continued` is the model whose past it goes on from:
-/// itself, or the metric whose days it sums up.
+/// and those that are about to be rebuilt.
 fn choose_inputs(
-    ledger: &Ledger,
-    objects: &BTreeMap<Partition, u64>,
-    reads: &ModelReads,
+    workshop: &Workshop,
+    published: &Published,
     model: &Model,
-    continued: &Model,
     dt: Day,
     planned: &BTreeSet<Partition>,
 ) -> Result<Chosen> {
+    let Published { ledger, objects } = published;
+    // The table whose past it goes on from: its own, or that of the metric whose days it sums up.
+    let continued = workshop.catalogue.trend_of(&model.name).unwrap_or(&model.name);
+    let columns = workshop.definition(continued)?.schema_hash;
     let mut chosen = Chosen { inputs: vec![], missing: vec![], stale: vec![] };
-    let mut wanted: BTreeMap<TableName, BTreeSet<Day>> = BTreeMap::new();
+    let mut wanted: BTreeMap<&TableName, BTreeSet<Day>> = BTreeMap::new();
+    let reads = workshop.reads_of(&model.name)?;
     for table in reads.tables() {
         let coming = days_of(planned, table).next();
         // A table's history starts with its first day: a day before that is not missing.
         let first = ledger.first_day(table).into_iter().chain(coming).chain([dt]).min();
         let days = reads.days_since(table, dt, first.unwrap_or(dt))?;
-        wanted.entry(table.clone()).or_default().extend(days);
+        wanted.entry(table).or_default().extend(days);
     }
-    for table in model.noted_exports() {
+    for table in &workshop.definition(&model.name)?.of_the_day {
         wanted.entry(table).or_default().insert(dt);
-    }
-    for column in model.contract.iter().flat_map(|contract| &contract.columns) {
-        if let Some((table, _)) = column.reference().filter(|(table, _)| *table != model.name) {
-            wanted.entry(table).or_default().insert(dt);
-        }
     }
     for (table, days) in wanted {
         for day in days {
@@ -404,8 +316,8 @@ fn choose_inputs(
             }
             match ledger.current(&partition) {
                 Some(entry) if objects.contains_key(&partition) => {
-                    if table == continued.name {
-                        refuse_other_columns(entry, continued)?;
+                    if table == continued {
+                        refuse_other_columns(entry, columns)?;
                     }
                     chosen.inputs.push(Input { partition, content_hash: entry.content_hash });
                 }
@@ -429,8 +341,8 @@ fn days_of<'a>(
 
 /// A model that continues its own past, or sums up a metric's, must find it in today's columns: a
 /// column that is new would silently start from nothing.
-fn refuse_other_columns(entry: &Entry, model: &Model) -> Result<()> {
-    if entry.schema_hash == schema_hash(&model.schema) {
+fn refuse_other_columns(entry: &Entry, columns: ContentHash) -> Result<()> {
+    if entry.schema_hash == columns {
         return Ok(());
     }
     Err(Error::new(

@@ -102,7 +102,7 @@ pub(super) async fn evaluate(
     reasons.sort();
     reasons.dedup();
     let freshness = if reasons.is_empty() { Freshness::Fresh } else { Freshness::Stale(reasons) };
-    Ok(Evaluation { partition, parts, inputs: vec![], exports, dayless: None, freshness })
+    Ok(Evaluation { partition, parts, inputs: vec![], exports, freshness })
 }
 
 /// Whether a fresh partition of `model` can be built once more: raw cannot once its files are gone.
@@ -142,7 +142,7 @@ async fn emptied(
         Freshness::Waiting(guarded(&partition))
     };
     let exports = entry.exports.clone();
-    Evaluation { partition, parts, inputs: vec![], exports, dayless: None, freshness }
+    Evaluation { partition, parts, inputs: vec![], exports, freshness }
 }
 
 fn object_reasons(published: &Published, partition: &Partition) -> Vec<Reason> {
@@ -471,7 +471,7 @@ fn input_of(file: &ExportFile, read: &FileRead) -> ExportInput {
 }
 
 /// Hash of which files were read with which bytes.
-fn exports_hash(exports: &[ExportInput]) -> ContentHash {
+pub(super) fn exports_hash(exports: &[ExportInput]) -> ContentHash {
     let files: Vec<_> =
         exports.iter().map(|export| (export.file.as_str(), export.content_hash)).collect();
     ContentHash::of_json(&files)

@@ -7,6 +7,7 @@ mod accounting;
 mod algorithm;
 pub mod backfill;
 pub mod change;
+mod definition;
 pub mod earlier;
 pub mod estimate;
 mod fingerprint;
@@ -21,15 +22,18 @@ pub mod run;
 mod shard;
 pub mod summary;
 mod target;
+#[cfg(test)]
+mod year_tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{OnceCell, RwLock};
 
+use crate::build::definition::Definition;
 use crate::checks::project;
 use crate::config::Settings;
-use crate::dates::Day;
+use crate::dates::{Day, DayRange};
 use crate::engine::Engine;
 use crate::errors::{Error, Kind, Result};
 use crate::exports::{ExportFile, Landing};
@@ -57,6 +61,8 @@ pub struct Workshop {
     /// Where tables are published.
     pub warehouse: Lake,
     reads: BTreeMap<TableName, ModelReads>,
+    /// What makes each table that queries or algorithms make.
+    definitions: BTreeMap<TableName, Definition>,
     published: RwLock<Published>,
     /// By which hash the project as it is now is kept, once it is.
     project: OnceCell<ContentHash>,
@@ -68,6 +74,16 @@ struct Published {
     ledger: Ledger,
     /// The size of every object that stands where readers look, in bytes.
     objects: BTreeMap<Partition, u64>,
+}
+
+impl Published {
+    /// Other runs have published these: their objects stand.
+    fn note_objects(&mut self, partitions: BTreeSet<Partition>) {
+        for partition in partitions {
+            let size = self.ledger.current(&partition).map(|entry| entry.byte_count);
+            self.objects.extend(size.map(|size| (partition, size)));
+        }
+    }
 }
 
 impl std::fmt::Debug for Workshop {
@@ -88,6 +104,10 @@ impl Workshop {
         let (catalogue, reads) = project::check(&engine, &settings).await.without_mistakes()?;
         let landing = open_landing(&settings)?;
         engine.attach(&warehouse)?;
+        let definitions = catalogue
+            .models()
+            .map(|model| (model.name.clone(), Definition::of(&settings, model)))
+            .collect();
         Ok(Workshop {
             settings,
             catalogue,
@@ -97,6 +117,7 @@ impl Workshop {
             landing,
             warehouse,
             reads,
+            definitions,
             published: RwLock::default(),
             project: OnceCell::new(),
         })
@@ -111,16 +132,33 @@ impl Workshop {
         Ok(())
     }
 
+    /// Looks up which exports of `models` lie there for `days`, in few requests where the days are
+    /// many.
+    async fn look_for_exports(&self, models: &[Arc<Model>], days: DayRange) -> Result<()> {
+        for model in models {
+            if let Recipe::Export(source) = &model.recipe {
+                let from = days.from.minus(u64::from(source.replay_window_days));
+                self.files.look_ahead(source, DayRange { from, ..days }).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Takes in what other runs published since; whether that is anything.
     async fn refresh(&self) -> Result<bool> {
         let mut published = self.published.write().await;
         let news = published.ledger.refresh(&self.warehouse).await?;
         let has_news = !news.is_empty();
-        for partition in news {
-            let size = published.ledger.current(&partition).map(|entry| entry.byte_count);
-            published.objects.extend(size.map(|size| (partition, size)));
-        }
+        published.note_objects(news);
         Ok(has_news)
+    }
+
+    /// Folds the ledger in storage, where that is worth it.
+    async fn compact_ledger(&self) -> Result<()> {
+        let mut published = self.published.write().await;
+        let news = published.ledger.compact(&self.warehouse).await?;
+        published.note_objects(news);
+        Ok(())
     }
 
     /// The models of `zones`, in the order to build them. Quarantine comes with raw.
@@ -160,22 +198,30 @@ impl Workshop {
             Recipe::Export(source) => ingest::evaluate(self, source, dt).await,
             Recipe::Query(_) | Recipe::Algorithm(_) | Recipe::Accounting(_) => {
                 let published = self.published.read().await;
-                let reads = self.reads.get(&model.name).ok_or_else(|| {
-                    Error::new(Kind::Defect, format!("look up what {} reads", model.name))
-                })?;
-                fingerprint::evaluate(
-                    &self.settings,
-                    &self.catalogue,
-                    &published.ledger,
-                    &published.objects,
-                    reads,
-                    model,
-                    dt,
-                    planned,
-                )
+                fingerprint::evaluate(self, &published, model, dt, planned)
             }
         }
     }
+
+    /// The fingerprint without the day, where the day decides only which partitions are read: two
+    /// days that have it in common have the same rows.
+    fn dayless(&self, evaluation: &Evaluation) -> Option<ContentHash> {
+        let table = &evaluation.partition.table;
+        self.definitions.get(table)?.dayless(self.reads.get(table)?, evaluation)
+    }
+
+    fn definition(&self, table: &TableName) -> Result<&Definition> {
+        self.definitions.get(table).ok_or_else(|| unknown(table))
+    }
+
+    fn reads_of(&self, table: &TableName) -> Result<&ModelReads> {
+        self.reads.get(table).ok_or_else(|| unknown(table))
+    }
+}
+
+/// What is asked of a table that no model makes.
+fn unknown(table: &TableName) -> Error {
+    Error::new(Kind::Defect, format!("look up what makes {table}"))
 }
 
 fn open_landing(settings: &Settings) -> Result<Lake> {

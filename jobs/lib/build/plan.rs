@@ -106,6 +106,7 @@ pub async fn plan(
     is_forced: bool,
 ) -> Result<Plan> {
     workshop.look_up().await?;
+    workshop.look_for_exports(models, days).await?;
     let failed_checks = failed_checks::checks(&workshop.warehouse).await?;
     let estimates = Estimates::of(&workshop.published.read().await.ledger);
     let mut planner = Planner {

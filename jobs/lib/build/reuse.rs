@@ -22,7 +22,7 @@ pub(super) async fn of_day_before(
     lease: &Lease,
 ) -> Result<Option<Built>> {
     let (partition, warehouse) = (&evaluation.partition, &workshop.warehouse);
-    let Some(dayless) = evaluation.dayless else { return Ok(None) };
+    let Some(dayless) = workshop.dayless(evaluation) else { return Ok(None) };
     let before = Partition { table: partition.table.clone(), dt: partition.dt.minus(1) };
     let Some(entry) = workshop.entry(&before).await else { return Ok(None) };
     let is_same = entry.dayless == Some(dayless) && entry.warnings.is_empty();

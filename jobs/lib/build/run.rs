@@ -59,6 +59,7 @@ pub async fn bring_up_to_date(
     publish::recover_all(&workshop.warehouse, &run.holder).await?;
     workshop.look_up().await?;
     let models = workshop.models_of(zones);
+    workshop.look_for_exports(&models, days).await?;
     let inputs = inputs_within_a_day(&models);
     let manner = Manner::plain(workshop.settings.threads);
     let targets_of = |dt: Day| models.iter().map(move |model| Target::new(model, dt));
@@ -308,8 +309,7 @@ impl Work<'_> {
         let Some(day) = going.days.finish(target.dt) else { return Ok(()) };
         self.progress.finish_day();
         if day.built_count + day.unchanged_count > 0 {
-            let workshop = &self.workshop;
-            workshop.published.write().await.ledger.compact(&workshop.warehouse).await?;
+            self.workshop.compact_ledger().await?;
         }
         info!(
             dt = %target.dt,

@@ -284,7 +284,7 @@ async fn entry(
         fence: lease.fence(),
         fingerprint: crate::hash::ContentHash::of_json(&made.parts),
         parts: made.parts.clone(),
-        dayless: evaluation.dayless,
+        dayless: workshop.dayless(evaluation),
         content_hash: built.written.content_hash,
         schema_hash: schema_hash(&model.schema),
         row_count: built.written.row_count,

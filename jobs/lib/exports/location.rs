@@ -10,8 +10,10 @@ use glob::{MatchOptions, Pattern};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
+use tracing::debug;
+
 use super::source::Source;
-use crate::dates::Day;
+use crate::dates::{Day, DayRange};
 use crate::errors::{Context, Kind, Result};
 use crate::lake;
 
@@ -29,6 +31,8 @@ enum Part {
     /// The day in a chrono format.
     Day(String),
 }
+
+const WILDCARDS: [char; 3] = ['*', '?', '['];
 
 /// What a wildcard never matches: a `/`, and the dot that hides a file.
 const MATCHING: MatchOptions = MatchOptions {
@@ -96,6 +100,13 @@ impl Location {
             Part::Day(format) => day.date().format(format).to_string(),
         });
         parts.collect()
+    }
+
+    /// The folder that all days' files lie below.
+    fn folder_of_all_days(&self) -> &str {
+        let until = self.template.find('{').unwrap_or(self.template.len());
+        let until = self.template[..until].find(WILDCARDS).unwrap_or(until);
+        self.template[..until].rfind('/').map_or("", |slash| &self.template[..slash])
     }
 }
 
@@ -188,6 +199,18 @@ enum Place {
     Folder(Path),
 }
 
+impl Place {
+    fn path(&self) -> &Path {
+        match self {
+            Place::File(path) | Place::Folder(path) => path,
+        }
+    }
+}
+
+/// So many days' folders are listed from the one above them: a request tells of a thousand files,
+/// and most folders hold fewer than sixty.
+const WORTH_LISTING_AT_ONCE: usize = 16;
+
 /// Files that are remembered: some 300 bytes each. Beyond, a folder is listed for each day anew.
 const FILES_REMEMBERED: usize = 500_000;
 
@@ -209,21 +232,66 @@ impl Landing {
         let failed = || {
             format!("list exports of source `{}` at `{filled}` of the landing zone", source.name)
         };
-        let Some(wild) = filled.find(['*', '?', '[']) else {
-            let place = Place::File(below(&self.root, &filled)?);
-            let found = self.look(place).await;
-            return Ok(found.map_err(|error| lake::failure(failed(), error))?.to_vec());
-        };
-        let folder = filled[..wild].rfind('/').map_or("", |slash| &filled[..slash]);
-        let place = Place::Folder(below(&self.root, folder)?);
-        let found = self.look(place).await;
+        let found = self.look(self.place(&filled)?).await;
         let files = found.map_err(|error| lake::failure(failed(), error))?;
+        let Some(wild) = filled.find(WILDCARDS) else { return Ok(files.to_vec()) };
         let pattern = Pattern::new(&filled).context(Kind::Defect, failed)?;
         // They are sorted: those that begin as the pattern does stand together.
         let start = &filled[..wild];
         let first = files.partition_point(|file| file.name.as_str() < start);
         let candidates = files[first..].iter().take_while(|file| file.name.starts_with(start));
         Ok(candidates.filter(|file| pattern.matches_with(&file.name, MATCHING)).cloned().collect())
+    }
+
+    /// Lists the folders of many days of `source` at once, from the folder above them, where that is
+    /// fewer requests than to list each of them. What cannot be listed so is listed day by day when
+    /// it is asked for.
+    pub async fn look_ahead(&self, source: &Source, days: DayRange) -> Result<()> {
+        let places = days.days().map(|day| self.place(&source.location.filled(day)));
+        let mut unseen: HashMap<Path, Place> = HashMap::new();
+        for place in places {
+            let place = place?;
+            if !self.seen().found.contains_key(&place) {
+                unseen.insert(place.path().clone(), place);
+            }
+        }
+        if unseen.len() < WORTH_LISTING_AT_ONCE {
+            return Ok(());
+        }
+        let above = below(&self.root, source.location.folder_of_all_days())?;
+        let listed = self.store.list(Some(&above)).try_collect::<Vec<ObjectMeta>>().await;
+        let metas = match listed {
+            Ok(metas) => metas,
+            Err(error) => {
+                debug!(source = source.name, %error, "its days are listed one by one");
+                return Ok(());
+            }
+        };
+        let mut by_place: HashMap<&Place, Vec<ObjectMeta>> =
+            unseen.values().map(|place| (place, vec![])).collect();
+        for meta in metas {
+            // Its own place, where the location names files, or that of a folder it lies in.
+            let key = meta.location.as_ref();
+            let ends = key.match_indices('/').map(|(end, _)| end).chain([key.len()]);
+            let mut above = ends.filter_map(|end| unseen.get(&Path::parse(&key[..end]).ok()?));
+            if let Some(files) = above.next().and_then(|place| by_place.get_mut(place)) {
+                files.push(meta);
+            }
+        }
+        for (place, metas) in by_place {
+            let files = self.files_of(metas);
+            self.remember(place.clone(), files);
+        }
+        Ok(())
+    }
+
+    /// Where the files of a path are looked for.
+    fn place(&self, filled: &str) -> Result<Place> {
+        let Some(wild) = filled.find(WILDCARDS) else {
+            return Ok(Place::File(below(&self.root, filled)?));
+        };
+        let folder = filled[..wild].rfind('/').map_or("", |slash| &filled[..slash]);
+        Ok(Place::Folder(below(&self.root, folder)?))
     }
 
     async fn look(&self, place: Place) -> object_store::Result<Arc<Vec<ExportFile>>> {
@@ -238,6 +306,10 @@ impl Landing {
             },
             Place::Folder(prefix) => self.store.list(Some(prefix)).try_collect().await?,
         };
+        Ok(self.remember(place, self.files_of(metas)))
+    }
+
+    fn files_of(&self, metas: Vec<ObjectMeta>) -> Arc<Vec<ExportFile>> {
         let file = |meta: ObjectMeta| {
             Some(ExportFile {
                 name: name_below(&self.root, &meta.location)?,
@@ -249,13 +321,16 @@ impl Landing {
         };
         let mut files: Vec<ExportFile> = metas.into_iter().filter_map(file).collect();
         files.sort_by(|left, right| left.name.cmp(&right.name));
-        let files = Arc::new(files);
+        Arc::new(files)
+    }
+
+    fn remember(&self, place: Place, files: Arc<Vec<ExportFile>>) -> Arc<Vec<ExportFile>> {
         let mut seen = self.seen();
         if seen.file_count + files.len() <= FILES_REMEMBERED {
             seen.file_count += files.len();
             seen.found.insert(place, Arc::clone(&files));
         }
-        Ok(files)
+        files
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -348,6 +423,35 @@ mod tests {
         landing.forget();
         assert_eq!(count("*/{dt}.csv", "2024-02-29").await, 2);
         assert_eq!(count("shop/{dt}.csv", "2024-02-29").await, 1);
+    }
+
+    #[tokio::test]
+    async fn many_days_are_listed_from_the_folder_above_them() {
+        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        let days = DayRange::new("2024-02-20".parse().unwrap(), "2024-03-20".parse().unwrap());
+        let days = days.unwrap();
+        for day in days.days().filter(|day| day.to_epoch() % 3 != 0) {
+            for key in ["shop/{}/a.csv", "shop/{}/deep/b.csv", "till/{}.csv", "till/{}.csv.gz"] {
+                let key = key.replace("{}", &day.to_string());
+                store.put(&Path::from(format!("in/{key}")), "x".into()).await.unwrap();
+            }
+        }
+        for location in
+            ["shop/{dt}/*.csv", "shop/{dt}/**/*.csv", "till/{dt}.csv", "till/{dt}.csv*", "a/{dt}/*"]
+        {
+            let source = source(location);
+            let ahead = Landing::new(Arc::clone(&store), Path::from("in"));
+            ahead.look_ahead(&source, days).await.unwrap();
+            // One listing tells of all days, and of each what a look at it alone tells.
+            let is_one_folder = location == "till/{dt}.csv*";
+            let expected_places = if is_one_folder { 0 } else { days.day_count() };
+            assert_eq!(ahead.seen().found.len(), expected_places, "{location}");
+            for day in days.days() {
+                let alone = Landing::new(Arc::clone(&store), Path::from("in"));
+                let alone = alone.files(&source, day).await.unwrap();
+                assert_eq!(ahead.files(&source, day).await.unwrap(), alone, "{location} {day}");
+            }
+        }
     }
 
     #[test]

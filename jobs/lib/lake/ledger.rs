@@ -171,16 +171,23 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Takes in what other runs have published since, and tells which partitions that are.
+    /// Takes in what other runs have published since, and tells which partitions have another
+    /// current version by it. Entries that were folded anew tell nothing.
     pub async fn refresh(&mut self, lake: &Lake) -> Result<BTreeSet<Partition>> {
+        let entries = self.unseen(lake).await?;
+        Ok(self.take_in(entries))
+    }
+
+    /// Takes in entries, and tells which partitions have another current version by them.
+    fn take_in(&mut self, entries: Vec<Entry>) -> BTreeSet<Partition> {
         let mut partitions = BTreeSet::new();
-        for entry in self.unseen(lake).await? {
-            if self.current(&entry.partition).is_none_or(|current| current.id != entry.id) {
-                partitions.insert(entry.partition.clone());
+        for entry in entries {
+            let partition = entry.partition.clone();
+            if self.add(entry) {
+                partitions.insert(partition);
             }
-            self.add(entry);
         }
-        Ok(partitions)
+        partitions
     }
 
     async fn unseen(&mut self, lake: &Lake) -> Result<Vec<Entry>> {
@@ -208,18 +215,20 @@ impl Ledger {
         Ok(read)
     }
 
-    /// Folds the small objects of the ledger in storage, where there are many.
-    pub async fn compact(&mut self, lake: &Lake) -> Result<()> {
+    /// Folds the small objects of the ledger in storage, where there are many. What other runs
+    /// published meanwhile is taken in with it: tells which partitions that are, as a refresh does.
+    pub async fn compact(&mut self, lake: &Lake) -> Result<BTreeSet<Partition>> {
+        let mut partitions = BTreeSet::new();
         for segment in folding::fold(lake).await? {
             // What was just written need not be read again.
-            segment.entries.into_iter().for_each(|entry| self.add(entry));
+            partitions.extend(self.take_in(segment.entries));
             self.seen.insert(segment.key);
         }
-        Ok(())
+        Ok(partitions)
     }
 
-    /// Takes in one entry.
-    pub fn add(&mut self, entry: Entry) {
+    /// Takes in one entry; whether it is its partition's current version now, and was not before.
+    pub fn add(&mut self, entry: Entry) -> bool {
         self.entry_count += 1;
         let current = self.current.get(&entry.partition);
         let later = current.is_none_or(|current| {
@@ -228,6 +237,7 @@ impl Ledger {
         if later {
             self.current.insert(entry.partition.clone(), Arc::new(entry));
         }
+        later
     }
 
     /// The current version of a partition.

@@ -63,7 +63,9 @@ pub(super) async fn write(settings: &Settings, out: &Path) -> Result<String> {
     let lake = Lake::open_for_reading(&settings.warehouse, settings.patience)?;
     let history = ledger::history(&lake).await?;
     let mut now = Ledger::default();
-    history.iter().cloned().for_each(|entry| now.add(entry));
+    for entry in &history {
+        now.add(entry.clone());
+    }
     let current: BTreeSet<&str> = now.entries().map(|entry| entry.id.as_str()).collect();
     let rows: Vec<Row> = history.iter().map(|entry| row(entry, &current)).collect();
     let bytes = parquet(&rows).context(Kind::Defect, || "write the ledger as Parquet")?;

@@ -72,6 +72,26 @@ async fn a_year_of_forty_tables_is_folded_in_little_writing() {
     assert_eq!(Ledger::load(&lake).await.unwrap().current.len(), 365 * 40);
 }
 
+#[tokio::test]
+async fn what_others_published_is_news_once_and_what_was_folded_anew_is_none() {
+    let lake = Lake::over(Arc::new(InMemory::new()), "w");
+    let mut ledger = Ledger::default();
+    // Two versions of each of forty partitions: the older one is news to nobody.
+    for number in 0..80 {
+        append(&lake, &entry(number, number % 40, 0, 1 + number / 40)).await.unwrap();
+    }
+    assert_eq!(ledger.refresh(&lake).await.unwrap().len(), 40);
+    Ledger::default().compact(&lake).await.unwrap();
+    assert_eq!(ledger.refresh(&lake).await.unwrap(), BTreeSet::new());
+
+    // What is met first when the ledger is folded is news as well.
+    for number in 80..144 {
+        append(&lake, &entry(number, number, 1, 1)).await.unwrap();
+    }
+    assert_eq!(ledger.compact(&lake).await.unwrap().len(), 64);
+    assert_eq!(ledger.refresh(&lake).await.unwrap(), BTreeSet::new());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
