@@ -203,11 +203,15 @@ fn a_late_export_rebuilds_exactly_what_it_reaches() {
 
     // The same as if the file had been there from the start.
     let mut published = copy.published();
-    published.retain(|partition, _| partition.dt < until);
+    // What moved is this warehouse's history, which one that is built anew has not.
+    let is_history = |partition: &Partition| partition.table.table == "restatements";
+    published.retain(|partition, _| partition.dt < until && !is_history(partition));
     let scratch = copy.copy();
     std::fs::remove_dir_all(scratch.path("warehouse")).unwrap();
     scratch.must_run("daily", &THREE_DAYS);
-    assert_eq!(published, scratch.published());
+    let mut anew = scratch.published();
+    anew.retain(|partition, _| !is_history(partition));
+    assert_eq!(published, anew);
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod planning;
 mod publishing;
 mod reading_rules;
 mod remote_storage;
+mod restatements;
 mod roll_ups;
 mod sample_company;
 mod sample_exports;

@@ -14,7 +14,8 @@ use crate::config::{Settings, parameters};
 use crate::engine::sql::SchedulesUsed;
 use crate::errors::{Context as _, Kind, Result};
 use crate::hash::ContentHash;
-use crate::lake::{TableName, projects};
+use crate::lake::TableName;
+use crate::lake::texts::PROJECTS;
 use crate::models::{Catalogue, Model, Recipe};
 
 /// A version of a project.
@@ -46,7 +47,7 @@ pub(super) async fn keep(workshop: &Workshop) -> Result<ContentHash> {
     let project = Project::read(&workshop.settings, &workshop.catalogue);
     let text = serde_json::to_string(&project)
         .context(Kind::Defect, || "write down the version of the project")?;
-    projects::keep(&workshop.warehouse, &text).await
+    PROJECTS.keep(&workshop.warehouse, &text).await
 }
 
 /// What changed of `tables` since their versions in the ledger were built: of each the project that
@@ -60,7 +61,7 @@ pub(super) async fn since_built(
     let mut changes = vec![];
     for (table, hash) in tables {
         if !kept.contains_key(hash) {
-            let text = projects::read(&workshop.warehouse, *hash).await?;
+            let text = PROJECTS.read(&workshop.warehouse, *hash).await?;
             // Written by another version, it may say it in another way: then nothing is shown.
             let read = text.and_then(|text| serde_json::from_str(&text).ok());
             if read.is_none() {

@@ -23,8 +23,10 @@ pub(super) struct Definition {
     /// The named parameters, where the day is one of them: then each day's are others.
     with_day: Option<BTreeMap<String, String>>,
     /// Tables of which the day itself is read beside what the queries say: what the contract refers
-    /// to, and exports that were noted.
+    /// to, and those of which something was noted.
     pub of_the_day: BTreeSet<TableName>,
+    /// Whether those of them are left out that are not published.
+    pub takes_what_is_there: bool,
     /// Hash of the columns.
     pub schema_hash: ContentHash,
     /// Whether rows and checks say the same of equal inputs on any day, as far as the model's own
@@ -63,8 +65,9 @@ impl Definition {
             with_day: named.contains(RUN_DATE).then_some(parameters),
             of_the_day: referenced
                 .filter(|table| *table != model.name)
-                .chain(model.noted_exports())
+                .chain(model.noted_tables())
                 .collect(),
+            takes_what_is_there: matches!(model.recipe, Recipe::Restatements(_)),
             schema_hash: schema_hash(&model.schema),
             can_be_dayless: matches!(model.recipe, Recipe::Query(_)) && !checks_name_day,
         }
@@ -116,7 +119,7 @@ fn parts_of(
     parameters: &BTreeMap<String, String>,
 ) -> BTreeMap<String, ContentHash> {
     let queries: Vec<(&str, &str)> = match &model.recipe {
-        Recipe::Export(_) | Recipe::Accounting(_) => vec![],
+        Recipe::Export(_) | Recipe::Accounting(_) | Recipe::Restatements(_) => vec![],
         Recipe::Query(query) => vec![("query", query.canonical.as_str())],
         Recipe::Algorithm(algorithm) => algorithm
             .inputs

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::build::accounting::{self, ACCOUNTING};
+use crate::build::restatement::{self, RESTATED};
 use crate::build::{Published, Workshop};
 use crate::dates::Day;
 use crate::engine::functions::FUNCTIONS_VERSION;
@@ -76,6 +77,8 @@ pub enum Reason {
     SourceChanged,
     /// What the ledger notes of the exports changed.
     AccountingChanged,
+    /// What the ledger notes to have moved of published figures changed.
+    RestatementsChanged,
     /// An input partition that was not read before.
     InputNew(Partition),
     /// An input partition with other content than was read.
@@ -128,6 +131,7 @@ impl fmt::Display for Reason {
             Reason::SchedulesChanged => write!(formatter, "changed schedules"),
             Reason::SourceChanged => write!(formatter, "changed source declaration"),
             Reason::AccountingChanged => write!(formatter, "changed accounting of exports"),
+            Reason::RestatementsChanged => write!(formatter, "changed restatements"),
             Reason::InputNew(partition) => write!(formatter, "new input {partition}"),
             Reason::InputChanged(partition) => write!(formatter, "changed input {partition}"),
             Reason::InputGone(partition) => write!(formatter, "input {partition} is gone"),
@@ -188,6 +192,10 @@ pub(super) fn evaluate(
         let noted = accounting::noted(ledger, sources, dt);
         parts.insert(ACCOUNTING.to_string(), accounting::hash(&noted));
     }
+    if let Recipe::Restatements(tables) = &model.recipe {
+        let noted = restatement::noted(ledger, tables, dt);
+        parts.insert(RESTATED.to_string(), restatement::hash(&noted));
+    }
     let freshness = if !missing.is_empty() {
         Freshness::Waiting(missing)
     } else {
@@ -246,6 +254,7 @@ pub(super) fn part_reasons(entry: &Entry, parts: &BTreeMap<String, ContentHash>)
         ("schedules", Reason::SchedulesChanged),
         ("source", Reason::SourceChanged),
         (ACCOUNTING, Reason::AccountingChanged),
+        (RESTATED, Reason::RestatementsChanged),
     ];
     let changed = |name: &str| entry.parts.get(name) != parts.get(name);
     named.into_iter().filter(|(name, _)| changed(name)).map(|(_, reason)| reason).collect()
@@ -304,7 +313,8 @@ fn choose_inputs(
         let days = reads.days_since(table, dt, first.unwrap_or(dt))?;
         wanted.entry(table).or_default().extend(days);
     }
-    for table in &workshop.definition(&model.name)?.of_the_day {
+    let definition = workshop.definition(&model.name)?;
+    for table in &definition.of_the_day {
         wanted.entry(table).or_default().insert(dt);
     }
     for (table, days) in wanted {
@@ -321,6 +331,7 @@ fn choose_inputs(
                     }
                     chosen.inputs.push(Input { partition, content_hash: entry.content_hash });
                 }
+                _ if definition.takes_what_is_there => {}
                 _ => chosen.missing.push(partition),
             }
         }

@@ -12,11 +12,13 @@ pub mod earlier;
 pub mod estimate;
 mod fingerprint;
 pub mod ingest;
+pub mod moved;
 mod order;
 mod others;
 pub mod plan;
 pub mod progress;
 pub mod query;
+mod restatement;
 mod reuse;
 pub mod run;
 mod shard;
@@ -196,7 +198,10 @@ impl Workshop {
     ) -> Result<Evaluation> {
         match &model.recipe {
             Recipe::Export(source) => ingest::evaluate(self, source, dt).await,
-            Recipe::Query(_) | Recipe::Algorithm(_) | Recipe::Accounting(_) => {
+            Recipe::Query(_)
+            | Recipe::Algorithm(_)
+            | Recipe::Accounting(_)
+            | Recipe::Restatements(_) => {
                 let published = self.published.read().await;
                 fingerprint::evaluate(self, &published, model, dt, planned)
             }

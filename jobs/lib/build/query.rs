@@ -13,6 +13,7 @@ use object_store::path::Path;
 use tracing::debug;
 
 use crate::build::accounting::{self, ACCOUNTING};
+use crate::build::restatement::{self, RESTATED};
 use crate::build::{Evaluation, Workshop, algorithm};
 use crate::checks::finding::Finding;
 use crate::checks::gate::Gate;
@@ -133,21 +134,33 @@ async fn fill(
                 accounting::noted(&published.ledger, sources, evaluation.partition.dt)
             };
             if evaluation.parts.get(ACCOUNTING) != Some(&accounting::hash(&noted)) {
-                return Err(Error::new(
-                    Kind::LeaseHeld,
-                    format!(
-                        "build {}: another run ingested exports meanwhile, nothing of it was \
-                         published",
-                        evaluation.partition
-                    ),
-                ));
+                return Err(replaced(evaluation, "ingested exports"));
             }
             sink.write(&gate.pass(&accounting::rows(&noted, &model.schema)?)?).await
+        }
+        Recipe::Restatements(tables) => {
+            let noted = {
+                let published = workshop.published.read().await;
+                restatement::noted(&published.ledger, tables, evaluation.partition.dt)
+            };
+            if evaluation.parts.get(RESTATED) != Some(&restatement::hash(&noted)) {
+                return Err(replaced(evaluation, "published figures"));
+            }
+            let rows = restatement::rows(workshop, &noted, &model.schema).await?;
+            sink.write(&gate.pass(&rows)?).await
         }
         Recipe::Export(_) => {
             Err(Error::new(Kind::Defect, format!("build {}: it has no query", model.name)))
         }
     }
+}
+
+/// What the ledger noted is no longer what the target was judged by.
+fn replaced(evaluation: &Evaluation, what: &str) -> Error {
+    let partition = &evaluation.partition;
+    let what =
+        format!("build {partition}: another run {what} meanwhile, nothing of it was published");
+    Error::new(Kind::LeaseHeld, what)
 }
 
 /// Runs a query over the inputs of `evaluation`, in the order the query asks for.

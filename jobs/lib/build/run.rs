@@ -334,7 +334,10 @@ impl Work<'_> {
         // As in a plan: what is yet to be built is told as a reason, whatever is published now.
         let evaluation = match &target.model.recipe {
             Recipe::Export(_) => return Ok(None),
-            Recipe::Query(_) | Recipe::Algorithm(_) | Recipe::Accounting(_) => {
+            Recipe::Query(_)
+            | Recipe::Algorithm(_)
+            | Recipe::Accounting(_)
+            | Recipe::Restatements(_) => {
                 self.workshop.evaluate(&target.model, target.dt, &self.unbuilt).await?
             }
         };

@@ -77,7 +77,10 @@ impl FailedTarget {
     pub(super) fn noted(model: &Model, partition: Partition, failure: &Error) -> FailedTarget {
         let source = match &model.recipe {
             Recipe::Export(source) => Some(source.name.clone()),
-            Recipe::Query(_) | Recipe::Algorithm(_) | Recipe::Accounting(_) => None,
+            Recipe::Query(_)
+            | Recipe::Algorithm(_)
+            | Recipe::Accounting(_)
+            | Recipe::Restatements(_) => None,
         };
         let (kind, message) = (failure.kind(), failure.chain());
         error!(

@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use crate::build::query::Built;
 use crate::build::run::Run;
 use crate::build::summary::Outcome;
-use crate::build::{Evaluation, Freshness, Reason, Workshop, ingest, query, reuse};
+use crate::build::{Evaluation, Freshness, Reason, Workshop, ingest, query, restatement, reuse};
 use crate::checks::finding;
 use crate::dates::Day;
 use crate::errors::{Error, Kind, Result};
@@ -185,7 +185,10 @@ async fn make(
     let dt = evaluation.partition.dt;
     let made = match &model.recipe {
         Recipe::Export(source) => ingest::build(workshop, source, model, evaluation, lease).await?,
-        Recipe::Query(_) | Recipe::Algorithm(_) | Recipe::Accounting(_) => {
+        Recipe::Query(_)
+        | Recipe::Algorithm(_)
+        | Recipe::Accounting(_)
+        | Recipe::Restatements(_) => {
             let is_forced = evaluation.freshness == Freshness::Stale(vec![Reason::Forced]);
             let taken_again = match is_forced {
                 true => None,
@@ -294,6 +297,15 @@ async fn entry(
         accounting: if model.name.zone == QUARANTINE { None } else { made.accounting },
         warnings,
         project: Some(workshop.project().await?),
+        restatements: restatement::of_build(
+            workshop,
+            model,
+            &partition,
+            evaluation,
+            built,
+            &run.run_id,
+        )
+        .await?,
         reason: evaluation.reason(),
         run_id: run.run_id.clone(),
         attempt: run.attempt,

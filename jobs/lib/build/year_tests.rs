@@ -159,6 +159,7 @@ async fn pretend(workshop: &Workshop, landing: &Counted, days: DayRange) {
                     accounting: None,
                     warnings: BTreeMap::new(),
                     project: None,
+                    restatements: vec![],
                     reason: "never built".to_string(),
                     run_id: format!("daily-{dt}"),
                     attempt: 1,

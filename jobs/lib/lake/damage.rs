@@ -24,6 +24,7 @@ pub(super) fn damaged(
         }
         Some("leases") => "delete it when no job is running",
         Some("projects") => "delete it: it only says what models were",
+        Some("restatements") => "delete it: it only says what moved of figures",
         Some("runs") => "delete it: it only says what a run did",
         _ => "delete it",
     };

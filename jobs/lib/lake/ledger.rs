@@ -69,6 +69,9 @@ pub struct Entry {
     /// keeps it. Missing where an earlier version of ours wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<ContentHash>,
+    /// What moved of its figures by this version and those before it, oldest first (metrics only).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restatements: Vec<Restatement>,
     /// Why it was built.
     pub reason: String,
     /// The run that published it.
@@ -114,6 +117,19 @@ pub struct ExportInput {
     /// exact duplicates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay_of: Option<String>,
+}
+
+/// A version of a partition by which published figures moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restatement {
+    /// The version.
+    pub version: u64,
+    /// The run that published it.
+    pub run_id: String,
+    /// Why it was built.
+    pub reason: String,
+    /// What moved, as [`RESTATEMENTS`](crate::lake::texts::RESTATEMENTS) keeps it.
+    pub content_hash: ContentHash,
 }
 
 /// Where the rows of a day's exports went: read = accepted + quarantined + duplicates.

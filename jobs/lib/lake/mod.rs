@@ -12,6 +12,7 @@
 //! <warehouse>/_rapport/ledger/…    what was published, when, from what, by which run
 //! <warehouse>/_rapport/runs/…      the runs and their results
 //! <warehouse>/_rapport/projects/…  the models and contracts that tables were built from
+//! <warehouse>/_rapport/restatements/…   what moved of figures that were published anew
 //! <warehouse>/_rapport/failed_checks/<zone>/<table>/dt=YYYY-MM-DD/<check>.parquet     bad rows
 //! ```
 
@@ -23,11 +24,11 @@ pub mod lease;
 pub mod ledger;
 mod objects;
 pub mod parquet_sink;
-pub mod projects;
 pub mod publish;
 pub mod runs;
 #[cfg(test)]
 mod tests;
+pub mod texts;
 mod transfer;
 mod trouble;
 pub mod vacuum;

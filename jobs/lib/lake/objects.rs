@@ -25,6 +25,11 @@ impl Lake {
         self.get(&self.key(relative)).await
     }
 
+    /// The bytes of the object at `key`; none where there is no such object.
+    pub async fn read_key(&self, key: &Path) -> Result<Option<Bytes>> {
+        self.get(key).await
+    }
+
     /// Deletes an object below the root, and what killed writers left of it.
     pub async fn delete_object(&self, relative: &str) -> Result<()> {
         let key = self.key(relative);

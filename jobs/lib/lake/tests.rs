@@ -263,6 +263,7 @@ fn entry(ledger: &Ledger, lease: &Lease, partition: &Partition, bytes: &Bytes) -
         accounting: None,
         warnings: std::collections::BTreeMap::new(),
         project: None,
+        restatements: vec![],
         reason: "test".to_string(),
         run_id: "run".to_string(),
         attempt: 1,

@@ -14,7 +14,8 @@ use crate::errors::{Kind, Result};
 use crate::hash::ContentHash;
 use crate::lake::lease::{Holder, Lease};
 use crate::lake::ledger::{self, Ledger};
-use crate::lake::{Lake, OWN, Partition, TableName, failed_checks, lease, projects, publish};
+use crate::lake::texts::{PROJECTS, RESTATEMENTS, Texts};
+use crate::lake::{Lake, OWN, Partition, TableName, failed_checks, lease, publish};
 
 /// What was cleared away, or would be.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -27,6 +28,8 @@ pub struct Vacuumed {
     pub failed_checks: Cleared,
     /// Projects that no version in the ledger was built with.
     pub projects: Cleared,
+    /// What moved of figures by versions that were never published.
+    pub restatements: Cleared,
     /// Objects of the ledger that were folded into one.
     pub ledger: Cleared,
 }
@@ -62,7 +65,13 @@ pub async fn vacuum(
     let old_rows = lake.list(&failed_checks::area(lake)).await?.into_iter();
     let old_rows = old_rows.filter(|object| object.last_modified < before).collect();
     vacuumed.failed_checks = clear(lake, holder.is_some(), old_rows).await?;
-    vacuumed.projects = projects(lake, holder.is_some(), before).await?;
+    let history = ledger::history(lake).await?;
+    let projects = history.iter().filter_map(|entry| entry.project).collect();
+    vacuumed.projects = unnamed(lake, PROJECTS, &projects, holder.is_some(), before).await?;
+    let restatements = history.iter().flat_map(|entry| &entry.restatements);
+    let restatements = restatements.map(|restatement| restatement.content_hash).collect();
+    vacuumed.restatements =
+        unnamed(lake, RESTATEMENTS, &restatements, holder.is_some(), before).await?;
     vacuumed.ledger = folded(lake, holder.is_some()).await?;
     Ok(vacuumed)
 }
@@ -135,13 +144,17 @@ async fn leases_of_the_dead(lake: &Lake) -> Result<Cleared> {
     Ok(cleared)
 }
 
-/// Projects that no version in the ledger was built with. One that is as young as a run may be old
-/// is kept: what it builds is not in the ledger yet.
-async fn projects(lake: &Lake, is_done: bool, before: DateTime<Utc>) -> Result<Cleared> {
-    let named: BTreeSet<ContentHash> =
-        ledger::history(lake).await?.into_iter().filter_map(|entry| entry.project).collect();
+/// Texts that no version in the ledger names. One that is as young as a run may be old is kept: what
+/// it builds is not in the ledger yet.
+async fn unnamed(
+    lake: &Lake,
+    texts: Texts,
+    named: &BTreeSet<ContentHash>,
+    is_done: bool,
+    before: DateTime<Utc>,
+) -> Result<Cleared> {
     let mut unnamed = vec![];
-    for (hash, object) in projects::list(lake).await? {
+    for (hash, object) in texts.list(lake).await? {
         if !named.contains(&hash) && object.last_modified < before {
             unnamed.push(object);
         }

@@ -12,7 +12,7 @@ use crate::lake::TableName;
 use crate::models::contract::{self, Contract};
 use crate::models::{
     ALGORITHMS, Algorithm, METRICS, MODEL_ZONES, Model, QUARANTINE, RAW, Recipe, STAGING,
-    accounting, declared, definitions, generated, roles, trend,
+    accounting, declared, definitions, generated, restatements, roles, trend,
 };
 
 /// Every table of a project.
@@ -423,7 +423,31 @@ impl Reader<'_> {
                 }
             }
         }
+        self.restatements();
         self.dictionary();
+    }
+
+    /// What moved of the figures, where tables say that they hold any.
+    fn restatements(&mut self) {
+        let name = restatements::restatements_name();
+        let metrics = || self.catalogue.models.values().filter(|model| model.name.zone == METRICS);
+        let has_roles = |model: &Arc<Model>| {
+            let mut columns = model.contract.iter().flat_map(|contract| &contract.columns);
+            columns.any(|column| column.role.is_some())
+        };
+        if !metrics().any(has_roles) {
+            return;
+        }
+        let tables: Vec<TableName> = metrics().map(|model| model.name.clone()).collect();
+        if let Some(other) = self.catalogue.models.get(&name) {
+            let path = other.path.display();
+            let what = format!("{path}:1:1: table {name} is made of what moved of all metrics");
+            self.mistakes.push(Error::new(Kind::Usage, what));
+        } else if let Some(model) =
+            self.note(restatements::restatements_table(tables, &self.settings.file))
+        {
+            self.catalogue.add(model);
+        }
     }
 
     fn dictionary(&mut self) {

@@ -10,6 +10,7 @@ mod declared;
 mod definitions;
 mod generated;
 pub mod reads;
+mod restatements;
 mod roles;
 pub mod selection;
 mod trend;
@@ -79,6 +80,9 @@ pub enum Recipe {
     /// From what the ledger noted of the day's exports of these sources, in the order of their
     /// names.
     Accounting(Vec<String>),
+    /// From what the ledger noted to have moved of the day's figures of these tables, in the order
+    /// of their names.
+    Restatements(Vec<TableName>),
 }
 
 /// A named algorithm, and what it reads.
@@ -96,7 +100,7 @@ impl Model {
     /// The queries that the recipe runs.
     pub fn queries(&self) -> Vec<&Query> {
         match &self.recipe {
-            Recipe::Export(_) | Recipe::Accounting(_) => vec![],
+            Recipe::Export(_) | Recipe::Accounting(_) | Recipe::Restatements(_) => vec![],
             Recipe::Query(query) => vec![query.as_ref()],
             Recipe::Algorithm(algorithm) => algorithm.inputs.values().collect(),
         }
@@ -108,7 +112,7 @@ impl Model {
         let read = self.queries().into_iter().flat_map(|query| query.tables.keys().cloned());
         let columns = self.contract.iter().flat_map(|contract| &contract.columns);
         let referenced = columns.filter_map(|column| Some(column.reference()?.0));
-        read.chain(referenced).chain(self.noted_exports()).collect()
+        read.chain(referenced).chain(self.noted_tables()).collect()
     }
 
     /// The words by which operators select the table beside its name.
@@ -120,12 +124,14 @@ impl Model {
         }
     }
 
-    /// The raw tables of whose day the recipe tells what the ledger noted.
-    pub fn noted_exports(&self) -> impl Iterator<Item = TableName> {
-        let sources: &[String] = match &self.recipe {
-            Recipe::Accounting(sources) => sources,
-            Recipe::Export(_) | Recipe::Query(_) | Recipe::Algorithm(_) => &[],
-        };
-        sources.iter().map(|source| TableName::new(RAW, source))
+    /// The tables of whose day the recipe tells what the ledger noted.
+    pub fn noted_tables(&self) -> Vec<TableName> {
+        match &self.recipe {
+            Recipe::Accounting(sources) => {
+                sources.iter().map(|source| TableName::new(RAW, source)).collect()
+            }
+            Recipe::Restatements(tables) => tables.clone(),
+            Recipe::Export(_) | Recipe::Query(_) | Recipe::Algorithm(_) => vec![],
+        }
     }
 }

@@ -111,6 +111,7 @@ fn parts(reason: &Reason) -> (&'static str, Option<&Partition>, Option<&str>) {
         Reason::SchedulesChanged => ("schedules_changed", None, None),
         Reason::SourceChanged => ("source_changed", None, None),
         Reason::AccountingChanged => ("accounting_changed", None, None),
+        Reason::RestatementsChanged => ("restatements_changed", None, None),
         Reason::InputNew(partition) => ("input_new", Some(partition), None),
         Reason::InputChanged(partition) => ("input_changed", Some(partition), None),
         Reason::InputGone(partition) => ("input_gone", Some(partition), None),

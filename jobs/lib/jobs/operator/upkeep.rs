@@ -112,13 +112,14 @@ pub(super) async fn vacuum(settings: &Settings, flags: &VacuumFlags) -> Result<S
 }
 
 fn vacuumed_text(vacuumed: &Vacuumed, is_dry: bool) -> String {
-    let Vacuumed { work, leases, failed_checks, projects, ledger } = vacuumed;
+    let Vacuumed { work, leases, failed_checks, projects, restatements, ledger } = vacuumed;
     let mut text = String::new();
     for (what, Cleared { object_count, byte_count }) in [
         ("built and never published", work),
         ("leases of processes that have ended", leases),
         ("rows that broke a check long ago", failed_checks),
         ("projects that nothing published was built with", projects),
+        ("restatements by what was never published", restatements),
     ] {
         let verb = if is_dry { "would go" } else { "went" };
         let _ = writeln!(text, "{object_count} objects, {byte_count} bytes {verb}: {what}");

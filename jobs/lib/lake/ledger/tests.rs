@@ -34,6 +34,7 @@ fn entry(number: u64, table: u64, day: u64, version: u64) -> Entry {
         accounting: None,
         warnings: BTreeMap::new(),
         project: None,
+        restatements: vec![],
         reason: "never built".to_string(),
         run_id: format!("daily-{day}"),
         attempt: 1,
