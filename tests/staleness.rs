@@ -587,3 +587,38 @@ fn a_day_whose_original_was_never_ingested_is_judged_once() {
     assert_eq!(result["built_count"], 0);
     assert_eq!(result["unchanged_count"], 0);
 }
+
+/// A source that rewrites its recent files has them looked at again.
+#[test]
+fn a_run_looks_back_as_far_as_a_source_says() {
+    let project = built();
+    project.edit("sources/sales.yaml", "load: events", "load: events\nlookback_days: 1");
+    assert_eq!(stale(&project), Vec::<String>::new());
+    project.edit("landing/sales/2024-03-04.csv", "12.50", "13.50");
+    project.edit("landing/sales/2024-03-05.csv", "7.75", "8.75");
+    let result = project.must_run("daily", &["--date", "2024-03-06"]);
+    // Of the day before, what reads the sales; of the day before that nothing, which is told.
+    let tables = ["metrics.takings", "raw.sales", "staging.sales"];
+    let told = result["row_counts"].as_object().unwrap();
+    assert!(tables.iter().all(|table| told.contains_key(*table)), "{result}");
+    assert_eq!(result["stale_earlier_days"], json!(["2024-03-04", "2024-03-05"]));
+    let history = project.history();
+    let mut second = history.iter().filter(|entry| entry.version == 2).peekable();
+    assert!(second.peek().is_some());
+    assert!(second.all(|entry| entry.partition.dt >= "2024-03-05".parse().unwrap()));
+
+    // What is broken there is told, and holds the day that was asked for back no more than before.
+    project.write("landing/sales/2024-03-05.csv", "not,these,columns\n1,2,3\n");
+    project.edit("landing/sales/2024-03-06.csv", "5.00", "6.00");
+    let finished = project.run("daily", &["--date", "2024-03-06"]);
+    let result = finished.expect(11);
+    assert_eq!(result["failures"][0]["dt"], "2024-03-05", "{result}");
+    assert_eq!(result["not_begun_from"], serde_json::Value::Null);
+    assert!(result["row_counts"]["raw.sales"].as_u64().is_some(), "{result}");
+
+    // Days that were never built are not begun by it.
+    let project = Project::small();
+    project.edit("sources/sales.yaml", "load: events", "load: events\nlookback_days: 2");
+    project.must_run("daily", &["--date", "2024-03-06"]);
+    assert!(project.published().keys().all(|one| one.dt.to_string() == "2024-03-06"));
+}

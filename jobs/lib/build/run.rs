@@ -20,7 +20,7 @@ use crate::dates::{Day, DayRange};
 use crate::errors::{Error, Kind, Result};
 use crate::lake::lease::Holder;
 use crate::lake::{Partition, TableName, failed_checks, publish};
-use crate::models::{Model, Recipe};
+use crate::models::Recipe;
 
 /// A run: who builds.
 #[derive(Debug, Clone)]
@@ -37,6 +37,10 @@ pub struct Run {
 pub type OnTarget<'a> = &'a mut (dyn FnMut(&Progress, &Partition) + Send);
 
 /// Brings every partition of `zones` within `days` up to date, day by day.
+///
+/// Before them come as many days as a source's `lookback_days` say, of which nothing is built that
+/// was not built before. What fails there is noted like any other failure, and the days that were
+/// asked for go on from what is published.
 ///
 /// As many targets of a day are built at once as the settings name threads, each after those it
 /// reads; one that lacks memory beside others is built again alone.
@@ -59,14 +63,24 @@ pub async fn bring_up_to_date(
     publish::recover_all(&workshop.warehouse, &run.holder).await?;
     workshop.look_up().await?;
     let models = workshop.models_of(zones);
-    workshop.look_for_exports(&models, days).await?;
-    let inputs = inputs_within_a_day(&models);
+    let sources = workshop.catalogue.sources().values();
+    let lookback_days = sources.map(|source| source.lookback_days).max().unwrap_or(0);
+    let all_days = DayRange { from: days.from.minus(u64::from(lookback_days)), ..days };
+    workshop.look_for_exports(&models, all_days).await?;
     let manner = Manner::plain(workshop.settings.threads);
-    let targets_of = |dt: Day| models.iter().map(move |model| Target::new(model, dt));
-    let every_target: Vec<Target> = days.days().flat_map(targets_of).collect();
-    let mut progress = Progress::of(workshop, every_target.iter()).await;
+    let mut every_day: Vec<(Day, Vec<Target>)> = vec![];
+    for dt in all_days.days() {
+        let mut targets: Vec<Target> = models.iter().map(|model| Target::new(model, dt)).collect();
+        if dt < days.from {
+            let published = workshop.published.read().await;
+            targets.retain(|target| published.ledger.current(&target.partition()).is_some());
+        }
+        every_day.push((dt, targets));
+    }
+    let every_target = every_day.iter().flat_map(|(_, targets)| targets);
+    let mut progress = Progress::of(workshop, every_target).await;
     let with_bad_rows = failed_checks::partitions(&workshop.warehouse).await?;
-    for (dt, targets) in days.days().zip(every_target.chunks(models.len().max(1))) {
+    for (dt, targets) in &every_day {
         let mut work = Work {
             workshop,
             run,
@@ -77,8 +91,8 @@ pub async fn bring_up_to_date(
             others: Others::default(),
             unbuilt: BTreeSet::new(),
         };
-        work.carry_out(Order::new(&inputs), on_target, summary).await?;
-        if !work.unbuilt.is_empty() {
+        work.carry_out(Order::new(&inputs_within_a_day(targets)), on_target, summary).await?;
+        if !work.unbuilt.is_empty() && *dt >= days.from {
             summary.not_begun_from = Some(dt.plus(1)).filter(|day| *day < days.to);
             return Ok(());
         }
@@ -86,25 +100,22 @@ pub async fn bring_up_to_date(
     Ok(())
 }
 
-/// Of each model, those of the list that make tables it reads. Tables that none of them makes are
-/// there already.
-fn inputs_within_a_day(models: &[Arc<Model>]) -> Vec<BTreeSet<usize>> {
-    let some_day = Day::new(chrono::NaiveDate::default());
-    let makes = |model: &Model| {
-        let partition = Partition { table: model.name.clone(), dt: some_day };
-        guarded(&partition).into_iter().map(|partition| partition.table)
-    };
-    let makers: BTreeMap<TableName, usize> = models
+/// Of each target of a day, those of the list that make tables it reads. Tables that none of them
+/// makes are there already.
+fn inputs_within_a_day(targets: &[Target]) -> Vec<BTreeSet<usize>> {
+    let makes =
+        |target: &Target| guarded(&target.partition()).into_iter().map(|partition| partition.table);
+    let makers: BTreeMap<TableName, usize> = targets
         .iter()
         .enumerate()
-        .flat_map(|(at, model)| makes(model).map(move |table| (table, at)))
+        .flat_map(|(at, target)| makes(target).map(move |table| (table, at)))
         .collect();
-    let inputs_of = |(at, model): (usize, &Arc<Model>)| {
-        let tables = model.dependencies();
+    let inputs_of = |(at, target): (usize, &Target)| {
+        let tables = target.model.dependencies();
         let inputs = tables.iter().filter_map(|table| makers.get(table).copied());
         inputs.filter(|input| *input != at).collect()
     };
-    models.iter().enumerate().map(inputs_of).collect()
+    targets.iter().enumerate().map(inputs_of).collect()
 }
 
 /// How a run goes about its targets.

@@ -51,6 +51,7 @@ pub(super) fn parse(name: &str, file: &str, text: &str) -> Result<Source> {
     }
     let operation = loading::operation(file, &yaml, &columns)?;
     let replay_window_days = loading::replay_window_days(file, &yaml)?;
+    let lookback_days = loading::lookback_days(file, &yaml)?;
     let maximum_bad_share = maximum_bad_share(file, &yaml)?;
     let unknown_columns = unknown_columns(file, &yaml, &csv)?;
     let mut source = Source {
@@ -69,6 +70,7 @@ pub(super) fn parse(name: &str, file: &str, text: &str) -> Result<Source> {
         required: yaml.required.unwrap_or(true),
         duplicates: yaml.duplicates.unwrap_or(Duplicates::Drop),
         replay_window_days,
+        lookback_days,
         maximum_bad_share,
         unknown_columns,
         missing_columns: match yaml.missing_columns {

@@ -55,6 +55,9 @@ pub struct Source {
     pub duplicates: Duplicates,
     /// For events and changes: how many earlier days are searched for a file that holds the same.
     pub replay_window_days: u32,
+    /// How many days before its first a run brings up to date too, as far as they were built: as
+    /// many as files may still be rewritten for.
+    pub lookback_days: u32,
     /// The share of quarantined rows, 0 to 1, above which a day fails.
     pub maximum_bad_share: f64,
     /// What becomes of columns that the file has and the declaration lacks.

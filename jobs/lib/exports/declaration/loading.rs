@@ -84,6 +84,14 @@ pub(super) fn replay_window_days(file: &str, yaml: &SourceYaml) -> Result<u32> {
     }
 }
 
+/// How many days before its first a run brings up to date too.
+pub(super) fn lookback_days(file: &str, yaml: &SourceYaml) -> Result<u32> {
+    match &yaml.lookback_days {
+        Some(days) if days.value > 366 => Err(mistake(file, days, "expected at most 366 days")),
+        days => Ok(days.as_ref().map_or(0, |days| days.value)),
+    }
+}
+
 /// The name of a declared column; `what` says in the error for what it is named.
 fn declared(file: &str, yaml: &SourceYaml, name: &Spanned<String>, what: &str) -> Result<String> {
     let names = yaml.columns.value.iter().map(|column| column.value.name.value.as_str());

@@ -161,6 +161,7 @@ fn replays_are_of_events_and_changes() {
     assert_eq!(days(&changes, "replay_window_days: 0\n"), 0);
     fails(&format!("{snapshot}replay_window_days: 3\n{columns}"), "5:21", "a snapshot may be");
     fails(&format!("{PLAIN}replay_window_days: 367\n{columns}"), "5:21", "at most 366");
+    fails(&format!("{PLAIN}lookback_days: 367\n{columns}"), "5:16", "at most 366");
 }
 
 #[test]

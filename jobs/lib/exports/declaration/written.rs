@@ -41,6 +41,7 @@ pub(super) struct SourceYaml {
     pub duplicates: Option<Duplicates>,
     /// Earlier days searched for a file that holds the same; for events and changes. Default 7.
     pub replay_window_days: Option<Spanned<u32>>,
+    pub lookback_days: Option<Spanned<u32>>,
     /// The share of bad rows above which a day fails. Default 0.05.
     pub maximum_bad_share: Option<Spanned<f64>>,
     /// fail (default), ignore, text or widen.
