@@ -140,7 +140,7 @@ struct Report {
     record_count: Option<u64>,
     /// Pairs that were compared.
     pair_count: Option<u64>,
-    /// Pairs at the threshold or above.
+    /// Pairs that are kept: at the threshold or above, or where components begin.
     edge_count: Option<u64>,
     customer_count: Option<u64>,
     /// Places where a guard kept records apart.
@@ -357,7 +357,9 @@ async fn link(engine: &Engine, asked: &Asked, output: &Path, report: &mut Report
     let (records, trained) = prepared(engine, asked, report).await?;
     let model = &trained.model;
     let threshold = threshold(asked, model)?;
-    let scored = linking::score(engine, &records, model, threshold).await?;
+    let floor =
+        model.guards.agreement.components_from.map_or(threshold, |from| from.min(threshold));
+    let scored = linking::score(engine, &records, model, floor).await?;
     let evidence = Evidence::gather(engine, &records, model, &scored, threshold).await?;
     let clustered = evidence.cluster(&records, model, threshold);
     let ids = linking::customer_ids(&records, &clustered.clusters)?;

@@ -16,7 +16,7 @@ use crate::errors::{Error, Kind, Result};
 
 /// The largest component all pairs of which are compared where pairs have to agree on average or
 /// at worst; in larger ones pairs that no rule found count as declared.
-const WHOLE_COMPONENT: usize = 200;
+const WHOLE_COMPONENT: usize = 400;
 
 /// Records made into customers.
 #[derive(Debug, Clone)]
@@ -56,7 +56,8 @@ impl Evidence {
         if model.guards.linkage == Linkage::Single {
             return Ok(Evidence { edges });
         }
-        let components = components(records, &edges, threshold)?;
+        let from = model.guards.agreement.components_from.unwrap_or(threshold);
+        let components = components(records, &edges, from)?;
         let mut sizes: HashMap<u32, usize> = HashMap::new();
         for component in &components {
             *sizes.entry(*component).or_insert(0) += 1;
@@ -86,8 +87,19 @@ impl Evidence {
             .map(|name| records.guarded.get(name).cloned().unwrap_or_default())
             .collect();
         let each_once = each_once(records, &guards.one_record_per_source);
+        let agreement = guards.agreement;
+        let edges: Vec<Edge> = self
+            .edges
+            .iter()
+            .filter(|edge| agreement.ignore_below.is_none_or(|least| edge.weight >= least))
+            .map(|edge| match agreement.between {
+                Some((least, most)) => Edge { weight: edge.weight.clamp(least, most), ..*edge },
+                None => *edge,
+            })
+            .collect();
         let rules = Rules {
             linkage: guards.linkage,
+            growth: agreement.growth,
             threshold,
             unscored_weight: guards.unscored_weight,
             maximum_size: guards.maximum_cluster_size,
@@ -96,8 +108,7 @@ impl Evidence {
             cannot_link: &[],
         };
         let count = u32::try_from(records.count()).unwrap_or(u32::MAX);
-        let agglomeration::Clustering { mut clusters, refusals } =
-            cluster(count, &self.edges, &rules);
+        let agglomeration::Clustering { mut clusters, refusals } = cluster(count, &edges, &rules);
         let name = |guard: Guard| match guard {
             Guard::Size => "maximum_cluster_size".to_string(),
             Guard::OneValue(list) => {

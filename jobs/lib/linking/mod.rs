@@ -9,6 +9,7 @@ mod blocking;
 mod clusters;
 mod columns;
 pub mod files;
+mod mixture;
 mod pairs;
 mod records;
 mod splink;

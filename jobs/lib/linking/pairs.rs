@@ -12,6 +12,7 @@ use futures::TryStreamExt as _;
 
 use super::blocking::{self, Found};
 use super::columns::quoted;
+use super::mixture;
 use super::records::{Records, RuleSet, counted_columns, frequency_of};
 use crate::algorithms::identity::agglomeration::Edge;
 use crate::algorithms::identity::training::{Pattern, weight_of};
@@ -23,7 +24,7 @@ use crate::errors::{Context as _, Error, Kind, Result};
 #[derive(Debug, Clone)]
 pub struct Scored {
     /// In the order of the records' places: `left_n` and `right_n`, the places; `weight`, in
-    /// bits; `probability`; `rule`, the place of the rule that found the pair; for each
+    /// bits; `probability`; `prior`, what of the weight was known before; `rule`, the place of the rule that found the pair; for each
     /// comparison `level_<name>` and, where it has term frequencies, `tf_<name>`.
     pub pairs: RecordBatch,
     /// How many pairs were compared.
@@ -44,18 +45,21 @@ pub(super) fn edges_of(pairs: &RecordBatch) -> Vec<Edge> {
     let numbers = |name: &str| {
         pairs.column_by_name(name).and_then(|column| column.as_primitive_opt::<Int64Type>())
     };
-    let weights = pairs.column_by_name("weight");
-    let weights = weights.and_then(|column| column.as_primitive_opt::<Float64Type>());
-    let (Some(left), Some(right), Some(weights)) = (numbers("left_n"), numbers("right_n"), weights)
-    else {
+    let bits = |name: &str| {
+        pairs.column_by_name(name).and_then(|column| column.as_primitive_opt::<Float64Type>())
+    };
+    let (Some(left), Some(right)) = (numbers("left_n"), numbers("right_n")) else {
         return vec![];
     };
+    let (Some(weights), Some(priors)) = (bits("weight"), bits("prior")) else { return vec![] };
     let place = |place: i64| u32::try_from(place).unwrap_or(u32::MAX);
-    let rows = left.values().iter().zip(right.values()).zip(weights.values());
-    rows.map(|((left, right), weight)| Edge {
+    let places = left.values().iter().zip(right.values());
+    let rows = places.zip(weights.values()).zip(priors.values());
+    rows.map(|(((left, right), weight), prior)| Edge {
         left: place(*left),
         right: place(*right),
         weight: *weight,
+        prior: *prior,
     })
     .collect()
 }
@@ -170,6 +174,39 @@ pub(super) async fn random_patterns(
     counted(session, &pairs, comparisons).await
 }
 
+/// How often the pairs that rules find agree in each way.
+pub(super) async fn found_patterns(
+    session: &SessionContext,
+    model: &Declaration,
+) -> Result<Vec<Pattern>> {
+    blocking::count(session, model, RuleSet::Blocking).await?;
+    let asked = Asked { comparisons: &model.comparisons, ..Asked::default() };
+    let pairs: Vec<String> = (0..model.blocking.rules.len())
+        .map(|place| one_rule(model, RuleSet::Blocking, place, &asked))
+        .collect();
+    if pairs.is_empty() {
+        return Ok(vec![]);
+    }
+    counted(session, &pairs.join("\nunion all\n"), &model.comparisons).await
+}
+
+/// How often pairs of the first `drawn` records agree in each way that no rule finds.
+pub(super) async fn other_patterns(
+    session: &SessionContext,
+    model: &Declaration,
+    drawn: u64,
+) -> Result<Vec<Pattern>> {
+    let levels = levels_of(&model.comparisons);
+    let guard = blocking::may_be_one(&model.guards);
+    let not_found = not_found(RuleSet::Blocking, model.blocking.rules.iter());
+    let pairs = format!(
+        "select {levels} from (select * from linking.records where __draw < {drawn}) as l \
+         inner join (select * from linking.records where __draw < {drawn}) as r \
+         on l.__draw < r.__draw where true{guard}{not_found}"
+    );
+    counted(session, &pairs, &model.comparisons).await
+}
+
 async fn counted(
     session: &SessionContext,
     pairs: &str,
@@ -231,17 +268,7 @@ struct Asked<'a> {
 fn one_rule(model: &Declaration, set: RuleSet, place: usize, asked: &Asked<'_>) -> String {
     let Asked { comparisons, counted, part, is_alone } = asked;
     let rules = set.of(model);
-    let holds = |place: usize, rule: &BlockingRule| {
-        let key = quoted(&set.key(place));
-        let condition = rule.condition.iter().map(|sql| format!(" and ({sql})"));
-        format!("(l.{key} = r.{key}{})", condition.collect::<String>())
-    };
-    let earlier: String = rules
-        .iter()
-        .take(if *is_alone { 0 } else { place })
-        .enumerate()
-        .map(|(place, rule)| format!(" and not coalesce({}, false)", holds(place, rule)))
-        .collect();
+    let earlier = not_found(set, rules.iter().take(if *is_alone { 0 } else { place }));
     let condition = rules.get(place).and_then(|rule| rule.condition.as_ref());
     let condition: String = condition.iter().map(|sql| format!(" and ({sql})")).collect();
     let mut selected = vec![
@@ -260,6 +287,17 @@ fn one_rule(model: &Declaration, set: RuleSet, place: usize, asked: &Asked<'_>) 
          and l.__n < r.__n\nwhere true{guard}{condition}{earlier}{part}",
         selected.join(", ")
     )
+}
+
+/// That none of the first rules of a set finds a pair, with an `and` before each.
+fn not_found<'a>(set: RuleSet, rules: impl Iterator<Item = &'a BlockingRule>) -> String {
+    let without = |(place, rule): (usize, &BlockingRule)| {
+        let key = quoted(&set.key(place));
+        let condition = rule.condition.iter().map(|sql| format!(" and ({sql})"));
+        let condition: String = condition.collect();
+        format!(" and not coalesce((l.{key} = r.{key}{condition}), false)")
+    };
+    rules.enumerate().map(without).collect()
 }
 
 /// Both records' frequencies of the columns.
@@ -341,42 +379,60 @@ fn condition_of(test: &Test, column: &str) -> Option<String> {
 ///
 /// Errors: [`Kind::Usage`] where the model lacks a number.
 fn weighed(model: &Declaration, pairs: &str) -> Result<String> {
-    let Some(prior) = model.prior.probability else {
-        return Err(Error::new(Kind::Usage, "compare pairs: the model has no prior"));
-    };
-    let mut parts = vec![];
-    let mut columns = vec![];
-    let mut frequencies = vec![];
+    let (mut columns, mut frequencies, mut bits) = (vec![], vec![], vec![]);
     for comparison in &model.comparisons {
-        let name = level_column(&comparison.name);
-        columns.push(name.clone());
+        let level = level_column(&comparison.name);
         let (mut weights, mut adjustments) = (String::new(), String::new());
-        for (place, level) in comparison.levels.iter().enumerate() {
+        for (place, one) in comparison.levels.iter().enumerate() {
             let value = comparison.value_of(place);
-            weights
-                .push_str(&format!(" when {value} then {}", literal(weight(comparison, level)?)));
-            if let Some(adjustment) = adjustment(comparison, level)? {
+            weights.push_str(&format!(" when {value} then {}", literal(weight(comparison, one)?)));
+            if let Some(adjustment) = adjustment(comparison, one)? {
                 adjustments.push_str(&format!(" when {value} then {adjustment}"));
             }
         }
-        parts.push(format!("case {name}{weights} end"));
+        let mut sum = format!("case {level}{weights} end");
+        columns.push(level.clone());
         if !adjustments.is_empty() {
             let column = format!("tf_{}", comparison.name);
-            frequencies.push(format!("case {name}{adjustments} else 0.0 end as {column}"));
-            parts.push(column.clone());
+            frequencies.push(format!("case {level}{adjustments} else 0.0 end as {column}"));
+            sum = format!("{sum} + {column}");
             columns.push(column);
         }
+        bits.push(sum);
     }
-    let mut adjusted: Vec<String> = vec!["*".to_string()];
-    adjusted.extend(frequencies);
-    let (columns, adjusted) = (columns.join(", "), adjusted.join(", "));
-    let sum = format!("{} + {}", literal(weight_of(prior)), parts.join(" + "));
+    let mut layers = format!("({pairs}) as pairs");
+    let mut add = |columns: &[String]| {
+        if !columns.is_empty() {
+            layers = format!("(select *, {} from {layers}) as layer", columns.join(", "));
+        }
+    };
+    add(&frequencies);
+    let (weight, prior) = match model.relations.as_slice() {
+        [] => {
+            let Some(prior) = model.prior.probability else {
+                return Err(Error::new(Kind::Usage, "compare pairs: the model has no prior"));
+            };
+            let prior = weight_of(prior);
+            (format!("{} + {}", literal(prior), bits.join(" + ")), literal(prior.min(0.0)))
+        }
+        _ => {
+            let name = |comparison: &Comparison| format!("__bits_{}", comparison.name);
+            let named = model.comparisons.iter().zip(&bits);
+            let named = named.map(|(one, bits)| format!("{bits} as {}", name(one)));
+            add(&named.collect::<Vec<_>>());
+            let mixture = mixture::sql(model, name, literal)?;
+            let named = mixture.columns.iter().map(|(name, sql)| format!("{sql} as {name}"));
+            add(&named.collect::<Vec<_>>());
+            (mixture.weight, mixture.prior)
+        }
+    };
+    add(&[format!("{weight} as weight"), format!("{prior} as prior")]);
     // Of two equal forms of the probability, the one whose power cannot overflow.
     Ok(format!(
         "select left_n, right_n, weight, case when weight >= 0.0 then 1.0 / (1.0 + power(2.0, \
-         -weight)) else power(2.0, weight) / (1.0 + power(2.0, weight)) end as probability, \
-         cast(rule as int) as rule, {columns}\nfrom (select *, {sum} as weight\nfrom (select \
-         {adjusted}\nfrom ({pairs}) as pairs) as adjusted) as weighed"
+         -weight)) else power(2.0, weight) / (1.0 + power(2.0, weight)) end as probability, prior, \
+         cast(rule as int) as rule, {} from {layers}",
+        columns.join(", ")
     ))
 }
 

@@ -110,6 +110,7 @@ pub fn parse_splink(name: &str, text: &str) -> Result<Declaration> {
         },
         blocking: Blocking { rules, ..Blocking::default() },
         comparisons: comparisons.collect::<Result<_>>()?,
+        relations: vec![],
         training: Training {
             convergence: settings.em_convergence.unwrap_or(default.convergence),
             maximum_iterations: settings.max_iterations.unwrap_or(default.maximum_iterations),
@@ -212,8 +213,12 @@ fn comparison_of(name: &str, written: &WrittenComparison) -> Result<Comparison> 
             _ => Ok(level),
         })
         .collect::<Result<Vec<Level>>>()?;
-    let mut comparison =
-        Comparison { name: small_letters(&written.output_column_name), column, levels };
+    let mut comparison = Comparison {
+        name: small_letters(&written.output_column_name),
+        column,
+        levels,
+        maximum_unlike: None,
+    };
     for level in &mut comparison.levels {
         if let Some(frequency) = &mut level.term_frequency
             && frequency.column.as_ref() == Some(&comparison.column)

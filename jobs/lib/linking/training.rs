@@ -6,6 +6,7 @@ use tracing::info;
 
 use super::blocking;
 use super::columns;
+use super::mixture;
 use super::pairs;
 use super::records::{Records, RuleSet, read_by};
 use crate::algorithms::identity::training::{
@@ -31,7 +32,7 @@ pub struct Trained {
 }
 
 /// Estimates the prior, u from pairs of random records, and m from pairs that rules find, but for
-/// what is fixed.
+/// what is fixed; where relations are declared, all of it from all pairs at once.
 ///
 /// Errors: [`Kind::Usage`](crate::errors::Kind::Usage) for a deterministic rule that finds more
 /// pairs than it may.
@@ -40,6 +41,9 @@ pub async fn train(
     records: &Records,
     declaration: &Declaration,
 ) -> Result<Trained> {
+    if !declaration.relations.is_empty() {
+        return mixture::train(engine, records, declaration).await;
+    }
     let session = records.session(engine)?;
     let all_pairs = blocking::all_pairs(&session, &declaration.guards).await?;
     let mut trained = Trained {
@@ -82,7 +86,7 @@ async fn estimate_prior(session: &Session, all_pairs: u64, trained: &mut Trained
 
 async fn estimate_u(session: &Session, records: &Records, trained: &mut Trained) -> Result<()> {
     let model = trained.model.clone();
-    let rows = rows_for(model.training.maximum_pairs).min(records.count() as u64);
+    let rows = mixture::rows_for(model.training.maximum_pairs).min(records.count() as u64);
     let is_open = |comparison: &&Comparison| {
         comparison.telling().any(|level| level.u.as_ref().is_none_or(|u| !u.is_fixed))
     };
@@ -158,11 +162,6 @@ async fn estimate_u(session: &Session, records: &Records, trained: &mut Trained)
         }
     }
     Ok(())
-}
-
-/// How many records have about so many pairs.
-fn rows_for(pairs: u64) -> u64 {
-    ((8.0 * pairs as f64 + 1.0).sqrt() * 0.5 + 0.5).ceil() as u64
 }
 
 fn fixed_of(probability: Option<&Probability>) -> Option<f64> {

@@ -22,6 +22,9 @@ pub struct Edge {
     pub right: u32,
     /// The match weight.
     pub weight: f64,
+    /// What of it was known before anything was compared: how likely pairs of its kind are one
+    /// person. Of several pairs between two clusters it counts once.
+    pub prior: f64,
 }
 
 /// What clusters must obey.
@@ -29,6 +32,9 @@ pub struct Edge {
 pub struct Rules<'a> {
     /// How two clusters agree.
     pub linkage: Linkage,
+    /// Where pairs agree on average, how much the evidence of c pairs weighs, as a power of c: 0,
+    /// as much as that of one; 1, as much as that of all, as if they knew nothing of one another.
+    pub growth: f64,
     /// Clusters join whose linkage is this, in bits, or more.
     pub threshold: f64,
     /// What pairs count as that have no edge, where pairs are averaged or the worst counts; none:
@@ -100,7 +106,8 @@ pub fn cluster(n: u32, edges: &[Edge], rules: &Rules<'_>) -> Clustering {
 /// What lies between two clusters.
 #[derive(Debug, Clone, Copy)]
 struct Link {
-    sum: f64,
+    evidence: f64,
+    prior: f64,
     count: u64,
     worst: f64,
     best: Edge,
@@ -108,13 +115,15 @@ struct Link {
 
 impl Link {
     fn of(edge: Edge) -> Link {
-        Link { sum: edge.weight, count: 1, worst: edge.weight, best: edge }
+        let Edge { weight, prior, .. } = edge;
+        Link { evidence: weight - prior, prior, count: 1, worst: weight, best: edge }
     }
 
     fn and(self, other: Link) -> Link {
         let best = if precedes(&other.best, &self.best) { other.best } else { self.best };
         Link {
-            sum: self.sum + other.sum,
+            evidence: self.evidence + other.evidence,
+            prior: self.prior + other.prior,
             count: self.count + other.count,
             worst: self.worst.min(other.worst),
             best,
@@ -186,7 +195,7 @@ impl<'a> Groups<'a> {
             .map(|edge| Edge {
                 left: edge.left.min(edge.right),
                 right: edge.left.max(edge.right),
-                weight: edge.weight,
+                ..*edge
             })
             .collect();
         ordered.sort_by(|one, other| {
@@ -238,11 +247,19 @@ impl<'a> Groups<'a> {
         let without = pairs.saturating_sub(link.count);
         match (self.rules.linkage, self.rules.unscored_weight.filter(|_| without > 0)) {
             (Linkage::Single, _) => link.best.weight,
-            (Linkage::Average, None) => link.sum / link.count as f64,
-            (Linkage::Average, Some(each)) => (link.sum + each * without as f64) / pairs as f64,
+            (Linkage::Average, None) => self.mean(link.prior, link.evidence, link.count),
+            (Linkage::Average, Some(each)) => {
+                self.mean(link.prior, link.evidence + each * without as f64, pairs)
+            }
             (Linkage::Complete, None) => link.worst,
             (Linkage::Complete, Some(each)) => link.worst.min(each),
         }
+    }
+
+    /// What so many pairs weigh on average, with sums of their priors and their evidence.
+    fn mean(&self, prior: f64, evidence: f64, count: u64) -> f64 {
+        let count = count as f64;
+        (prior + evidence * count.powf(self.rules.growth)) / count
     }
 
     /// The two clusters that agree best; those that have grown since are others now.

@@ -8,6 +8,7 @@ use crate::algorithms::identity::clustering::connected_components;
 fn rules(linkage: Linkage, threshold: f64) -> Rules<'static> {
     Rules {
         linkage,
+        growth: 0.0,
         threshold,
         unscored_weight: None,
         maximum_size: None,
@@ -18,7 +19,7 @@ fn rules(linkage: Linkage, threshold: f64) -> Rules<'static> {
 }
 
 fn edge(left: u32, right: u32, weight: f64) -> Edge {
-    Edge { left, right, weight }
+    Edge { left, right, weight, prior: 0.0 }
 }
 
 #[test]
@@ -61,6 +62,20 @@ fn guards_refuse_the_weaker_join_and_say_why() {
         assert_eq!(found.clusters, [0, 1, 1], "{guard:?}");
         assert_eq!(found.refusals, refused.map(|edge| Refusal { guard, edge }), "{guard:?}");
     }
+}
+
+#[test]
+fn what_many_pairs_agree_on_a_little_grows_with_them() {
+    // Two pairs of two records each; between the clusters four pairs of 2 bits, of which −10 were
+    // known before: 12 bits of evidence each.
+    let mut edges = vec![edge(0, 1, 20.0), edge(2, 3, 20.0)];
+    for (left, right) in [(0, 2), (0, 3), (1, 2), (1, 3)] {
+        edges.push(Edge { prior: -10.0, ..edge(left, right, 2.0) });
+    }
+    let grown = |growth| Rules { growth, ..rules(Linkage::Average, 6.0) };
+    assert_eq!(cluster(4, &edges, &grown(0.0)).clusters, [0, 0, 2, 2]);
+    // Two to four pairs make more of it: 12 · √4 − 10 = 14.
+    assert_eq!(cluster(4, &edges, &grown(0.5)).clusters, [0, 0, 0, 0]);
 }
 
 #[test]

@@ -147,7 +147,7 @@ mod tests {
     use crate::algorithms::identity::clustering::connected_components;
 
     fn edge(left: u32, right: u32, weight: f64) -> Edge {
-        Edge { left, right, weight }
+        Edge { left, right, weight, prior: 0.0 }
     }
 
     /// Two triangles and what joins them.

@@ -60,7 +60,7 @@ pub struct Shape {
     pub m: Vec<f64>,
     /// Among strangers.
     pub u: Vec<f64>,
-    /// What m is usually: it counts as [`Settings::usual_pairs`] pairs.
+    /// What m is usually: it counts as [`Settings::usual_pairs`] say.
     pub usual_m: Vec<f64>,
     /// Whether m stays as it is.
     pub is_m_fixed: bool,
@@ -73,8 +73,8 @@ pub struct Shape {
 /// How to estimate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
-    /// How many pairs the usual m counts as.
-    pub usual_pairs: f64,
+    /// How many pairs the usual m counts as: so many, and for each pair of one person so many more.
+    pub usual_pairs: (f64, f64),
     /// The relative change of the likelihood that ends the estimation.
     pub convergence: f64,
     /// How often everything is estimated anew, at most.
@@ -83,7 +83,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { usual_pairs: 20.0, convergence: 1e-8, maximum_iterations: 300 }
+        Settings { usual_pairs: (20.0, 0.03), convergence: 1e-8, maximum_iterations: 300 }
     }
 }
 
@@ -152,12 +152,16 @@ pub fn maximise(
     }
     let strangers =
         estimate.relations.iter().position(|one| one.shared.iter().all(|shared| *shared == 0.0));
+    let total: f64 = patterns.iter().map(|pattern| pattern.pairs).sum();
     let mut known: Option<f64> = None;
     while estimate.iterations < settings.maximum_iterations {
         let step = expect(&patterns, &estimate, strangers);
         estimate.relations = shares(&estimate.relations, &step.pairs);
+        let one_person = estimate.relations.iter().filter(|relation| relation.is_same_person);
+        let matching = total * one_person.map(|relation| relation.share).sum::<f64>();
+        let usual_pairs = settings.usual_pairs.0 + settings.usual_pairs.1 * matching;
         for (shape, counts) in estimate.shapes.iter_mut().zip(&step.counts) {
-            maximise_shape(shape, counts, settings.usual_pairs);
+            maximise_shape(shape, counts, usual_pairs);
         }
         estimate.iterations += 1;
         let is_settled = known.is_some_and(|known| {
@@ -426,7 +430,7 @@ mod tests {
             })
             .collect();
         let settings =
-            Settings { convergence: 1e-13, maximum_iterations: 20_000, usual_pairs: 0.0 };
+            Settings { convergence: 1e-13, maximum_iterations: 20_000, usual_pairs: (0.0, 0.0) };
         let found = maximise(&patterns, begun, begun_shapes, settings);
         for (found, known) in found.relations.iter().zip(&relations) {
             assert!((found.share - known.share).abs() < 1e-3, "{found:?} {known:?}");

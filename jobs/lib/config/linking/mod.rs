@@ -21,6 +21,8 @@ pub struct Declaration {
     pub blocking: Blocking,
     /// What of a pair is compared, in order.
     pub comparisons: Vec<Comparison>,
+    /// The kinds of pairs there are; none: one person, or strangers.
+    pub relations: Vec<Relation>,
     /// How probabilities are estimated that are not given.
     pub training: Training,
     /// Pairs of this match weight in bits, or of more, are one customer; none: nothing was chosen.
@@ -101,6 +103,46 @@ pub struct Comparison {
     pub column: String,
     /// From the most alike to the least; the first that holds is the pair's.
     pub levels: Vec<Level>,
+    /// The most that m of the least alike level is taken to be, where relations are estimated.
+    pub maximum_unlike: Option<f64>,
+}
+
+/// A kind of pair, such as two people of one household.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Relation {
+    /// Its name, unique in the declaration.
+    pub name: String,
+    /// Whether both records are one person.
+    pub is_same_person: bool,
+    /// Its share among all pairs; none: it is estimated.
+    pub share: Option<f64>,
+    /// That it is a part of other relations and itself.
+    pub part: Option<Part>,
+    /// For comparisons by name, how probable it is that what is compared is shared.
+    pub shared: Vec<(String, f64)>,
+    /// The same for all other comparisons.
+    pub otherwise: f64,
+}
+
+/// A relation's share as a part of itself and others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// The others' names.
+    pub of: Vec<String>,
+    /// The part that it usually is.
+    pub usual: f64,
+    /// How many pairs that counts as; none: it is never another.
+    pub pairs: Option<f64>,
+    /// The least and the greatest part that it is taken to be.
+    pub between: (f64, f64),
+}
+
+impl Relation {
+    /// How probable it is that what a comparison compares is shared.
+    pub fn shares(&self, comparison: &str) -> f64 {
+        let named = self.shared.iter().find(|(name, _)| name == comparison);
+        named.map_or(self.otherwise, |(_, probability)| *probability)
+    }
 }
 
 /// A degree of likeness.
@@ -222,6 +264,12 @@ pub struct Training {
     pub convergence: f64,
     /// How often probabilities are estimated anew, at most.
     pub maximum_iterations: u32,
+    /// How many pairs of random records stand for all that no rule finds, where relations are
+    /// estimated.
+    pub sample_pairs: u64,
+    /// How many pairs a level's m counts as to begin with, where relations are estimated: so many,
+    /// and for each pair of one person so many more.
+    pub usual_pairs: (f64, f64),
 }
 
 impl Default for Training {
@@ -234,6 +282,8 @@ impl Default for Training {
             maximum_em_pairs: 1_000_000,
             convergence: 0.0001,
             maximum_iterations: 25,
+            sample_pairs: 200_000,
+            usual_pairs: (20.0, 0.03),
         }
     }
 }
@@ -243,6 +293,8 @@ impl Default for Training {
 pub struct Guards {
     /// How two clusters must agree to be joined.
     pub linkage: Linkage,
+    /// How the agreement of several pairs is counted, where pairs agree on average.
+    pub agreement: Agreement,
     /// What a pair counts as, in bits, that no rule found; none: nothing.
     pub unscored_weight: Option<f64>,
     /// How many records a customer may have.
@@ -265,6 +317,20 @@ pub enum Linkage {
     Average,
     /// All pairs between them agree.
     Complete,
+}
+
+/// How the agreement of several pairs is counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Agreement {
+    /// How much the evidence of c pairs weighs, as a power of c: 0, as much as that of one.
+    pub growth: f64,
+    /// The least and the most that a pair counts as, in bits; none: as much as it weighs.
+    pub between: Option<(f64, f64)>,
+    /// Pairs of fewer bits say nothing; none: all say something.
+    pub ignore_below: Option<f64>,
+    /// Pairs of so many bits make the components all of whose pairs are compared; none: those of
+    /// the threshold.
+    pub components_from: Option<f64>,
 }
 
 /// A link that alone holds two parts together.
@@ -345,11 +411,14 @@ impl Comparison {
 }
 
 impl Declaration {
-    /// Whether every level that tells something has its probabilities, and the prior too: it is a
-    /// model.
+    /// Whether every level that tells something has its probabilities, and the prior, or every
+    /// relation its share: it is a model.
     pub fn is_trained(&self) -> bool {
         let mut levels = self.comparisons.iter().flat_map(Comparison::telling);
-        self.prior.probability.is_some()
-            && levels.all(|level| level.m.is_some() && level.u.is_some())
+        let has_prior = match self.relations.as_slice() {
+            [] => self.prior.probability.is_some(),
+            relations => relations.iter().all(|relation| relation.share.is_some()),
+        };
+        has_prior && levels.all(|level| level.m.is_some() && level.u.is_some())
     }
 }

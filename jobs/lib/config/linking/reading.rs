@@ -8,8 +8,9 @@ use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    Blocking, BlockingRule, Comparison, Declaration, FORMAT, Guards, Level, Linkage, Prior,
-    Probability, Records, SourcesWithoutDuplicates, TermFrequency, Test, Training, WeakBridge,
+    Agreement, Blocking, BlockingRule, Comparison, Declaration, FORMAT, Guards, Level, Linkage,
+    Part, Prior, Probability, Records, Relation, SourcesWithoutDuplicates, TermFrequency, Test,
+    Training, WeakBridge,
 };
 use crate::config::yaml::{self, Spanned};
 use crate::errors::{Result, did_you_mean};
@@ -44,6 +45,8 @@ struct Written {
     blocking: WrittenBlocking,
     comparisons: Vec<Spanned<WrittenComparison>>,
     #[serde(default)]
+    relations: Vec<Spanned<WrittenRelation>>,
+    #[serde(default)]
     training: WrittenTraining,
     #[serde(default)]
     threshold: Option<Spanned<WrittenThreshold>>,
@@ -57,7 +60,7 @@ struct WrittenRecords {
     id: Option<String>,
     source: Option<String>,
     #[serde(default)]
-    columns: Ordered,
+    columns: Ordered<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -93,6 +96,30 @@ struct WrittenComparison {
     name: Option<String>,
     column: Option<String>,
     levels: Vec<Spanned<WrittenLevel>>,
+    maximum_unlike: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRelation {
+    name: String,
+    #[serde(default)]
+    same_person: bool,
+    share: Option<f64>,
+    part: Option<WrittenPart>,
+    #[serde(default)]
+    shared: Ordered<f64>,
+    #[serde(default)]
+    otherwise: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenPart {
+    of: Vec<String>,
+    usual: f64,
+    pairs: Option<f64>,
+    between: Option<(f64, f64)>,
 }
 
 #[derive(Default, Deserialize)]
@@ -141,6 +168,8 @@ struct WrittenTraining {
     maximum_em_pairs: Option<u64>,
     convergence: Option<Spanned<f64>>,
     maximum_iterations: Option<u32>,
+    sample_pairs: Option<u64>,
+    usual_pairs: Option<(f64, f64)>,
 }
 
 #[derive(Deserialize)]
@@ -155,6 +184,8 @@ struct WrittenThreshold {
 struct WrittenGuards {
     #[serde(default)]
     linkage: WrittenLinkage,
+    #[serde(default)]
+    agreement: WrittenAgreement,
     unscored_weight: Option<f64>,
     maximum_cluster_size: Option<Spanned<u32>>,
     weak_bridge: Option<WrittenWeakBridge>,
@@ -172,6 +203,15 @@ enum WrittenLinkage {
     Complete,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenAgreement {
+    growth: Option<Spanned<f64>>,
+    between: Option<Spanned<(f64, f64)>>,
+    ignore_below: Option<f64>,
+    components_from: Option<f64>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenWeakBridge {
@@ -180,20 +220,25 @@ struct WrittenWeakBridge {
 }
 
 /// Keys and values in the order of the file.
-#[derive(Default)]
-struct Ordered(Vec<(String, String)>);
+struct Ordered<T>(Vec<(String, T)>);
 
-impl<'de> Deserialize<'de> for Ordered {
+impl<T> Default for Ordered<T> {
+    fn default() -> Self {
+        Ordered(vec![])
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries;
-        impl<'de> Visitor<'de> for Entries {
-            type Value = Ordered;
+        struct Entries<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = Ordered<T>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("a map")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Ordered, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Ordered<T>, A::Error> {
                 let mut entries = vec![];
                 while let Some(entry) = map.next_entry()? {
                     entries.push(entry);
@@ -201,7 +246,7 @@ impl<'de> Deserialize<'de> for Ordered {
                 Ok(Ordered(entries))
             }
         }
-        deserializer.deserialize_map(Entries)
+        deserializer.deserialize_map(Entries(std::marker::PhantomData))
     }
 }
 
@@ -318,11 +363,13 @@ fn of(file: &str, written: Written) -> Result<Declaration> {
         }
         comparisons.push(read);
     }
+    let relations = relations_of(file, written.relations, &comparisons)?;
     Ok(Declaration {
         records,
         prior: prior_of(file, written.prior)?,
         blocking,
         comparisons,
+        relations,
         training: training_of(file, written.training)?,
         threshold: written.threshold.map(|threshold| threshold_of(file, &threshold)).transpose()?,
         guards: guards_of(file, written.guards)?,
@@ -389,6 +436,8 @@ fn training_of(file: &str, written: WrittenTraining) -> Result<Training> {
         maximum_em_pairs: written.maximum_em_pairs.unwrap_or(default.maximum_em_pairs),
         convergence,
         maximum_iterations: written.maximum_iterations.unwrap_or(default.maximum_iterations),
+        sample_pairs: written.sample_pairs.unwrap_or(default.sample_pairs),
+        usual_pairs: written.usual_pairs.unwrap_or(default.usual_pairs),
     })
 }
 
@@ -409,7 +458,22 @@ fn guards_of(file: &str, written: WrittenGuards) -> Result<Guards> {
     if let Some(none) = written.maximum_cluster_size.as_ref().filter(|size| size.value == 0) {
         return Err(yaml::mistake(file, none, "a customer of no records, expected 1 or more"));
     }
+    let agreement = written.agreement;
+    if let Some(wrong) = agreement.growth.as_ref().filter(|one| !(0.0..=1.0).contains(&one.value)) {
+        let what = format!("a growth of {}, expected from 0 to 1", wrong.value);
+        return Err(yaml::mistake(file, wrong, what));
+    }
+    if let Some(wrong) = agreement.between.as_ref().filter(|one| one.value.0 >= one.value.1) {
+        let what = "expected the least bits before the most";
+        return Err(yaml::mistake(file, wrong, what));
+    }
     Ok(Guards {
+        agreement: Agreement {
+            growth: agreement.growth.map_or(0.0, |growth| growth.value),
+            between: agreement.between.map(|between| between.value),
+            ignore_below: agreement.ignore_below,
+            components_from: agreement.components_from,
+        },
         linkage: match written.linkage {
             WrittenLinkage::Single => Linkage::Single,
             WrittenLinkage::Average => Linkage::Average,
@@ -427,8 +491,87 @@ fn guards_of(file: &str, written: WrittenGuards) -> Result<Guards> {
     })
 }
 
+fn relations_of(
+    file: &str,
+    written: Vec<Spanned<WrittenRelation>>,
+    comparisons: &[Comparison],
+) -> Result<Vec<Relation>> {
+    let names: Vec<String> = written.iter().map(|relation| relation.value.name.clone()).collect();
+    let mut relations: Vec<Relation> = vec![];
+    for relation in written {
+        let mistake = |what: String| Err(yaml::mistake(file, &relation, what));
+        let WrittenRelation { name, shared, otherwise, share, part, same_person } = &relation.value;
+        if relations.iter().any(|known| known.name == *name) {
+            return mistake(format!("relation `{name}` stands twice"));
+        }
+        for (comparison, _) in &shared.0 {
+            if !comparisons.iter().any(|known| known.name == *comparison) {
+                let known = comparisons.iter().map(|known| known.name.as_str());
+                let hint = did_you_mean(comparison, known);
+                return mistake(format!("there is no comparison `{comparison}`{hint}"));
+            }
+        }
+        let mut probabilities = shared.0.iter().map(|(_, value)| value).chain([otherwise]);
+        if let Some(wrong) = probabilities.find(|value| !(0.0..=1.0).contains(*value)) {
+            return mistake(format!("a probability of {wrong}, expected from 0 to 1"));
+        }
+        if let Some(wrong) = share.filter(|share| !(*share > 0.0 && *share <= 1.0)) {
+            return mistake(format!("a share of {wrong}, expected more than 0 and at most 1"));
+        }
+        if let Some(part) = part {
+            let is_open = |value: f64| value > 0.0 && value < 1.0;
+            let (least, most) = part.between.unwrap_or((0.0, 1.0));
+            if !is_open(part.usual)
+                || !(0.0..=1.0).contains(&least)
+                || !(least..=1.0).contains(&most)
+            {
+                return mistake(format!("the part of relation `{name}` lies not between 0 and 1"));
+            }
+            let unknown = part.of.iter().find(|other| *other == name || !names.contains(other));
+            if let Some(other) = unknown {
+                let hint = did_you_mean(other, names.iter().map(String::as_str));
+                return mistake(format!("there is no other relation `{other}`{hint}"));
+            }
+        }
+        relations.push(Relation {
+            name: name.clone(),
+            is_same_person: *same_person,
+            share: *share,
+            part: part.as_ref().map(|part| Part {
+                of: part.of.clone(),
+                usual: part.usual,
+                pairs: part.pairs,
+                between: part.between.unwrap_or((0.0, 1.0)),
+            }),
+            shared: shared.0.clone(),
+            otherwise: *otherwise,
+        });
+    }
+    let is_stranger = |relation: &Relation| {
+        !relation.is_same_person
+            && comparisons.iter().all(|comparison| relation.shares(&comparison.name) == 0.0)
+    };
+    if let (Some(first), false) = (relations.first(), relations.iter().any(is_stranger)) {
+        let what = format!(
+            "{file}: `relations` begin with `{}`, but none of them are strangers, who share nothing",
+            first.name
+        );
+        return Err(crate::errors::Error::new(crate::errors::Kind::Usage, what));
+    }
+    if let (Some(_), false) = (relations.first(), relations.iter().any(|one| one.is_same_person)) {
+        let what = format!("{file}: none of `relations` is of one person (`same_person: true`)");
+        return Err(crate::errors::Error::new(crate::errors::Kind::Usage, what));
+    }
+    Ok(relations)
+}
+
 fn comparison_of(file: &str, written: &Spanned<WrittenComparison>) -> Result<Comparison> {
-    let WrittenComparison { name, column, levels: written_levels } = &written.value;
+    let WrittenComparison { name, column, levels: written_levels, maximum_unlike } = &written.value;
+    let maximum_unlike = *maximum_unlike;
+    if let Some(most) = maximum_unlike.filter(|most| !(*most > 0.0 && *most < 1.0)) {
+        let what = format!("`maximum_unlike` is {most}, expected more than 0 and less than 1");
+        return Err(yaml::mistake(file, written, what));
+    }
     let (name, column) = match (name, column) {
         (Some(name), Some(column)) => (name.clone(), column.clone()),
         (Some(only), None) | (None, Some(only)) => (only.clone(), only.clone()),
@@ -472,7 +615,7 @@ fn comparison_of(file: &str, written: &Spanned<WrittenComparison>) -> Result<Com
             format!("comparison `{name}` tells nothing apart: expected a level above `else`");
         return Err(yaml::mistake(file, written, what));
     }
-    Ok(Comparison { name, column, levels })
+    Ok(Comparison { name, column, levels, maximum_unlike })
 }
 
 fn level_of(file: &str, written: &Spanned<WrittenLevel>) -> Result<Level> {

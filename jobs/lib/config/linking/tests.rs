@@ -31,9 +31,20 @@ comparisons:
       - else
   - name: birth_date
     levels: [missing, exact, date_parts_swapped, {days_apart_at_most: 31}, else]
+relations:
+  - name: same
+    same_person: true
+    otherwise: 1
+  - name: moved
+    same_person: true
+    part: {of: [same], usual: 0.1, pairs: 20, between: [0.005, 0.4]}
+    shared: {birth_date: 0.9}
+    otherwise: 1
+  - name: stranger
 threshold: {probability: 0.8}
 guards:
   linkage: average
+  agreement: {growth: 0.25, between: [-10, 10], ignore_below: -16, components_from: -2}
   unscored_weight: -5
   maximum_cluster_size: 100
   weak_bridge: {below: 12, side: 3}
@@ -64,6 +75,9 @@ fn a_declaration_says_what_is_compared_and_how() {
     assert!((read.threshold.unwrap() - 2.0).abs() < 1e-12);
     assert_eq!(read.guards.one_record_per_source, SourcesWithoutDuplicates::All);
     assert!(!read.is_trained());
+    let moved = &read.relations[1];
+    assert!(moved.is_same_person && moved.part.as_ref().unwrap().pairs == Some(20.0));
+    assert_eq!((moved.shares("birth_date"), moved.shares("given_name")), (0.9, 1.0));
 }
 
 #[test]
@@ -115,6 +129,20 @@ fn mistakes_are_told_at_their_place() {
              else]}\n".to_string(),
             "identity.yaml:3:5: comparison `a` stands twice",
         ),
+        (
+            comparison("[exact, else]") + "relations: [{name: same, otherwise: 1}]\n",
+            "none of them are strangers",
+        ),
+        (comparison("[exact, else]") + "relations: [{name: a}]\n", "none of `relations` is of one"),
+        (
+            comparison("[exact, else]") + "relations: [{name: a, shared: {aa: 1}}]\n",
+            "there is no comparison `aa`, did you mean `a`?",
+        ),
+        (
+            comparison("[exact, else]") + "relations: [{name: a, part: {of: [b], usual: 0.1}}]\n",
+            "there is no other relation `b`",
+        ),
+        ("comparisons: []\nguards: {agreement: {growth: 2}}\n".to_string(), "a growth of 2"),
         ("comparisons: []\nguards: {one_record_per_source: some}\n".to_string(), "expected a list"),
     ] {
         let told = mistake(&text);

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    Blocking, BlockingRule, Declaration, FORMAT, Guards, Level, Linkage, Prior, Probability,
-    SourcesWithoutDuplicates, TermFrequency, Test, Training,
+    Agreement, Blocking, BlockingRule, Declaration, FORMAT, Guards, Level, Linkage, Prior,
+    Probability, Relation, SourcesWithoutDuplicates, TermFrequency, Test, Training,
 };
 
 /// The YAML of `declaration`, which reads as it again. `notes` open it as comments.
@@ -18,6 +18,7 @@ pub fn to_yaml(declaration: &Declaration, notes: &[String]) -> String {
     prior(&mut text, &declaration.prior);
     blocking(&mut text, &declaration.blocking);
     comparisons(&mut text, declaration);
+    relations(&mut text, &declaration.relations);
     training(&mut text, &declaration.training);
     if let Some(weight) = declaration.threshold {
         let _ = writeln!(text, "\nthreshold: {{weight: {}}}", number(weight));
@@ -88,10 +89,51 @@ fn comparisons(text: &mut String, declaration: &Declaration) {
     for comparison in &declaration.comparisons {
         let _ = writeln!(text, "  - name: {}", quoted(&comparison.name));
         let _ = writeln!(text, "    column: {}", quoted(&comparison.column));
+        if let Some(most) = comparison.maximum_unlike {
+            let _ = writeln!(text, "    maximum_unlike: {}", number(most));
+        }
         text.push_str("    levels:\n");
         for level in &comparison.levels {
             write_level(text, level);
         }
+    }
+}
+
+fn relations(text: &mut String, relations: &[Relation]) {
+    if !relations.is_empty() {
+        text.push_str("\nrelations:\n");
+    }
+    for relation in relations {
+        let _ = writeln!(text, "  - name: {}", quoted(&relation.name));
+        if relation.is_same_person {
+            text.push_str("    same_person: true\n");
+        }
+        if let Some(share) = relation.share {
+            let _ = writeln!(text, "    share: {}", number(share));
+        }
+        if let Some(part) = &relation.part {
+            let of: Vec<String> = part.of.iter().map(|name| quoted(name)).collect();
+            let pairs = part.pairs.map(|pairs| format!(", pairs: {}", number(pairs)));
+            let (least, most) = part.between;
+            let _ = writeln!(
+                text,
+                "    part: {{of: [{}], usual: {}{}, between: [{}, {}]}}",
+                of.join(", "),
+                number(part.usual),
+                pairs.unwrap_or_default(),
+                number(least),
+                number(most)
+            );
+        }
+        let shared: Vec<String> = relation
+            .shared
+            .iter()
+            .map(|(name, probability)| format!("{}: {}", quoted(name), number(*probability)))
+            .collect();
+        if !shared.is_empty() {
+            let _ = writeln!(text, "    shared: {{{}}}", shared.join(", "));
+        }
+        let _ = writeln!(text, "    otherwise: {}", number(relation.otherwise));
     }
 }
 
@@ -168,6 +210,9 @@ fn training(text: &mut String, training: &Training) {
     let _ = writeln!(text, "  maximum_em_pairs: {maximum_em_pairs}");
     let _ = writeln!(text, "  convergence: {}", number(training.convergence));
     let _ = writeln!(text, "  maximum_iterations: {}", training.maximum_iterations);
+    let _ = writeln!(text, "  sample_pairs: {}", training.sample_pairs);
+    let (always, each) = training.usual_pairs;
+    let _ = writeln!(text, "  usual_pairs: [{}, {}]", number(always), number(each));
 }
 
 fn guards(text: &mut String, guards: &Guards) {
@@ -180,6 +225,7 @@ fn guards(text: &mut String, guards: &Guards) {
         Linkage::Complete => "complete",
     };
     let _ = writeln!(text, "\nguards:\n  linkage: {linkage}");
+    agreement(text, guards.agreement);
     if let Some(weight) = guards.unscored_weight {
         let _ = writeln!(text, "  unscored_weight: {}", number(weight));
     }
@@ -202,6 +248,20 @@ fn guards(text: &mut String, guards: &Guards) {
     if !guards.one_value.is_empty() {
         let _ = writeln!(text, "  one_value: [{}]", list(&guards.one_value));
     }
+}
+
+fn agreement(text: &mut String, agreement: Agreement) {
+    if agreement == Agreement::default() {
+        return;
+    }
+    let Agreement { growth, between, ignore_below, components_from } = agreement;
+    let mut keys = vec![format!("growth: {}", number(growth))];
+    keys.extend(
+        between.map(|(least, most)| format!("between: [{}, {}]", number(least), number(most))),
+    );
+    keys.extend(ignore_below.map(|bits| format!("ignore_below: {}", number(bits))));
+    keys.extend(components_from.map(|bits| format!("components_from: {}", number(bits))));
+    let _ = writeln!(text, "  agreement: {{{}}}", keys.join(", "));
 }
 
 /// The shortest text that reads as the same number again, and as a number to YAML 1.1 too.
