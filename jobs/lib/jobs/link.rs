@@ -23,7 +23,7 @@ use crate::jobs::door::{
 };
 use crate::jobs::flags::without_empty_variables;
 use crate::jobs::{panics, result_file};
-use crate::linking::{self, Clustered, Evidence, Input, Records, Scored, Trained, files};
+use crate::linking::{self, Chosen, Clustered, Evidence, Input, Records, Scored, Trained, files};
 use crate::telemetry::{self, LogFormat};
 
 /// The binary's name.
@@ -95,7 +95,8 @@ struct Asked {
     /// A .csv or .parquet file of records; several times for several
     #[arg(long = "input", env = "RAPPORT_INPUT", value_name = "FILE", required = true)]
     inputs: Vec<PathBuf>,
-    /// What is compared and how: a declaration of ours, or Splink's settings as .json
+    /// What is compared and how: a declaration of ours, or Splink's settings as .json; without it
+    /// and a model the usual columns of persons are recognised
     #[arg(long, env = "RAPPORT_LINKING", value_name = "FILE")]
     config: Option<PathBuf>,
     /// A model to use as it is, in place of --config: one of ours, or Splink's as .json
@@ -286,7 +287,7 @@ fn read(path: &Path) -> Result<Declaration> {
 }
 
 /// What was declared, and whether it is a model to use as it is.
-fn declared(asked: &Asked) -> Result<(Declaration, bool)> {
+async fn declared(engine: &Engine, asked: &Asked, inputs: &[Input]) -> Result<(Declaration, bool)> {
     match (&asked.model, &asked.config) {
         (Some(model), _) => {
             let read = read(model)?;
@@ -301,10 +302,13 @@ fn declared(asked: &Asked) -> Result<(Declaration, bool)> {
             Ok((read, true))
         }
         (None, Some(config)) => Ok((read(config)?, false)),
-        (None, None) => Err(Error::new(
-            Kind::Usage,
-            "link records: expected --config, which says what is compared, or --model",
-        )),
+        (None, None) => {
+            let Chosen { declaration, reasons } = linking::choose(engine, inputs).await?;
+            for reason in reasons {
+                info!("{reason}");
+            }
+            Ok((declaration, false))
+        }
     }
 }
 
@@ -314,8 +318,8 @@ async fn prepared(
     asked: &Asked,
     report: &mut Report,
 ) -> Result<(Records, Trained)> {
-    let (declaration, is_model) = declared(asked)?;
     let inputs: Vec<Input> = asked.inputs.iter().cloned().map(Input::at).collect();
+    let (declaration, is_model) = declared(engine, asked, &inputs).await?;
     let records = linking::read(engine, &inputs, &declaration).await?;
     report.record_count = u64::try_from(records.count()).ok();
     info!(record_count = records.count(), "read records");

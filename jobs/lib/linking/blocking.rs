@@ -79,7 +79,9 @@ pub(super) async fn pairs_of(session: &SessionContext, key: &str, guards: &Guard
     };
     let all = number(session, &of_blocks(&key, "")).await?;
     let within = match &guards.one_record_per_source {
-        SourcesWithoutDuplicates::None => return Ok(all),
+        SourcesWithoutDuplicates::None | SourcesWithoutDuplicates::WhereNoneRepeats => {
+            return Ok(all);
+        }
         SourcesWithoutDuplicates::All => String::new(),
         SourcesWithoutDuplicates::Named(names) => format!(" and __source in ({})", texts(names)),
     };
@@ -93,7 +95,9 @@ pub(super) async fn all_pairs(session: &SessionContext, guards: &Guards) -> Resu
     let all = "select cast(count(*) * (count(*) - 1) / 2 as bigint) from linking.records";
     let all = number(session, all).await?;
     let within = match &guards.one_record_per_source {
-        SourcesWithoutDuplicates::None => return Ok(all),
+        SourcesWithoutDuplicates::None | SourcesWithoutDuplicates::WhereNoneRepeats => {
+            return Ok(all);
+        }
         SourcesWithoutDuplicates::All => String::new(),
         SourcesWithoutDuplicates::Named(names) => format!("where __source in ({})", texts(names)),
     };
@@ -108,7 +112,9 @@ pub(super) async fn all_pairs(session: &SessionContext, guards: &Guards) -> Resu
 /// The condition under which a pair is looked at at all.
 pub(super) fn may_be_one(guards: &Guards) -> String {
     match &guards.one_record_per_source {
-        SourcesWithoutDuplicates::None => String::new(),
+        SourcesWithoutDuplicates::None | SourcesWithoutDuplicates::WhereNoneRepeats => {
+            String::new()
+        }
         SourcesWithoutDuplicates::All => " and l.__source <> r.__source".to_string(),
         SourcesWithoutDuplicates::Named(names) => {
             format!(" and not (l.__source = r.__source and l.__source in ({}))", texts(names))

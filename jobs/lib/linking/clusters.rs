@@ -41,6 +41,8 @@ pub struct Split {
 #[derive(Debug, Clone)]
 pub struct Evidence {
     edges: Vec<Edge>,
+    /// Sources that hold everybody once.
+    once: SourcesWithoutDuplicates,
 }
 
 impl Evidence {
@@ -53,8 +55,14 @@ impl Evidence {
         threshold: f64,
     ) -> Result<Evidence> {
         let edges = scored.edges();
+        let once = match &model.guards.one_record_per_source {
+            SourcesWithoutDuplicates::WhereNoneRepeats => {
+                SourcesWithoutDuplicates::Named(scored.once.clone())
+            }
+            declared => declared.clone(),
+        };
         if model.guards.linkage == Linkage::Single {
-            return Ok(Evidence { edges });
+            return Ok(Evidence { edges, once });
         }
         let from = model.guards.agreement.components_from.unwrap_or(threshold);
         let components = components(records, &edges, from)?;
@@ -74,7 +82,7 @@ impl Evidence {
         };
         let mut all: Vec<Edge> = edges.into_iter().filter(|edge| !is_known(edge)).collect();
         all.extend(edges_of(&within));
-        Ok(Evidence { edges: all })
+        Ok(Evidence { edges: all, once })
     }
 
     /// Clusters the records: those of `threshold` bits or more are one customer, as far as the
@@ -86,7 +94,7 @@ impl Evidence {
             .iter()
             .map(|name| records.guarded.get(name).cloned().unwrap_or_default())
             .collect();
-        let each_once = each_once(records, &guards.one_record_per_source);
+        let each_once = each_once(records, &self.once);
         let agreement = guards.agreement;
         let edges: Vec<Edge> = self
             .edges
@@ -146,7 +154,7 @@ fn components(records: &Records, edges: &[Edge], threshold: f64) -> Result<Vec<u
 /// For each record of a source that holds everybody once, the source's number.
 fn each_once(records: &Records, sources: &SourcesWithoutDuplicates) -> Vec<Vec<Option<u32>>> {
     let is_once = |source: &str| match sources {
-        SourcesWithoutDuplicates::None => false,
+        SourcesWithoutDuplicates::None | SourcesWithoutDuplicates::WhereNoneRepeats => false,
         SourcesWithoutDuplicates::All => true,
         SourcesWithoutDuplicates::Named(names) => names.iter().any(|name| name == source),
     };

@@ -7,10 +7,11 @@ use super::blocking;
 use super::pairs;
 use super::records::Records;
 use super::training::Trained;
+use crate::algorithms::identity::candidates::random_pairs;
 use crate::algorithms::identity::relations::{
     self, Estimation, Settings, Shape, Weighted, in_order, maximise,
 };
-use crate::algorithms::identity::training::usual_m;
+use crate::algorithms::identity::training::{Pattern, usual_m};
 use crate::config::linking::{Comparison, Declaration, Level, Probability, Relation};
 use crate::engine::Engine;
 use crate::errors::{Error, Kind, Result};
@@ -33,18 +34,13 @@ pub(super) async fn train(
 ) -> Result<Trained> {
     let session = records.session(engine)?;
     let all_pairs = blocking::all_pairs(&session, &declaration.guards).await?;
-    let found = pairs::found_patterns(&session, declaration).await?;
+    let Patterns { found, others } = patterns(engine, records, declaration).await?;
     let found_pairs: u64 = found.iter().map(|pattern| pattern.count).sum();
     let rest = all_pairs.saturating_sub(found_pairs);
-    let drawn = rows_for(declaration.training.sample_pairs).min(records.count() as u64);
-    let others = match rest {
-        0 => vec![],
-        _ => pairs::other_patterns(&session, declaration, drawn).await?,
-    };
     let other_pairs: u64 = others.iter().map(|pattern| pattern.count).sum();
     let each = if other_pairs > 0 { rest as f64 / other_pairs as f64 } else { 0.0 };
     let weighted = |each: f64| {
-        move |pattern: crate::algorithms::identity::training::Pattern| Weighted {
+        move |pattern: Pattern| Weighted {
             levels: pattern.levels,
             pairs: pattern.count as f64 * each,
         }
@@ -80,13 +76,51 @@ pub(super) async fn train(
     }
     let origin = format!("{found_pairs} found and {other_pairs} random pairs");
     for (comparison, shape) in model.comparisons.iter_mut().zip(&estimate.shapes) {
-        let m = if shape.is_u_fixed { shape.m.clone() } else { in_order(shape) };
+        let is_given =
+            comparison.telling().all(|level| level.u.as_ref().is_some_and(|u| u.is_fixed));
+        let m = if is_given { shape.m.clone() } else { in_order(shape) };
         for ((level, m), u) in comparison.telling_mut().zip(m).zip(&shape.u) {
             set(&mut level.m, m, &origin);
             set(&mut level.u, *u, &origin);
         }
     }
     Ok(Trained { model, notes, warnings: vec![] })
+}
+
+/// How pairs agree.
+struct Patterns {
+    /// Those that are compared.
+    found: Vec<Pattern>,
+    /// A sample of all others.
+    others: Vec<Pattern>,
+}
+
+async fn patterns(
+    engine: &Engine,
+    records: &Records,
+    declaration: &Declaration,
+) -> Result<Patterns> {
+    let training = &declaration.training;
+    let Some(candidates) = &records.candidates else {
+        let session = records.session(engine)?;
+        let drawn = rows_for(training.sample_pairs).min(records.count() as u64);
+        return Ok(Patterns {
+            found: pairs::found_patterns(&session, records, declaration).await?,
+            others: pairs::other_patterns(&session, records, declaration, drawn).await?,
+        });
+    };
+    let session = records.session_with_pairs(engine, &candidates.pairs, &candidates.rules)?;
+    let found = pairs::chosen_patterns(&session, records, declaration).await?;
+    let count = u32::try_from(records.count()).unwrap_or(u32::MAX);
+    let all = u64::from(count) * u64::from(count.saturating_sub(1)) / 2;
+    if u64::try_from(candidates.pairs.len()).is_ok_and(|chosen| chosen == all) {
+        return Ok(Patterns { found, others: vec![] });
+    }
+    let drawn =
+        random_pairs(count, training.sample_pairs, training.seed, |pair| candidates.contains(pair));
+    let session = records.session_with_pairs(engine, &drawn, &[])?;
+    let others = pairs::chosen_patterns(&session, records, declaration).await?;
+    Ok(Patterns { found, others })
 }
 
 fn set(probability: &mut Option<Probability>, value: f64, origin: &str) {

@@ -13,10 +13,12 @@ use futures::TryStreamExt as _;
 use super::blocking::{self, Found};
 use super::columns::quoted;
 use super::mixture;
-use super::records::{Records, RuleSet, counted_columns, frequency_of};
+use super::records::{Counted, Records, RuleSet, counted_columns, frequency_of};
 use crate::algorithms::identity::agglomeration::Edge;
-use crate::algorithms::identity::training::{Pattern, weight_of};
-use crate::config::linking::{BlockingRule, Comparison, Declaration, Level, Test};
+use crate::algorithms::identity::training::{Pattern, probability_of, weight_of};
+use crate::config::linking::{
+    BlockingRule, Comparison, Declaration, Level, SourcesWithoutDuplicates, Test,
+};
 use crate::engine::{Engine, query_error};
 use crate::errors::{Context as _, Error, Kind, Result};
 
@@ -24,13 +26,16 @@ use crate::errors::{Context as _, Error, Kind, Result};
 #[derive(Debug, Clone)]
 pub struct Scored {
     /// In the order of the records' places: `left_n` and `right_n`, the places; `weight`, in
-    /// bits; `probability`; `prior`, what of the weight was known before; `rule`, the place of the rule that found the pair; for each
-    /// comparison `level_<name>` and, where it has term frequencies, `tf_<name>`.
+    /// bits; `probability`; `prior`, what of the weight was known before; `rule`, the place of the
+    /// rule that found the pair, or −1 where every pair is compared; for each comparison
+    /// `level_<name>` and, where it has term frequencies, `tf_<name>`.
     pub pairs: RecordBatch,
     /// How many pairs were compared.
     pub compared_count: u64,
     /// What each rule found.
     pub found: Vec<Found>,
+    /// Sources that hold everybody once, where pairs were to tell.
+    pub once: Vec<String>,
 }
 
 impl Scored {
@@ -78,31 +83,220 @@ pub async fn score(
         let what = "compare pairs: `blocking` has no rules, so there are none";
         return Err(Error::new(Kind::Usage, what));
     }
-    let session = records.session(engine)?;
-    let found = blocking::count(&session, model, RuleSet::Blocking).await?;
-    let asked = Asked {
-        comparisons: &model.comparisons,
-        counted: counted_columns(model),
-        ..Asked::default()
+    let counted = counted_columns(model);
+    let (session, found, pairs) = match &records.candidates {
+        Some(candidates) => {
+            let counts = candidates.pair_counts.iter().enumerate();
+            let found = counts
+                .map(|(place, pair_count)| Found {
+                    rule: RuleSet::Blocking.name(place),
+                    pair_count: *pair_count,
+                })
+                .collect();
+            let session =
+                records.session_with_pairs(engine, &candidates.pairs, &candidates.rules)?;
+            (session, found, compared(records, model, "linking.pairs", &counted))
+        }
+        None => {
+            let session = records.session(engine)?;
+            let found = blocking::count(&session, model, RuleSet::Blocking).await?;
+            (session, found, found_by_rules(records, model, &counted))
+        }
     };
-    let pairs: Vec<String> = (0..model.blocking.rules.len())
-        .map(|place| one_rule(model, RuleSet::Blocking, place, &asked))
-        .collect();
-    let sql = weighed(model, &pairs.join("\nunion all\n"))?;
+    let sql = weighed(model, records, &pairs)?;
     let failed = || query_error("compare pairs");
     let frame = session.sql(&sql).await.map_err(failed())?;
     let mut stream = frame.execute_stream().await.map_err(failed())?;
     let schema = stream.schema();
     let (mut kept, mut compared_count) = (vec![], 0_u64);
+    let mut repeats = Repeats::of(records, model);
     while let Some(batch) = stream.try_next().await.map_err(failed())? {
         compared_count += u64::try_from(batch.num_rows()).unwrap_or(0);
+        if let Some(repeats) = &mut repeats {
+            repeats.add(&batch);
+        }
         // Not in SQL: a condition on the weight would be pushed below the comparisons, which
         // would then be made twice.
         kept.push(heavy(&batch, floor)?);
     }
     let kept = concat_batches(&schema, &kept).context(Kind::Defect, || "keep pairs")?;
-    Ok(Scored { pairs: in_order(&kept)?, compared_count, found })
+    let once = repeats.map_or(vec![], |repeats| repeats.sources_without());
+    Ok(Scored { pairs: in_order(&kept)?, compared_count, found, once })
 }
+
+/// The pairs that rules find, each once, compared.
+fn found_by_rules(records: &Records, model: &Declaration, counted: &BTreeSet<String>) -> String {
+    let rules = 0..model.blocking.rules.len();
+    let union = |asked: &Asked<'_>| {
+        let each = rules.clone().map(|place| one_rule(model, RuleSet::Blocking, place, asked));
+        each.collect::<Vec<_>>().join("\nunion all\n")
+    };
+    match model.records.interchangeable {
+        Some(_) => {
+            let found = format!("({})", union(&Asked::default()));
+            compared(records, model, &found, counted)
+        }
+        None => union(&Asked {
+            comparisons: &model.comparisons,
+            counted: counted.clone(),
+            ..Asked::default()
+        }),
+    }
+}
+
+/// The pairs of `source`, which has their places `left_n` and `right_n` and their `rule`, compared
+/// after columns that changed places were put back in the right record.
+fn compared(
+    records: &Records,
+    model: &Declaration,
+    source: &str,
+    counted: &BTreeSet<String>,
+) -> String {
+    let columns = records.columns();
+    let of_right =
+        columns.iter().map(|name| format!("r.{}", quoted(name))).collect::<Vec<_>>().join(", ");
+    let pairs =
+        format!("{source} as pairs inner join linking.records as r on pairs.right_n = r.__n");
+    let right = match &model.records.interchangeable {
+        None => format!(
+            "select pairs.left_n as __left_n, pairs.rule as __rule, {of_right} from {pairs}"
+        ),
+        Some((one, other)) => {
+            let aligned = |name: &String| {
+                let (frequency, column) = (frequency_of(one), quoted(name));
+                let value = match name {
+                    name if name == one => quoted(other),
+                    name if name == other => quoted(one),
+                    // Equal values are counted in the left record, where they stand as they do.
+                    name if *name == frequency || *name == frequency_of(other) => {
+                        "null".to_string()
+                    }
+                    _ => return column,
+                };
+                format!("case when __are_swapped then {value} else {column} end as {column}")
+            };
+            let aligned = columns.iter().map(aligned).collect::<Vec<_>>().join(", ");
+            format!(
+                "select __left_n, __rule, __are_swapped, {aligned} from (select pairs.left_n as \
+                 __left_n, pairs.rule as __rule, {} as __are_swapped, {of_right} from {pairs} inner \
+                 join linking.records as l on pairs.left_n = l.__n) as found",
+                are_swapped(&quoted(one), &quoted(other))
+            )
+        }
+    };
+    let mut selected = vec![
+        "l.__n as left_n".to_string(),
+        "r.__n as right_n".to_string(),
+        "r.__rule as rule".to_string(),
+        levels_of(&model.comparisons),
+    ];
+    selected.extend(frequencies_of(counted));
+    let guard = blocking::may_be_one(&model.guards);
+    format!(
+        "select {} from ({right}) as r inner join linking.records as l on r.__left_n = l.__n where \
+         true{guard}",
+        selected.join(", ")
+    )
+}
+
+/// Whether two columns of a pair changed places: crossed they are alike, and neither is straight.
+/// Where one is missing the other must be equal.
+fn are_swapped(one: &str, other: &str) -> String {
+    let equal = |l: &str, r: &str| format!("coalesce(l.{l} = r.{r}, false)");
+    let alike = |l: &str, r: &str| {
+        format!(
+            "({} or coalesce(jaro_winkler_similarity(l.{l}, r.{r}) >= {ALIKE:?}, false))",
+            equal(l, r)
+        )
+    };
+    let without = |missing: &str, known: &str| {
+        format!(
+            "((l.{missing} is null or r.{known} is null) and {} and not {})",
+            equal(known, missing),
+            equal(known, known)
+        )
+    };
+    format!(
+        "(({} and {} and not {} and not {}) or {} or {})",
+        alike(one, other),
+        alike(other, one),
+        equal(one, one),
+        equal(other, other),
+        without(one, other),
+        without(other, one)
+    )
+}
+
+/// From which similarity on names are taken for one when they may have changed places.
+const ALIKE: f64 = 0.92;
+
+/// How many pairs are expected to be one person within each source, and between it and others.
+struct Repeats {
+    names: Vec<String>,
+    /// For each record the number of its source.
+    numbers: Vec<usize>,
+    record_counts: Vec<f64>,
+    /// In billionths, so that sums do not depend on their order.
+    within: Vec<u128>,
+    across: Vec<u128>,
+}
+
+impl Repeats {
+    /// None where nobody asks, or there is one source.
+    fn of(records: &Records, model: &Declaration) -> Option<Repeats> {
+        if model.guards.one_record_per_source != SourcesWithoutDuplicates::WhereNoneRepeats {
+            return None;
+        }
+        let all: BTreeSet<&str> = records.sources.iter().flatten().collect();
+        let names: Vec<String> = all.iter().map(ToString::to_string).collect();
+        if names.len() < 2 {
+            return None;
+        }
+        let numbers: Vec<usize> = records
+            .sources
+            .iter()
+            .map(|source| all.range(..source.unwrap_or_default()).count())
+            .collect();
+        let mut record_counts = vec![0.0; names.len()];
+        for number in &numbers {
+            if let Some(count) = record_counts.get_mut(*number) {
+                *count += 1.0;
+            }
+        }
+        let none = vec![0; names.len()];
+        Some(Repeats { names, numbers, record_counts, within: none.clone(), across: none })
+    }
+
+    fn add(&mut self, pairs: &RecordBatch) {
+        let number = |place: u32| self.numbers.get(place as usize).copied().unwrap_or(usize::MAX);
+        for edge in edges_of(pairs) {
+            let billionths = (probability_of(edge.weight) * 1e9) as u128;
+            let (left, right) = (number(edge.left), number(edge.right));
+            let sums = if left == right { &mut self.within } else { &mut self.across };
+            for source in [Some(left), Some(right).filter(|right| *right != left)] {
+                if let Some(sum) = source.and_then(|source| sums.get_mut(source)) {
+                    *sum += billionths;
+                }
+            }
+        }
+    }
+
+    /// The sources that hold next to nobody twice.
+    fn sources_without(self) -> Vec<String> {
+        let billion = |sum: &u128| *sum as f64 / 1e9;
+        let sums = self.within.iter().map(billion).zip(self.across.iter().map(billion));
+        let sums = sums.zip(self.record_counts);
+        let are_once = sums.map(|((within, across), records)| {
+            within < REPEATED_RECORDS * records && within < REPEATED_PAIRS * across
+        });
+        self.names.into_iter().zip(are_once).filter(|(_, is)| *is).map(|(name, _)| name).collect()
+    }
+}
+
+/// The part of a source's records, and of its pairs with others, that its own pairs stay below
+/// where it holds everybody once.
+const REPEATED_RECORDS: f64 = 0.01;
+const REPEATED_PAIRS: f64 = 0.05;
 
 /// The rows that weigh `floor` or more.
 fn heavy(batch: &RecordBatch, floor: f64) -> Result<RecordBatch> {
@@ -177,33 +371,41 @@ pub(super) async fn random_patterns(
 /// How often the pairs that rules find agree in each way.
 pub(super) async fn found_patterns(
     session: &SessionContext,
+    records: &Records,
     model: &Declaration,
 ) -> Result<Vec<Pattern>> {
     blocking::count(session, model, RuleSet::Blocking).await?;
-    let asked = Asked { comparisons: &model.comparisons, ..Asked::default() };
-    let pairs: Vec<String> = (0..model.blocking.rules.len())
-        .map(|place| one_rule(model, RuleSet::Blocking, place, &asked))
-        .collect();
-    if pairs.is_empty() {
+    if model.blocking.rules.is_empty() {
         return Ok(vec![]);
     }
-    counted(session, &pairs.join("\nunion all\n"), &model.comparisons).await
+    let pairs = found_by_rules(records, model, &BTreeSet::new());
+    counted(session, &pairs, &model.comparisons).await
+}
+
+/// How often the pairs of the table `linking.pairs` agree in each way.
+pub(super) async fn chosen_patterns(
+    session: &SessionContext,
+    records: &Records,
+    model: &Declaration,
+) -> Result<Vec<Pattern>> {
+    let pairs = compared(records, model, "linking.pairs", &BTreeSet::new());
+    counted(session, &pairs, &model.comparisons).await
 }
 
 /// How often pairs of the first `drawn` records agree in each way that no rule finds.
 pub(super) async fn other_patterns(
     session: &SessionContext,
+    records: &Records,
     model: &Declaration,
     drawn: u64,
 ) -> Result<Vec<Pattern>> {
-    let levels = levels_of(&model.comparisons);
-    let guard = blocking::may_be_one(&model.guards);
     let not_found = not_found(RuleSet::Blocking, model.blocking.rules.iter());
-    let pairs = format!(
-        "select {levels} from (select * from linking.records where __draw < {drawn}) as l \
-         inner join (select * from linking.records where __draw < {drawn}) as r \
-         on l.__draw < r.__draw where true{guard}{not_found}"
+    let others = format!(
+        "(select l.__n as left_n, r.__n as right_n, -1 as rule from (select * from linking.records \
+         where __draw < {drawn}) as l inner join (select * from linking.records where __draw < \
+         {drawn}) as r on l.__draw < r.__draw where true{not_found})"
     );
+    let pairs = compared(records, model, &others, &BTreeSet::new());
     counted(session, &pairs, &model.comparisons).await
 }
 
@@ -343,6 +545,7 @@ fn condition_of(test: &Test, column: &str) -> Option<String> {
     let same = |function: &str| format!("{function}({l}) = {function}({r})");
     let condition = match test {
         Test::Else => return None,
+        Test::Straight => "not r.__are_swapped".to_string(),
         Test::Missing => format!("{l} is null or {r} is null"),
         Test::Exact => format!("{l} = {r}"),
         Test::JaroAtLeast(least) => format!("{} >= {least:?}", both("jaro_similarity")),
@@ -378,7 +581,7 @@ fn condition_of(test: &Test, column: &str) -> Option<String> {
 /// The pairs with their weights.
 ///
 /// Errors: [`Kind::Usage`] where the model lacks a number.
-fn weighed(model: &Declaration, pairs: &str) -> Result<String> {
+fn weighed(model: &Declaration, records: &Records, pairs: &str) -> Result<String> {
     let (mut columns, mut frequencies, mut bits) = (vec![], vec![], vec![]);
     for comparison in &model.comparisons {
         let level = level_column(&comparison.name);
@@ -386,7 +589,7 @@ fn weighed(model: &Declaration, pairs: &str) -> Result<String> {
         for (place, one) in comparison.levels.iter().enumerate() {
             let value = comparison.value_of(place);
             weights.push_str(&format!(" when {value} then {}", literal(weight(comparison, one)?)));
-            if let Some(adjustment) = adjustment(comparison, one)? {
+            if let Some(adjustment) = adjustment(model, records, comparison, one)? {
                 adjustments.push_str(&format!(" when {value} then {adjustment}"));
             }
         }
@@ -456,7 +659,12 @@ fn weight(comparison: &Comparison, level: &Level) -> Result<f64> {
 ///
 /// A value that is rarer than the level's average says more: `u` is replaced by the value's own
 /// frequency, of two the greater. Source: Splink, `ComparisonLevel._tf_adjustment_sql`.
-fn adjustment(comparison: &Comparison, level: &Level) -> Result<Option<String>> {
+fn adjustment(
+    model: &Declaration,
+    records: &Records,
+    comparison: &Comparison,
+    level: &Level,
+) -> Result<Option<String>> {
     let Some(frequency) = &level.term_frequency else { return Ok(None) };
     if frequency.weight == 0.0 {
         return Ok(None);
@@ -471,13 +679,45 @@ fn adjustment(comparison: &Comparison, level: &Level) -> Result<Option<String>> 
     };
     let of_side = |side: &str| quoted(&format!("{}_{side}", frequency_of(column)));
     let (l, r) = (of_side("l"), of_side("r"));
+    let Counted { total, is_list } = records.counted.get(column).copied().unwrap_or_default();
+    let total = total.max(1) as f64;
+    let share = match is_list {
+        false => format!("greatest(coalesce({l}, {r}), coalesce({r}, {l}))"),
+        // Of what both lists share the rarest.
+        true => format!(
+            "cast(split_part(array_min(array_intersect({l}, {r})), ':', 1) as double) / {}",
+            literal(total)
+        ),
+    };
+    let (share, least) = match frequency.is_of_others {
+        false => (share, frequency.minimum),
+        true => {
+            // A person's other records are expected to have the value too.
+            let m = level.m.as_ref().map_or(1.0, |m| m.value);
+            let own = expected_duplicates(model, records.count()) * m;
+            (format!("{share} - {}", literal(own / total)), frequency.minimum.max(1.0 / total))
+        }
+    };
     Ok(Some(format!(
-        "case when coalesce({l}, {r}) is not null then {} * ({} - log2(greatest(coalesce({l}, {r}), \
-         coalesce({r}, {l}), {}))) else 0.0 end",
+        "case when coalesce({l}, {r}) is not null then {} * ({} - log2(greatest({share}, {}))) else \
+         0.0 end",
         literal(frequency.weight),
         literal(u.value.log2()),
-        literal(frequency.minimum)
+        literal(least)
     )))
+}
+
+/// How many other records of its person a record is expected to have.
+fn expected_duplicates(model: &Declaration, record_count: usize) -> f64 {
+    let probability: f64 = match model.relations.as_slice() {
+        [] => model.prior.probability.unwrap_or_default(),
+        relations => relations
+            .iter()
+            .filter(|relation| relation.is_same_person)
+            .filter_map(|relation| relation.share)
+            .sum(),
+    };
+    probability * record_count.saturating_sub(1) as f64
 }
 
 /// A number as SQL reads the very same.
@@ -495,23 +735,15 @@ pub(super) async fn score_within(
     groups: &[Option<u32>],
 ) -> Result<RecordBatch> {
     let session = records.session_with_groups(engine, groups)?;
-    let grouped = "(select records.*, members.member_of from linking.records as records inner join \
+    let grouped = "(select records.__n, members.member_of from linking.records as records inner join \
                    linking.members as members on records.__n = members.member)";
-    let mut selected = vec![
-        "l.__n as left_n".to_string(),
-        "r.__n as right_n".to_string(),
-        "-1 as rule".to_string(),
-    ];
-    selected.push(levels_of(&model.comparisons));
-    selected.extend(frequencies_of(&counted_columns(model)));
-    let guard = blocking::may_be_one(&model.guards);
-    let pairs = format!(
-        "select {} from {grouped} as l inner join {grouped} as r on l.member_of = r.member_of and \
-         l.__n < r.__n where true{guard}",
-        selected.join(", ")
+    let within = format!(
+        "(select l.__n as left_n, r.__n as right_n, -1 as rule from {grouped} as l inner join \
+         {grouped} as r on l.member_of = r.member_of and l.__n < r.__n)"
     );
+    let pairs = compared(records, model, &within, &counted_columns(model));
     let failed = || query_error("compare pairs within groups");
-    let frame = session.sql(&weighed(model, &pairs)?).await.map_err(failed())?;
+    let frame = session.sql(&weighed(model, records, &pairs)?).await.map_err(failed())?;
     let schema = std::sync::Arc::clone(frame.schema().inner());
     let batches = frame.collect().await.map_err(failed())?;
     let schema = batches.first().map_or(schema, RecordBatch::schema);

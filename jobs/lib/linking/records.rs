@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array as _, ArrayRef, AsArray as _, Float64Array, Int64Array, RecordBatch, StringArray,
+    Array as _, ArrayRef, AsArray as _, Float64Array, Int32Array, Int64Array, ListBuilder,
+    RecordBatch, StringArray, StringBuilder,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -18,7 +19,8 @@ use futures::TryStreamExt as _;
 use twox_hash::XxHash3_128;
 
 use super::columns::{self, quoted};
-use crate::config::linking::{BlockingRule, Comparison, Declaration, Test};
+use crate::algorithms::identity::candidates::{self, Candidates, Limits, Pair};
+use crate::config::linking::{BlockingRule, Comparison, Declaration, InputColumns, Test};
 use crate::engine::{Engine, Layout, query_error};
 use crate::errors::{Context as _, Error, Kind, Result, did_you_mean};
 use crate::lake::TableName;
@@ -57,8 +59,21 @@ pub struct Records {
     table: Arc<MemTable>,
     /// The values of each guarded column, as numbers that equal values share.
     pub(super) guarded: BTreeMap<String, Vec<Option<u32>>>,
+    /// The pairs that are compared, where a budget chose them.
+    pub(super) candidates: Option<Arc<Candidates>>,
+    /// Of each counted column how often it has a value.
+    pub(super) counted: BTreeMap<String, Counted>,
     /// What rules do not look at, by their names.
     pub left_out: Vec<(String, LeftOut)>,
+}
+
+/// A column whose values are counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counted {
+    /// Its values in all records; of lists, their elements.
+    pub total: u64,
+    /// Whether it has lists.
+    pub is_list: bool,
 }
 
 /// The sets of rules that find pairs.
@@ -105,8 +120,14 @@ impl RuleSet {
         format!("{kind} {}", place + 1)
     }
 
-    pub(super) const ALL: [RuleSet; 3] =
-        [RuleSet::Blocking, RuleSet::Deterministic, RuleSet::Training];
+    /// The sets whose rules' keys a declaration needs: relations are trained on all pairs at once.
+    fn asked(declaration: &Declaration) -> &'static [RuleSet] {
+        const ALL: [RuleSet; 3] = [RuleSet::Blocking, RuleSet::Deterministic, RuleSet::Training];
+        match declaration.relations.as_slice() {
+            [] => &ALL,
+            _ => &[RuleSet::Blocking, RuleSet::Deterministic],
+        }
+    }
 }
 
 /// The column with the frequency of a record's value of `column`.
@@ -172,6 +193,46 @@ impl Records {
             ],
         )
     }
+
+    /// The same, with the table `linking.pairs`: the places `left_n` and `right_n` of the records
+    /// of each pair, and the place of the `rule` that found it, or −1.
+    pub(super) fn session_with_pairs(
+        &self,
+        engine: &Engine,
+        pairs: &[Pair],
+        rules: &[Option<u32>],
+    ) -> Result<SessionContext> {
+        let sides: [fn(&Pair) -> u32; 2] = [|pair| pair.0, |pair| pair.1];
+        let [left, right] = sides.map(|side| {
+            Arc::new(Int64Array::from_iter_values(pairs.iter().map(side).map(i64::from)))
+        });
+        let rule = |place: usize| {
+            let rule = rules.get(place).copied().flatten();
+            rule.and_then(|rule| i32::try_from(rule).ok()).unwrap_or(-1)
+        };
+        let batch = batch_of(vec![
+            ("left_n".to_string(), left as ArrayRef),
+            ("right_n".to_string(), right as ArrayRef),
+            (
+                "rule".to_string(),
+                Arc::new(Int32Array::from_iter_values((0..pairs.len()).map(rule))),
+            ),
+        ])?;
+        let found: Arc<dyn TableProvider> = table_of(batch.schema(), vec![batch])? as _;
+        let table: Arc<dyn TableProvider> = Arc::clone(&self.table) as _;
+        engine.session(
+            Layout::Parted,
+            [
+                (TableName::new("linking", "records"), table),
+                (TableName::new("linking", "pairs"), found),
+            ],
+        )
+    }
+
+    /// The columns of the table `linking.records`.
+    pub(super) fn columns(&self) -> Vec<String> {
+        self.table.schema().fields().iter().map(|field| field.name().clone()).collect()
+    }
 }
 
 /// Reads the records of `inputs` and computes what `declaration` looks at.
@@ -197,6 +258,40 @@ pub async fn read(engine: &Engine, inputs: &[Input], declaration: &Declaration) 
     collect(rows, declaration, &wanted).await
 }
 
+/// The rows of one file as they are, but for what a CSV file cannot say: its names and values have
+/// no blanks around them, and an empty cell is no value.
+pub(super) async fn rows_of(session: &SessionContext, input: &Input) -> Result<DataFrame> {
+    let path = input.path.display().to_string();
+    if !input.path.is_file() {
+        return Err(Error::new(Kind::Usage, format!("read `{path}`: there is no such file")));
+    }
+    let failed = |path: &str| query_error(format!("read `{path}`"));
+    let ending = input.path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    match ending.as_deref() {
+        Some("csv") => {
+            // Without types: a postcode keeps its zeros.
+            let options =
+                CsvReadOptions::new().schema_infer_max_records(0).newlines_in_values(true);
+            let rows = session.read_csv(path.as_str(), options).await.map_err(failed(&path))?;
+            let trimmed = |field: &Arc<Field>| {
+                let name = field.name();
+                format!("nullif(trim({}), '') as {}", quoted(name), quoted(name.trim()))
+            };
+            let trimmed: Vec<String> = rows.schema().fields().iter().map(trimmed).collect();
+            let trimmed: Vec<&str> = trimmed.iter().map(String::as_str).collect();
+            rows.select_exprs(&trimmed).map_err(failed(&path))
+        }
+        Some("parquet") => {
+            let options = ParquetReadOptions::default();
+            session.read_parquet(path.as_str(), options).await.map_err(failed(&path))
+        }
+        _ => {
+            let what = format!("read `{path}`: expected a file that ends with .csv or .parquet");
+            Err(Error::new(Kind::Usage, what))
+        }
+    }
+}
+
 /// The rows of one input, with its source and ids as text; `needed` are columns that it must have
 /// besides.
 pub(super) async fn open(
@@ -206,27 +301,7 @@ pub(super) async fn open(
     needed: &[&str],
 ) -> Result<DataFrame> {
     let path = input.path.display().to_string();
-    if !input.path.is_file() {
-        return Err(Error::new(Kind::Usage, format!("read `{path}`: there is no such file")));
-    }
-    let failed = |path: &str| query_error(format!("read `{path}`"));
-    let ending = input.path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    let is_csv = match ending.as_deref() {
-        Some("csv") => true,
-        Some("parquet") => false,
-        _ => {
-            let what = format!("read `{path}`: expected a file that ends with .csv or .parquet");
-            return Err(Error::new(Kind::Usage, what));
-        }
-    };
-    let rows = if is_csv {
-        // Without types: a postcode keeps its zeros.
-        let options = CsvReadOptions::new().schema_infer_max_records(0).newlines_in_values(true);
-        session.read_csv(path.as_str(), options).await.map_err(failed(&path))?
-    } else {
-        let options = ParquetReadOptions::default();
-        session.read_parquet(path.as_str(), options).await.map_err(failed(&path))?
-    };
+    let rows = rows_of(session, input).await?;
     let names: Vec<String> =
         rows.schema().fields().iter().map(|field| field.name().clone()).collect();
     let require = |name: &str| match names.iter().any(|known| known == name) {
@@ -236,28 +311,34 @@ pub(super) async fn open(
             Err(Error::new(Kind::Usage, format!("read `{path}`: it has no column `{name}`{hint}")))
         }
     };
-    let asked = &declaration.records;
-    require(&asked.id)?;
+    let own = declaration.records.input(&input.source).cloned().unwrap_or_default();
+    let InputColumns { id, source, columns } = own;
+    let id = id.unwrap_or_else(|| declaration.records.id.clone());
+    require(&id)?;
     needed.iter().try_for_each(|name| require(name))?;
-    // An empty cell of a CSV file is no value.
-    let text = |name: &str| match is_csv {
-        true => format!("nullif(trim({}), '')", quoted(name)),
-        false => quoted(name),
-    };
-    let source = match &asked.source {
+    let source = match source.or_else(|| declaration.records.source.clone()) {
         Some(column) => {
-            require(column)?;
-            format!("cast({} as varchar)", text(column))
+            require(&column)?;
+            format!("cast({} as varchar)", quoted(&column))
         }
         None => format!("'{}'", input.source.replace('\'', "''")),
     };
     let mut selected = vec![
         format!("{source} as {SOURCE}"),
-        format!("cast({} as varchar) as {RECORD_ID}", text(&asked.id)),
+        format!("cast({} as varchar) as {RECORD_ID}", quoted(&id)),
     ];
-    selected.extend(names.iter().map(|name| format!("{} as {}", text(name), quoted(name))));
+    if columns.is_empty() {
+        selected.extend(names.iter().map(|name| quoted(name)));
+    } else {
+        selected.extend(needed.iter().map(|name| quoted(name)));
+    }
+    for (name, sql) in &columns {
+        let what = || format!("compute column `{name}` of `{path}`: `{sql}`");
+        rows.parse_sql_expr(sql).map_err(query_error(what()))?;
+        selected.push(format!("{sql} as {}", quoted(name)));
+    }
     let selected: Vec<&str> = selected.iter().map(String::as_str).collect();
-    rows.select_exprs(&selected).map_err(failed(&path))
+    rows.select_exprs(&selected).map_err(query_error(format!("read `{path}`")))
 }
 
 /// Two inputs one after the other: columns by name, null where one lacks a column, text where
@@ -318,7 +399,10 @@ fn wanted(declaration: &Declaration) -> Result<Wanted> {
     for comparison in &declaration.comparisons {
         wanted.columns.extend(read_by(comparison)?);
     }
-    for set in RuleSet::ALL {
+    if let Some((one, other)) = &declaration.records.interchangeable {
+        wanted.columns.extend([one.clone(), other.clone()]);
+    }
+    for set in RuleSet::asked(declaration) {
         for (place, rule) in set.of(declaration).iter().enumerate() {
             wanted.keys.push((set.key(place), rule.on.clone()));
             if let Some(condition) = &rule.condition {
@@ -336,7 +420,7 @@ pub(super) fn read_by(comparison: &Comparison) -> Result<BTreeSet<String>> {
     let mut read = BTreeSet::new();
     for level in &comparison.levels {
         match &level.test {
-            Test::Else => {}
+            Test::Else | Test::Straight => {}
             Test::MissingWhere(sql) | Test::Sql(sql) => {
                 let what = format!("comparison `{}`", comparison.name);
                 read.extend(columns::of_pair(&what, sql)?);
@@ -408,7 +492,10 @@ async fn collect(rows: DataFrame, declaration: &Declaration, wanted: &Wanted) ->
         wanted.guarded.iter().map(|name| (name.clone(), Numbered::default())).collect();
     for batch in &batches {
         for (name, counts) in &mut counts {
-            let texts = text_of(batch, name)?;
+            let texts = match is_list(&batches, name) {
+                true => elements_of(batch, name)?.0,
+                false => text_of(batch, name)?,
+            };
             for value in texts.as_string::<i32>().iter().flatten() {
                 match counts.get_mut(value) {
                     Some(count) => *count += 1,
@@ -423,14 +510,25 @@ async fn collect(rows: DataFrame, declaration: &Declaration, wanted: &Wanted) ->
             }
         }
     }
-    let totals: BTreeMap<&str, u64> =
-        counts.iter().map(|(name, counts)| (*name, counts.values().sum())).collect();
+    let counted: BTreeMap<String, Counted> = counts
+        .iter()
+        .map(|(name, counts)| {
+            (
+                name.to_string(),
+                Counted { total: counts.values().sum(), is_list: is_list(&batches, name) },
+            )
+        })
+        .collect();
     let ids = Ids::of(&batches)?;
     let draws = ids.draws(declaration.training.seed);
     let mut key_columns: Vec<(String, Int64Array)> = vec![];
     let mut left_out = vec![];
-    for set in RuleSet::ALL {
+    let candidates = chosen_pairs(&batches, declaration, ids.record_ids.len())?;
+    for set in RuleSet::asked(declaration) {
         for (place, rule) in set.of(declaration).iter().enumerate() {
+            if *set == RuleSet::Blocking && candidates.is_some() {
+                break;
+            }
             let key = set.key(place);
             let numbers = keys_of(&batches, &key, rule.on.len())?;
             let (numbers, without) = match rule.maximum_block {
@@ -462,7 +560,11 @@ async fn collect(rows: DataFrame, declaration: &Declaration, wanted: &Wanted) ->
             columns.push((key.clone(), Arc::new(numbers.slice(first, count))));
         }
         for (name, counts) in &counts {
-            let total = totals.get(name).copied().unwrap_or_default();
+            let Counted { total, is_list } = counted.get(*name).copied().unwrap_or_default();
+            if is_list {
+                columns.push((frequency_of(name), counted_lists(batch, name, counts)?));
+                continue;
+            }
             let texts = text_of(batch, name)?;
             let share = |value: Option<&str>| {
                 value.and_then(|value| counts.get(value)).map(|count| *count as f64 / total as f64)
@@ -479,7 +581,110 @@ async fn collect(rows: DataFrame, declaration: &Declaration, wanted: &Wanted) ->
     };
     let table = table_of(schema, made)?;
     let guarded = guards.into_iter().map(|(name, numbered)| (name, numbered.values)).collect();
-    Ok(Records { sources: ids.sources, record_ids: ids.record_ids, table, guarded, left_out })
+    Ok(Records {
+        sources: ids.sources,
+        record_ids: ids.record_ids,
+        table,
+        guarded,
+        candidates: candidates.map(Arc::new),
+        counted,
+        left_out,
+    })
+}
+
+/// The pairs that a budget chooses; none where there is no budget.
+///
+/// Of a list that a rule names alone each element is a value.
+fn chosen_pairs(
+    batches: &[RecordBatch],
+    declaration: &Declaration,
+    record_count: usize,
+) -> Result<Option<Candidates>> {
+    let Some(budget) = declaration.blocking.budget else { return Ok(None) };
+    let count = u32::try_from(record_count)
+        .context(Kind::Usage, || format!("choose pairs of {record_count} records"))?;
+    let all = budget.pairs(u64::from(count));
+    let limits = Limits { all, one_rule: (all as f64 * budget.rule_share) as u64 };
+    if let Some(every) = candidates::every_pair(count, limits) {
+        return Ok(Some(every));
+    }
+    let mut chosen = Candidates::default();
+    for (place, rule) in declaration.blocking.rules.iter().enumerate() {
+        let key = RuleSet::Blocking.key(place);
+        let entries = match rule.on.len() {
+            1 if is_list(batches, &value_of(&key, 0)) => element_keys(batches, &value_of(&key, 0))?,
+            values => {
+                let numbers = keys_of(batches, &key, values)?;
+                (0..).zip(&numbers).filter_map(|(row, key)| Some((key?, row))).collect()
+            }
+        };
+        if !chosen.add_rule(entries, limits) {
+            break;
+        }
+    }
+    Ok(Some(chosen))
+}
+
+fn is_list(batches: &[RecordBatch], name: &str) -> bool {
+    let first = batches.first().and_then(|batch| batch.column_by_name(name));
+    first.is_some_and(|column| matches!(column.data_type(), DataType::List(_)))
+}
+
+/// A number for each element of a column's lists, with the place of the record that has it.
+fn element_keys(batches: &[RecordBatch], name: &str) -> Result<Vec<(i64, u32)>> {
+    let (mut entries, mut row) = (vec![], 0_u32);
+    for batch in batches {
+        let (elements, lengths) = elements_of(batch, name)?;
+        let mut elements = elements.as_string::<i32>().iter();
+        for length in lengths {
+            for element in elements.by_ref().take(length).flatten() {
+                let hash = XxHash3_128::oneshot(element.as_bytes());
+                entries.push((i64::try_from(hash >> 65).unwrap_or(0), row));
+            }
+            row += 1;
+        }
+    }
+    Ok(entries)
+}
+
+/// The elements of a column's lists as text, one list after the other, and how many each row has.
+fn elements_of(batch: &RecordBatch, name: &str) -> Result<(ArrayRef, Vec<usize>)> {
+    let lists = column(batch, name)?;
+    let lists = lists.as_list_opt::<i32>();
+    let lists =
+        lists.ok_or_else(|| Error::new(Kind::Usage, format!("read column `{name}` as lists")))?;
+    let failed = || format!("read column `{name}` as lists of texts");
+    let (mut rows, mut lengths) = (vec![], vec![]);
+    for list in lists.iter() {
+        lengths.push(list.as_ref().map_or(0, |list| list.len()));
+        rows.extend(list.filter(|list| !list.is_empty()));
+    }
+    let rows: Vec<&dyn arrow::array::Array> = rows.iter().map(AsRef::as_ref).collect();
+    let all = match rows.as_slice() {
+        [] => arrow::array::new_empty_array(&DataType::Utf8),
+        rows => arrow::compute::concat(rows).context(Kind::Usage, failed)?,
+    };
+    Ok((cast(&all, &DataType::Utf8).context(Kind::Usage, failed)?, lengths))
+}
+
+/// For each list its elements with how often each comes among all records before it, so that the
+/// least of what two lists share is their rarest.
+fn counted_lists(
+    batch: &RecordBatch,
+    name: &str,
+    counts: &HashMap<String, u64>,
+) -> Result<ArrayRef> {
+    let (elements, lengths) = elements_of(batch, name)?;
+    let mut elements = elements.as_string::<i32>().iter();
+    let mut lists = ListBuilder::new(StringBuilder::new());
+    for length in lengths {
+        for element in elements.by_ref().take(length).flatten() {
+            let count = counts.get(element).copied().unwrap_or(1);
+            lists.values().append_value(format!("{count:012}:{element}"));
+        }
+        lists.append(length > 0);
+    }
+    Ok(Arc::new(lists.finish()))
 }
 
 /// Rows in a batch of the table: what one thread compares at a time.

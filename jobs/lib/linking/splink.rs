@@ -103,6 +103,7 @@ pub fn parse_splink(name: &str, text: &str) -> Result<Declaration> {
             id: settings.unique_id_column_name.unwrap_or_else(|| "unique_id".to_string()),
             source,
             columns: vec![],
+            ..Records::default()
         },
         prior: Prior {
             probability: settings.probability_two_random_records_match,
@@ -306,6 +307,7 @@ fn level_of(name: &str, written: &WrittenLevel) -> Result<(Level, Option<String>
         column: Some(column.clone()),
         weight: written.tf_adjustment_weight.unwrap_or(1.0),
         minimum: written.tf_minimum_u_value.unwrap_or(0.0),
+        is_of_others: false,
     };
     let is_telling = !written.is_null_level;
     let level = Level {

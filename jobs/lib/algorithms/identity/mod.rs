@@ -6,9 +6,11 @@
 
 pub mod agglomeration;
 pub mod bridges;
+pub mod candidates;
 pub mod clustering;
 pub mod comparison;
 pub mod evaluation;
+pub mod recognise;
 pub mod relations;
 pub mod rules;
 pub mod stable_ids;

@@ -19,3 +19,4 @@ pub use handle::normalize_handle;
 pub use identifier::normalize_identifier;
 pub use name::normalize_name;
 pub use phone::{is_region, normalize_phone};
+pub(crate) use text::fold;

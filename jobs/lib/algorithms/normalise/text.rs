@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 /// Marks are stripped from Latin, Greek and Cyrillic letters (and the optional vowel points of
 /// Hebrew and Arabic). Marks of other scripts stay: there they are letters, not accents, and
 /// without them different names would become one.
-pub(super) fn fold(text: &str) -> String {
+pub(crate) fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }

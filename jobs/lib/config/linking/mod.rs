@@ -41,11 +41,41 @@ pub struct Records {
     /// Columns that rules read, each with its SQL over one record; later ones may use earlier
     /// ones.
     pub columns: Vec<(String, String)>,
+    /// What is different in inputs of their own, by their names.
+    pub inputs: Vec<(String, InputColumns)>,
+    /// Two columns that people mix up, such as given and family names: a pair is compared with
+    /// those of one record exchanged where that makes them alike.
+    pub interchangeable: Option<(String, String)>,
+}
+
+/// What the records of one input are made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InputColumns {
+    /// The column of the record's id; none: that of all inputs.
+    pub id: Option<String>,
+    /// The column of the source's name; none: that of all inputs.
+    pub source: Option<String>,
+    /// The columns that records have, each with its SQL over the file's own columns; where there
+    /// are any, the file's own are not to be seen beside them.
+    pub columns: Vec<(String, String)>,
 }
 
 impl Default for Records {
     fn default() -> Self {
-        Records { id: "record_id".to_string(), source: None, columns: vec![] }
+        Records {
+            id: "record_id".to_string(),
+            source: None,
+            columns: vec![],
+            inputs: vec![],
+            interchangeable: None,
+        }
+    }
+}
+
+impl Records {
+    /// What is different in the input of that name.
+    pub fn input(&self, name: &str) -> Option<&InputColumns> {
+        self.inputs.iter().find(|(known, _)| known == name).map(|(_, columns)| columns)
     }
 }
 
@@ -67,8 +97,10 @@ impl Default for Prior {
 }
 
 /// Which pairs are compared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Blocking {
+    /// How many pairs all rules together may find; none: each finds all of its own.
+    pub budget: Option<Budget>,
     /// How many pairs a rule may find that says nothing else.
     pub maximum_pairs: u64,
     /// The rules; a pair is compared once, under the first that finds it.
@@ -77,7 +109,27 @@ pub struct Blocking {
 
 impl Default for Blocking {
     fn default() -> Self {
-        Blocking { maximum_pairs: 100_000_000, rules: vec![] }
+        Blocking { budget: None, maximum_pairs: 100_000_000, rules: vec![] }
+    }
+}
+
+/// How many pairs all rules together may find. Where there are no more than that, all are
+/// compared. Otherwise rules take their smallest blocks first, which tell most: what many records
+/// share is left to the narrower rules behind.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Budget {
+    /// So many at least.
+    pub least: u64,
+    /// So many for each record, where that is more.
+    pub per_record: u64,
+    /// The greatest part of them that one rule takes, from 0 to 1.
+    pub rule_share: f64,
+}
+
+impl Budget {
+    /// How many pairs that is among so many records.
+    pub fn pairs(&self, record_count: u64) -> u64 {
+        self.least.max(self.per_record.saturating_mul(record_count))
     }
 }
 
@@ -224,6 +276,8 @@ pub enum Test {
     PrefixAtLeast(u32),
     /// This column and that one changed places.
     SwappedWith(String),
+    /// The interchangeable columns of the records did not change places.
+    Straight,
     /// SQL over the records `l` and `r`.
     Sql(String),
     /// None of the levels above holds.
@@ -239,11 +293,14 @@ pub struct TermFrequency {
     pub weight: f64,
     /// The least frequency that a value is taken to have.
     pub minimum: f64,
+    /// Whether the expected duplicates of a person are taken off: how often other people have the
+    /// value. It needs relations, which say how many pairs are one person.
+    pub is_of_others: bool,
 }
 
 impl Default for TermFrequency {
     fn default() -> Self {
-        TermFrequency { column: None, weight: 1.0, minimum: 0.0 }
+        TermFrequency { column: None, weight: 1.0, minimum: 0.0, is_of_others: false }
     }
 }
 
@@ -352,6 +409,9 @@ pub enum SourcesWithoutDuplicates {
     Named(Vec<String>),
     /// All do.
     All,
+    /// Those do whose own pairs are hardly ever expected to be one person, beside pairs with other
+    /// sources that are.
+    WhereNoneRepeats,
 }
 
 impl Test {
@@ -381,6 +441,7 @@ impl Test {
             Test::OverlapAtLeast(_) => "overlap_at_least",
             Test::PrefixAtLeast(_) => "prefix_at_least",
             Test::SwappedWith(_) => "swapped_with",
+            Test::Straight => "straight",
             Test::Sql(_) => "sql",
             Test::Else => "else",
         }

@@ -8,9 +8,9 @@ use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    Agreement, Blocking, BlockingRule, Comparison, Declaration, FORMAT, Guards, Level, Linkage,
-    Part, Prior, Probability, Records, Relation, SourcesWithoutDuplicates, TermFrequency, Test,
-    Training, WeakBridge,
+    Agreement, Blocking, BlockingRule, Budget, Comparison, Declaration, FORMAT, Guards,
+    InputColumns, Level, Linkage, Part, Prior, Probability, Records, Relation,
+    SourcesWithoutDuplicates, TermFrequency, Test, Training, WeakBridge,
 };
 use crate::config::yaml::{self, Spanned};
 use crate::errors::{Result, did_you_mean};
@@ -61,6 +61,18 @@ struct WrittenRecords {
     source: Option<String>,
     #[serde(default)]
     columns: Ordered<String>,
+    #[serde(default)]
+    inputs: Ordered<WrittenInput>,
+    interchangeable: Option<(String, String)>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenInput {
+    id: Option<String>,
+    source: Option<String>,
+    #[serde(default)]
+    columns: Ordered<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -75,9 +87,18 @@ struct WrittenPrior {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenBlocking {
+    budget: Option<Spanned<WrittenBudget>>,
     maximum_pairs: Option<u64>,
     #[serde(default)]
     rules: Vec<Spanned<WrittenRule>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenBudget {
+    least: u64,
+    per_record: u64,
+    rule_share: f64,
 }
 
 #[derive(Deserialize)]
@@ -155,6 +176,8 @@ struct WrittenTermFrequency {
     column: Option<String>,
     weight: Option<f64>,
     minimum: Option<f64>,
+    #[serde(default)]
+    of_others: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -314,13 +337,18 @@ impl<'de> Deserialize<'de> for WrittenSources {
             type Value = WrittenSources;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a list of sources, or `all`")
+                formatter.write_str("a list of sources, `all`, or `where_none_repeats`")
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<WrittenSources, E> {
                 match text {
                     "all" => Ok(WrittenSources(SourcesWithoutDuplicates::All)),
-                    _ => Err(E::custom(format!("found `{text}`, expected a list or `all`"))),
+                    "where_none_repeats" => {
+                        Ok(WrittenSources(SourcesWithoutDuplicates::WhereNoneRepeats))
+                    }
+                    _ => Err(E::custom(format!(
+                        "found `{text}`, expected a list, `all`, or `where_none_repeats`"
+                    ))),
                 }
             }
 
@@ -342,6 +370,7 @@ fn of(file: &str, written: Written) -> Result<Declaration> {
         return Err(yaml::mistake(file, &format, what));
     }
     let blocking = Blocking {
+        budget: written.blocking.budget.map(|budget| budget_of(file, &budget)).transpose()?,
         maximum_pairs: written
             .blocking
             .maximum_pairs
@@ -353,6 +382,8 @@ fn of(file: &str, written: Written) -> Result<Declaration> {
         id: written.records.id.unwrap_or(defaults.id),
         source: written.records.source,
         columns: written.records.columns.0,
+        inputs: written.records.inputs.0.into_iter().map(input_of).collect(),
+        interchangeable: written.records.interchangeable,
     };
     let mut comparisons: Vec<Comparison> = vec![];
     for written in written.comparisons {
@@ -362,6 +393,11 @@ fn of(file: &str, written: Written) -> Result<Declaration> {
             return Err(yaml::mistake(file, &written, what));
         }
         comparisons.push(read);
+    }
+    let mut levels = comparisons.iter().flat_map(|comparison| &comparison.levels);
+    if records.interchangeable.is_none() && levels.any(|level| level.test == Test::Straight) {
+        let what = format!("{file}: a level is `straight`, expected `records.interchangeable`");
+        return Err(crate::errors::Error::new(crate::errors::Kind::Usage, what));
     }
     let relations = relations_of(file, written.relations, &comparisons)?;
     Ok(Declaration {
@@ -374,6 +410,20 @@ fn of(file: &str, written: Written) -> Result<Declaration> {
         threshold: written.threshold.map(|threshold| threshold_of(file, &threshold)).transpose()?,
         guards: guards_of(file, written.guards)?,
     })
+}
+
+fn input_of((name, written): (String, WrittenInput)) -> (String, InputColumns) {
+    let WrittenInput { id, source, columns } = written;
+    (name, InputColumns { id, source, columns: columns.0 })
+}
+
+fn budget_of(file: &str, written: &Spanned<WrittenBudget>) -> Result<Budget> {
+    let WrittenBudget { least, per_record, rule_share } = written.value;
+    if !(rule_share > 0.0 && rule_share <= 1.0) {
+        let what = format!("a `rule_share` of {rule_share}, expected more than 0 and at most 1");
+        return Err(yaml::mistake(file, written, what));
+    }
+    Ok(Budget { least, per_record, rule_share })
 }
 
 fn rules_of(file: &str, written: Vec<Spanned<WrittenRule>>) -> Result<Vec<BlockingRule>> {
@@ -638,9 +688,10 @@ fn level_of(file: &str, written: &Spanned<WrittenLevel>) -> Result<Level> {
     .flatten()
     .collect();
     if let Some(name) = &long.level {
-        const PLAIN: [Test; 8] = [
+        const PLAIN: [Test; 9] = [
             Test::Missing,
             Test::Exact,
+            Test::Straight,
             Test::DatePartsSwapped,
             Test::PostcodeArea,
             Test::PostcodeDistrict,
@@ -715,6 +766,7 @@ fn level_of(file: &str, written: &Spanned<WrittenLevel>) -> Result<Level> {
             column: given.column.clone(),
             weight: given.weight.unwrap_or(1.0),
             minimum: given.minimum.unwrap_or(0.0),
+            is_of_others: given.of_others,
         }),
     };
     Ok(Level { test, label: long.label.clone(), m, u, term_frequency })

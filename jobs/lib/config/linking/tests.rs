@@ -7,10 +7,14 @@ records:
   columns:
     given_name: normalize_name(first_name)
     birth_date: date_of(dob)
+  inputs:
+    crm: {id: contact_no, columns: {first_name: vorname, dob: geburtsdatum}}
+  interchangeable: [given_name, family_name]
 prior:
   deterministic_rules: [[email], [given_name, birth_date]]
   recall: 0.7
 blocking:
+  budget: {least: 600000, per_record: 10, rule_share: 0.25}
   rules:
     - [email]
     - on: [birth_date, 'left(given_name, 1)']
@@ -21,7 +25,7 @@ comparisons:
     levels:
       - missing
       - level: exact
-        term_frequency: {}
+        term_frequency: {of_others: true}
       - jaro_winkler_at_least: 0.92
       - sql: l.nick = r.nick
         label: same nickname
@@ -31,6 +35,8 @@ comparisons:
       - else
   - name: birth_date
     levels: [missing, exact, date_parts_swapped, {days_apart_at_most: 31}, else]
+  - column: name_order
+    levels: [straight, else]
 relations:
   - name: same
     same_person: true
@@ -48,7 +54,7 @@ guards:
   unscored_weight: -5
   maximum_cluster_size: 100
   weak_bridge: {below: 12, side: 3}
-  one_record_per_source: all
+  one_record_per_source: where_none_repeats
   one_value: [national_id]
 ";
 
@@ -67,13 +73,22 @@ fn a_declaration_says_what_is_compared_and_how() {
         (given_name.name.as_str(), given_name.column.as_str()),
         ("given_name", "given_name")
     );
-    assert_eq!(given_name.levels[1].term_frequency, Some(TermFrequency::default()));
+    let of_others = TermFrequency { is_of_others: true, ..TermFrequency::default() };
+    assert_eq!(given_name.levels[1].term_frequency, Some(of_others));
+    let crm = read.records.input("crm").unwrap();
+    assert_eq!(crm.id.as_deref(), Some("contact_no"));
+    assert_eq!(crm.columns[0], ("first_name".to_string(), "vorname".to_string()));
+    assert!(read.records.input("shop").is_none());
+    let budget = read.blocking.budget.unwrap();
+    assert_eq!((budget.pairs(1000), budget.pairs(100_000)), (600_000, 1_000_000));
     assert_eq!(given_name.levels[2].test, Test::JaroWinklerAtLeast(0.92));
     assert!(given_name.levels[3].m.as_ref().unwrap().is_fixed);
     assert!(!given_name.levels[3].u.as_ref().unwrap().is_fixed);
     // 0.8 is four to one: two bits.
     assert!((read.threshold.unwrap() - 2.0).abs() < 1e-12);
-    assert_eq!(read.guards.one_record_per_source, SourcesWithoutDuplicates::All);
+    assert_eq!(read.guards.one_record_per_source, SourcesWithoutDuplicates::WhereNoneRepeats);
+    let all = parse("x", &SHORT.replace("where_none_repeats", "all")).unwrap();
+    assert_eq!(all.guards.one_record_per_source, SourcesWithoutDuplicates::All);
     assert!(!read.is_trained());
     let moved = &read.relations[1];
     assert!(moved.is_same_person && moved.part.as_ref().unwrap().pairs == Some(20.0));
@@ -143,6 +158,12 @@ fn mistakes_are_told_at_their_place() {
             "there is no other relation `b`",
         ),
         ("comparisons: []\nguards: {agreement: {growth: 2}}\n".to_string(), "a growth of 2"),
+        (
+            "comparisons: []\nblocking: {budget: {least: 1, per_record: 1, rule_share: 2}}\n"
+                .to_string(),
+            "a `rule_share` of 2",
+        ),
+        (comparison("[straight, else]"), "expected `records.interchangeable`"),
         ("comparisons: []\nguards: {one_record_per_source: some}\n".to_string(), "expected a list"),
     ] {
         let told = mistake(&text);

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    Agreement, Blocking, BlockingRule, Declaration, FORMAT, Guards, Level, Linkage, Prior,
-    Probability, Relation, SourcesWithoutDuplicates, TermFrequency, Test, Training,
+    Agreement, Blocking, BlockingRule, Budget, Declaration, FORMAT, Guards, InputColumns, Level,
+    Linkage, Prior, Probability, Relation, SourcesWithoutDuplicates, TermFrequency, Test, Training,
 };
 
 /// The YAML of `declaration`, which reads as it again. `notes` open it as comments.
@@ -39,6 +39,24 @@ fn records(text: &mut String, declaration: &Declaration) {
     for (name, sql) in &records.columns {
         let _ = writeln!(text, "    {}: {}", quoted(name), quoted(sql));
     }
+    if !records.inputs.is_empty() {
+        text.push_str("  inputs:\n");
+    }
+    for (name, InputColumns { id, source, columns }) in &records.inputs {
+        let _ = writeln!(text, "    {}:", quoted(name));
+        for (key, value) in [("id", id), ("source", source)] {
+            if let Some(value) = value {
+                let _ = writeln!(text, "      {key}: {}", quoted(value));
+            }
+        }
+        text.push_str("      columns:\n");
+        for (name, sql) in columns {
+            let _ = writeln!(text, "        {}: {}", quoted(name), quoted(sql));
+        }
+    }
+    if let Some((one, other)) = &records.interchangeable {
+        let _ = writeln!(text, "  interchangeable: [{}, {}]", quoted(one), quoted(other));
+    }
 }
 
 fn prior(text: &mut String, prior: &Prior) {
@@ -62,6 +80,13 @@ fn blocking(text: &mut String, blocking: &Blocking) {
         return;
     }
     let _ = writeln!(text, "\nblocking:\n  maximum_pairs: {}", blocking.maximum_pairs);
+    if let Some(Budget { least, per_record, rule_share }) = blocking.budget {
+        let rule_share = number(rule_share);
+        let _ = writeln!(
+            text,
+            "  budget: {{least: {least}, per_record: {per_record}, rule_share: {rule_share}}}"
+        );
+    }
     if !blocking.rules.is_empty() {
         text.push_str("  rules:\n");
         rules(text, &blocking.rules);
@@ -160,6 +185,7 @@ fn write_level(text: &mut String, level: &Level) {
         | Test::PostcodeDistrict
         | Test::Phonetic
         | Test::Nickname
+        | Test::Straight
         | Test::Else => writeln!(text, "      - level: {key}"),
     };
     if let Some(label) = &level.label {
@@ -177,13 +203,14 @@ fn write_level(text: &mut String, level: &Level) {
     if !fixed.is_empty() {
         let _ = writeln!(text, "        fixed: [{}]", fixed.join(", "));
     }
-    if let Some(TermFrequency { column, weight, minimum }) = &level.term_frequency {
+    if let Some(TermFrequency { column, weight, minimum, is_of_others }) = &level.term_frequency {
         let column = column.iter().map(|name| format!("column: {}, ", quoted(name)));
         let column: String = column.collect();
         let (weight, minimum) = (number(*weight), number(*minimum));
         let _ = writeln!(
             text,
-            "        term_frequency: {{{column}weight: {weight}, minimum: {minimum}}}"
+            "        term_frequency: {{{column}weight: {weight}, minimum: {minimum}, of_others: \
+             {is_of_others}}}"
         );
     }
 }
@@ -241,6 +268,9 @@ fn guards(text: &mut String, guards: &Guards) {
     match &guards.one_record_per_source {
         SourcesWithoutDuplicates::None => {}
         SourcesWithoutDuplicates::All => text.push_str("  one_record_per_source: all\n"),
+        SourcesWithoutDuplicates::WhereNoneRepeats => {
+            text.push_str("  one_record_per_source: where_none_repeats\n");
+        }
         SourcesWithoutDuplicates::Named(names) => {
             let _ = writeln!(text, "  one_record_per_source: [{}]", list(names));
         }
