@@ -1,7 +1,7 @@
 //! Builds a table that queries make, or the engine: binds the day, runs the plan within the engine's
 //! memory, and writes the rows, checked, to the work area.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -100,6 +100,7 @@ async fn fill(
     sink: &mut ParquetSink,
 ) -> Result<()> {
     match &model.recipe {
+        Recipe::Query(_) if has_no_rows(workshop, model, evaluation).await? => Ok(()),
         Recipe::Query(query) => {
             let mut rows = run(workshop, query, model, evaluation, layout).await?;
             let failed = |error| query_error(format!("build {}", evaluation.partition))(error);
@@ -191,6 +192,20 @@ async fn run(
     let what = || format!("plan {} dt={dt}", model.name);
     let physical = state.create_physical_plan(&logical).await.map_err(query_error(what()))?;
     execute_stream(physical, session.task_ctx()).map_err(query_error(what()))
+}
+
+/// Whether the model's query has no rows, as far as can be told from which inputs have none.
+async fn has_no_rows(workshop: &Workshop, model: &Model, evaluation: &Evaluation) -> Result<bool> {
+    let mut with_rows: BTreeSet<&TableName> = BTreeSet::new();
+    for input in &evaluation.inputs {
+        // What is not known to be empty may have rows.
+        let row_count = workshop.entry(&input.partition).await.map(|entry| entry.row_count);
+        if row_count != Some(0) {
+            with_rows.insert(&input.partition.table);
+        }
+    }
+    let reads = workshop.reads_of(&model.name)?;
+    Ok(reads.is_empty_where(|table| !with_rows.contains(table)))
 }
 
 /// The bytes of all objects that `evaluation` names as inputs.

@@ -6,6 +6,7 @@
 //! the day itself may prune more (it knows more constants) but never less, so what is told here
 //! covers what is read; the build holds the two against each other.
 
+mod emptiness;
 mod scan;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,7 @@ use crate::engine::{Engine, Layout, OPEN_RUN_DATE, query_error};
 use crate::errors::{Error, Kind, Result, did_you_mean};
 use crate::lake::TableName;
 use crate::models::Catalogue;
+use emptiness::Emptiness;
 use scan::Scan;
 
 /// What a model reads.
@@ -40,6 +42,8 @@ pub struct ModelReads {
     scans: BTreeMap<TableName, Vec<Scan>>,
     /// Whether the day that is built decides more than which partitions are read.
     names_day: bool,
+    /// When each of its queries has no rows.
+    emptiness: Vec<Emptiness>,
 }
 
 /// What one look at a query tells.
@@ -99,9 +103,16 @@ impl ModelReads {
         Ok(days)
     }
 
+    /// Whether none of the model's queries has a row where `has_no_rows` tells that the partitions
+    /// they read of a table have none.
+    pub fn is_empty_where(&self, has_no_rows: impl Fn(&TableName) -> bool) -> bool {
+        self.emptiness.iter().all(|query| query.holds(&has_no_rows))
+    }
+
     /// Takes in what another query of the model reads.
     pub fn merge(&mut self, other: ModelReads) {
         self.names_day |= other.names_day;
+        self.emptiness.extend(other.emptiness);
         for (table, scans) in other.scans {
             self.scans.entry(table).or_default().extend(scans);
         }
@@ -157,6 +168,7 @@ pub async fn look(
     .map_err(mistake)?;
     let mut reads = ModelReads::default();
     collect_scans(&pushed, &mut reads).map_err(mistake)?;
+    reads.emptiness.push(Emptiness::of(&pushed));
     reads.names_day = query.parameters.contains("first_input_date")
         || names_day(pushed, &state).map_err(mistake)?;
     Ok(Look { reads, schema, ordered_by, impurities })

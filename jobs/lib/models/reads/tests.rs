@@ -292,3 +292,67 @@ async fn what_is_blind_to_the_day_returns_the_same_of_the_same_partitions_a_day_
         assert!(!look.reads.is_blind_to_day(), "{text}");
     }
 }
+
+/// Queries, and the tables without which they have no rows: each alone, or together as `ab`.
+const EMPTY_WITHOUT: [(&str, &[&str]); 24] = [
+    ("select k from staging.a where dt = $run_date order by k", &["a"]),
+    ("select distinct k from staging.a where dt <= $run_date limit 3", &["a"]),
+    ("select k, sum(v) from staging.a group by k", &["a"]),
+    ("select sum(v) from staging.a", &[]),
+    ("select k, sum(v) from staging.a group by rollup (k)", &[]),
+    ("select k, sum(v) from staging.a group by grouping sets ((k), ())", &[]),
+    ("select k, row_number() over (order by k, v, dt) from staging.a", &["a"]),
+    ("select unnest(array_agg(v)) from staging.a group by k", &["a"]),
+    ("select unnest([1, 2])", &[]),
+    ("select 1", &[]),
+    ("values (1)", &[]),
+    ("select a.k from staging.a join staging.b on a.k = b.k", &["a", "b"]),
+    ("select a.k from staging.a cross join staging.b", &["a", "b"]),
+    ("select a.k from staging.a left join staging.b on a.k = b.k", &["a"]),
+    ("select a.k from staging.a left join staging.b on a.k = b.k where b.v > 0", &["a", "b"]),
+    ("select b.k from staging.a right join staging.b on a.k = b.k", &["b"]),
+    ("select a.k from staging.a full join staging.b on a.k = b.k", &["ab"]),
+    ("select k from staging.a union all select k from staging.b", &["ab"]),
+    ("select k from staging.a union select 1", &[]),
+    ("select k from staging.a intersect select k from staging.b", &["a", "b"]),
+    ("select k from staging.a except select k from staging.b", &["a"]),
+    ("select k, (select max(v) from staging.b) from staging.a", &["a"]),
+    ("select a.k from staging.a cross join (select max(v) as v from staging.b) as most", &["a"]),
+    (
+        "with recursive n as (select 1 as k union all select k + 1 from n where k < 3) \
+         select n.k from n left join staging.a on a.k = n.k",
+        &[],
+    ),
+];
+
+#[tokio::test]
+async fn a_query_has_no_rows_where_its_tables_are_told_to_leave_it_none() {
+    let world = world().await;
+    let run_date = "2024-02-29".parse().unwrap();
+    for (text, expected) in EMPTY_WITHOUT {
+        let query = Query::parse("q.sql", text).unwrap();
+        let look = look(&world.engine, &world.catalogue, &world.settings, &query).await;
+        let reads = look.unwrap_or_else(|error| panic!("{text}: {}", error.chain())).reads;
+        for without in ["", "a", "b", "ab"] {
+            let has_no_rows = |table: &TableName| without.contains(&table.table);
+            let is_expected =
+                expected.iter().any(|one| one.chars().all(|table| without.contains(table)));
+            assert_eq!(reads.is_empty_where(has_no_rows), is_expected, "{text} without {without}");
+        }
+    }
+    // What is told is true of whatever else a query does.
+    let texts = queries().into_iter().map(|(text, _)| text);
+    for text in texts.chain(EMPTY_WITHOUT.map(|(text, _)| text.to_string())) {
+        let query = Query::parse("q.sql", &text).unwrap();
+        let look = look(&world.engine, &world.catalogue, &world.settings, &query).await.unwrap();
+        for without in ["a", "b", "ab"] {
+            let has_no_rows = |table: &TableName| without.contains(&table.table);
+            if look.reads.is_empty_where(has_no_rows) {
+                let rows = rows(&world, &query, run_date, |table, _| !has_no_rows(table)).await;
+                // The header, or not even that.
+                let line_count = rows.lines().filter(|line| line.starts_with("| ")).count();
+                assert!(line_count <= 1, "{text} without {without}: {rows}");
+            }
+        }
+    }
+}
