@@ -1,4 +1,5 @@
--- Grain: one row per service case that was reported and not deleted since.
+-- Grain: one row per service case of staging.latest_cases: those that are open, and those that were
+-- reported not long ago.
 -- Null minutes: not answered or not resolved, opening not known, or times out of order. Zero
 -- minutes: within the same minute, or outside opening hours. What depends on the day the case
 -- became known (segment, repetition, sentiment) is kept from that day, so that later days count

@@ -1,4 +1,4 @@
--- Grain: one row per case and survey by which it was ever rated.
+-- Grain: one row per case and survey by which it was rated in the last `case_memory_days` days.
 -- The first and the latest rating by the day of the answer, its time (where unknown, before all
 -- known ones) and its id; a late answer can become the first. Each is kept as it was counted on
 -- the day it arrived.
@@ -15,7 +15,8 @@ ratings as (
         response_date,
         responded_at,
         score_share,
-        1 as rating_count
+        1 as rating_count,
+        true as is_of_today
     from marts.survey_responses
     where
         dt = $run_date
@@ -39,12 +40,12 @@ candidates as (
     union all
     select
         case_id, survey, first_response_id, first_channel, first_segment, first_response_date,
-        first_responded_at, first_score_share, rating_count
+        first_responded_at, first_score_share, rating_count, false as is_of_today
     from known
     union all
     select
         case_id, survey, latest_response_id, latest_channel, latest_segment, latest_response_date,
-        latest_responded_at, latest_score_share, 0 as rating_count
+        latest_responded_at, latest_score_share, 0 as rating_count, false as is_of_today
     from known
 
 ),
@@ -85,6 +86,10 @@ rated as (
         max(case when rank_from_latest = 1 then score_share end) as latest_score_share
     from ranked
     group by case_id, survey
+    -- What arrives late is known for its day, to count in it.
+    having
+        max(response_date) > cast(cast($run_date as int) - $case_memory_days as date)
+        or bool_or(is_of_today)
 
 ),
 

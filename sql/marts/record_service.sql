@@ -1,6 +1,8 @@
--- Grain: one row per record that has a service case.
+-- Grain: one row per record that has service cases, of those in staging.latest_cases (not past), and
+-- one of those that left it because nothing was told of them for long (past).
 -- A case changes after it was opened, so the totals of the records whose cases were reported or
--- deleted today are of those cases' last states; all others stay as they were yesterday.
+-- left today are of their cases' last states; all others stay as they were yesterday. A past case
+-- changes no more: its record's totals of past cases are yesterday's and those that leave today.
 with
 
 reported as (
@@ -19,17 +21,25 @@ deleted as (
 
 ),
 
-cases as (
+latest as (
 
     select *
     from staging.latest_cases
-    where dt = $run_date and record_id is not null
+    where dt = $run_date
+
+),
+
+cases as (
+
+    select *
+    from latest
+    where record_id is not null
 
 ),
 
 cases_yesterday as (
 
-    select case_id, record_id
+    select *
     from staging.latest_cases
     where dt = $run_date - interval '1 day' and record_id is not null
 
@@ -43,11 +53,22 @@ known as (
 
 ),
 
+past as (
+
+    select cases_yesterday.*
+    from cases_yesterday
+    left anti join latest on cases_yesterday.case_id = latest.case_id
+    left anti join deleted on cases_yesterday.case_id = deleted.case_id
+
+),
+
 changed as (
 
     select case_id from reported
     union all
     select case_id from deleted
+    union all
+    select case_id from past
 
 ),
 
@@ -64,15 +85,25 @@ concerned as (
 
 ),
 
+counted as (
+
+    select false as is_past, cases.*
+    from cases
+    left semi join concerned on cases.record_id = concerned.record_id
+    union all
+    select true as is_past, past.*
+    from past
+
+),
+
 checked as (
 
     select
-        cases.*,
-        coalesce(cases.first_reply_at < cases.opened_at, false)
-        or coalesce(cases.resolved_at < cases.opened_at, false)
-        or coalesce(cases.resolved_at < cases.first_reply_at, false) as has_impossible_times
-    from cases
-    left semi join concerned on cases.record_id = concerned.record_id
+        *,
+        coalesce(first_reply_at < opened_at, false)
+        or coalesce(resolved_at < opened_at, false)
+        or coalesce(resolved_at < first_reply_at, false) as has_impossible_times
+    from counted
 
 ),
 
@@ -94,6 +125,7 @@ totals as (
 
     select
         record_id,
+        is_past,
         min(source) as source,
         count(*) as case_count,
         sum(case when status not in ('solved', 'closed') then 1 else 0 end) as open_case_count,
@@ -124,35 +156,65 @@ totals as (
         count(resolution_minutes) as resolution_count,
         coalesce(sum(resolution_minutes), 0) as resolution_minutes_sum
     from timed
-    group by record_id
+    group by record_id, is_past
+
+),
+
+known_that_stand as (
+
+    select known.*
+    from known
+    left anti join concerned on known.record_id = concerned.record_id
+    where not known.is_past
+    union all
+    select known.*
+    from known
+    where known.is_past
+
+),
+
+parts as (
+
+    select
+        record_id, is_past, source, case_count, open_case_count, unanswered_case_count,
+        complaint_count, reopened_case_count, first_case_date, last_case_date,
+        last_complaint_date, open_complaint_count, upheld_complaint_count, first_reply_count,
+        first_reply_minutes_sum, resolution_count, resolution_minutes_sum
+    from totals
+    union all
+    select
+        record_id, is_past, source, case_count, open_case_count, unanswered_case_count,
+        complaint_count, reopened_case_count, first_case_date, last_case_date,
+        last_complaint_date, open_complaint_count, upheld_complaint_count, first_reply_count,
+        first_reply_minutes_sum, resolution_count, resolution_minutes_sum
+    from known_that_stand
 
 ),
 
 service as (
 
-    select * from totals
-    union all
     select
-        known.record_id,
-        known.source,
-        known.case_count,
-        known.open_case_count,
-        known.unanswered_case_count,
-        known.complaint_count,
-        known.reopened_case_count,
-        known.first_case_date,
-        known.last_case_date,
-        known.last_complaint_date,
-        known.open_complaint_count,
-        known.upheld_complaint_count,
-        known.first_reply_count,
-        known.first_reply_minutes_sum,
-        known.resolution_count,
-        known.resolution_minutes_sum
-    from known
-    left anti join concerned on known.record_id = concerned.record_id
+        record_id,
+        is_past,
+        min(source) as source,
+        cast(sum(case_count) as bigint) as case_count,
+        cast(sum(open_case_count) as bigint) as open_case_count,
+        cast(sum(unanswered_case_count) as bigint) as unanswered_case_count,
+        cast(sum(complaint_count) as bigint) as complaint_count,
+        cast(sum(reopened_case_count) as bigint) as reopened_case_count,
+        min(first_case_date) as first_case_date,
+        max(last_case_date) as last_case_date,
+        max(last_complaint_date) as last_complaint_date,
+        cast(sum(open_complaint_count) as bigint) as open_complaint_count,
+        cast(sum(upheld_complaint_count) as bigint) as upheld_complaint_count,
+        cast(sum(first_reply_count) as bigint) as first_reply_count,
+        cast(sum(first_reply_minutes_sum) as bigint) as first_reply_minutes_sum,
+        cast(sum(resolution_count) as bigint) as resolution_count,
+        cast(sum(resolution_minutes_sum) as bigint) as resolution_minutes_sum
+    from parts
+    group by record_id, is_past
 
 )
 
 select * from service
-order by record_id
+order by record_id, is_past

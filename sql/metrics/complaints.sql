@@ -1,7 +1,8 @@
 -- Grain: one row per day on which complaints were opened or closed, topic, channel and segment;
 -- `all` is a total. What a complaint counts today is added, what it counted yesterday taken away,
 -- where the two differ: so a complaint that is reclassified, decided late or deleted corrects its
--- own days. Null share = too few; zero = none.
+-- own days. Of one that is there no more and was not deleted nothing was told for long, and what it
+-- counted stands. Null share = too few; zero = none.
 with
 
 today as (
@@ -23,7 +24,7 @@ today as (
 
 ),
 
-yesterday as (
+known as (
 
     select
         case_id,
@@ -39,6 +40,26 @@ yesterday as (
         end as closing_seconds
     from marts.cases
     where dt = $run_date - interval '1 day' and is_complaint
+
+),
+
+may_differ as (
+
+    select case_id
+    from marts.cases
+    where dt = $run_date
+    union all
+    select case_id
+    from marts.case_events
+    where dt = $run_date and event_kind = 'deleted'
+
+),
+
+yesterday as (
+
+    select known.*
+    from known
+    left semi join may_differ on known.case_id = may_differ.case_id
 
 ),
 

@@ -45,7 +45,7 @@ struct Known {
     default: Option<Parameter>,
 }
 
-const KNOWN: [Known; 22] = [
+const KNOWN: [Known; 23] = [
     Known {
         name: "acquisition_overhead_share",
         expected: "a number of 0 or more",
@@ -69,6 +69,13 @@ const KNOWN: [Known; 22] = [
         expected: "a whole number of 1 or more",
         meant: |value| whole(value, 1),
         default: Some(Parameter::Integer(14)),
+    },
+    Known {
+        name: "case_memory_days",
+        // Retention after a complaint looks back 118 days.
+        expected: "a whole number of 119 or more",
+        meant: |value| whole(value, 119),
+        default: Some(Parameter::Integer(180)),
     },
     Known {
         name: "churned_after_days",

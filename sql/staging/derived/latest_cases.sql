@@ -1,4 +1,5 @@
--- Grain: one row per service case that was reported and not deleted since.
+-- Grain: one row per service case that is open, or was reported in the last `case_memory_days`
+-- days, and was not deleted since.
 -- The last report of a case replaces all earlier ones; nulls and zeros are those of the report.
 -- A case that its system deleted leaves on that day, whatever else was told of it on the day; a
 -- report of a later day makes it known anew.
@@ -184,6 +185,9 @@ latest as (
     from stated
     left join resolutions on stated.case_id = resolutions.case_id
     left anti join deleted on stated.case_id = deleted.case_id
+    where
+        stated.status not in ('solved', 'closed')
+        or stated.last_reported_date > cast(cast($run_date as int) - $case_memory_days as date)
 
 )
 

@@ -1,5 +1,5 @@
--- Grain: one row per ticket of North's desk ever reported.
--- The last report of a ticket replaces all earlier ones.
+-- Grain: one row per ticket of North's desk that is not solved, or changed in the last
+-- `case_memory_days` days. The last report of a ticket replaces all earlier ones.
 with
 
 reported as (
@@ -39,6 +39,10 @@ states as (
     select known.*
     from known
     left anti join reported on known.ticket = reported.ticket
+    where
+        known.solved is null
+        or business_date(known.updated, $time_zone)
+        > cast(cast($run_date as int) - $case_memory_days as date)
 
 )
 
