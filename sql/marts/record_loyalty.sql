@@ -1,5 +1,5 @@
 -- Grain: one row per loyalty account that ever had an entry.
--- Yesterday's totals and today's entries. Points leave first in, first out.
+-- Yesterday's totals and today's entries; what is left of which points is in point_lots.
 with
 
 entries as (
@@ -18,10 +18,18 @@ known as (
 
 ),
 
-points as (
+earned_by_day as (
 
-    select record_id, earned_date, points, earned_points
+    select record_id, earned_points
     from marts.record_points
+    where dt = $run_date
+
+),
+
+lots as (
+
+    select record_id, entry_date, open_points
+    from marts.point_lots
     where dt = $run_date
 
 ),
@@ -69,21 +77,19 @@ totals as (
 
 ),
 
--- What came in so long ago that it expires within 30 days, and what was earned within a year.
-points_by_age as (
+expiring as (
 
-    select
-        record_id,
-        sum(
-            case
-                when days_between(earned_date, $run_date) >= $points_valid_days - 30 then points
-                else 0
-            end
-        ) as old_points,
-        sum(
-            case when days_between(earned_date, $run_date) < 365 then earned_points else 0 end
-        ) as year_points
-    from points
+    select record_id, sum(open_points) as expiring_points
+    from lots
+    where days_between(entry_date, $run_date) >= $points_valid_days - 30
+    group by record_id
+
+),
+
+years as (
+
+    select record_id, sum(earned_points) as year_points
+    from earned_by_day
     group by record_id
 
 ),
@@ -101,19 +107,14 @@ accounts as (
         totals.removed_points,
         totals.earned_points + totals.added_points - totals.redeemed_points
         - totals.expired_points - totals.removed_points as points_balance,
-        cast(
-            greatest(
-                0,
-                coalesce(points_by_age.old_points, 0) - totals.redeemed_points
-                - totals.expired_points - totals.removed_points
-            ) as bigint
-        ) as expiring_points,
-        cast(coalesce(points_by_age.year_points, 0) as bigint) as year_points,
+        cast(coalesce(expiring.expiring_points, 0) as bigint) as expiring_points,
+        cast(coalesce(years.year_points, 0) as bigint) as year_points,
         totals.first_entry_date,
         totals.last_entry_date,
         totals.last_redeemed_date
     from totals
-    left join points_by_age on totals.record_id = points_by_age.record_id
+    left join expiring on totals.record_id = expiring.record_id
+    left join years on totals.record_id = years.record_id
 
 )
 
