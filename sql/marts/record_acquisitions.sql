@@ -32,23 +32,11 @@ known as (
 
 ),
 
-mapped as (
+last_touches as (
 
-    select record_id, customer_id
-    from identity.identity_map
-    where dt = $run_date
-
-),
-
-touches as (
-
-    select record_id, touchpoint_id, marketing_channel, campaign_id, touch_date, touched_at
-    from marts.touchpoints
-    where
-        dt <= $run_date
-        and dt >= cast(cast($run_date as int) - $attribution_window_days - $resend_days as date)
-        and marketing_channel is not null
-        and record_id is not null
+    select order_id, channel, campaign_id
+    from marts.purchase_touches
+    where dt = $run_date and place = touch_count
 
 ),
 
@@ -56,10 +44,8 @@ ranked_purchases as (
 
     select
         documents.record_id,
-        documents.customer_id,
         documents.order_id,
         documents.order_date,
-        documents.ordered_at,
         row_number() over (
             partition by documents.record_id
             order by documents.order_date, documents.ordered_at nulls last, documents.order_id
@@ -78,70 +64,16 @@ first_purchases as (
 
 ),
 
-touches_of_customers as (
-
-    select
-        mapped.customer_id,
-        touches.touchpoint_id,
-        touches.marketing_channel,
-        touches.campaign_id,
-        touches.touch_date,
-        touches.touched_at
-    from touches
-    inner join mapped on touches.record_id = mapped.record_id
-    left semi join first_purchases on mapped.customer_id = first_purchases.customer_id
-
-),
-
-ranked_touches as (
-
-    select
-        first_purchases.record_id,
-        touches_of_customers.marketing_channel,
-        touches_of_customers.campaign_id,
-        row_number() over (
-            partition by first_purchases.record_id
-            order by
-                touches_of_customers.touch_date desc,
-                touches_of_customers.touched_at desc nulls last,
-                touches_of_customers.touchpoint_id desc
-        ) as recency
-    from first_purchases
-    inner join touches_of_customers
-        on first_purchases.customer_id = touches_of_customers.customer_id
-    where
-        touches_of_customers.touch_date
-        >= cast(cast(first_purchases.order_date as int) - $attribution_window_days as date)
-        and (
-            touches_of_customers.touch_date < first_purchases.order_date
-            or (
-                touches_of_customers.touch_date = first_purchases.order_date
-                and coalesce(
-                    touches_of_customers.touched_at <= first_purchases.ordered_at, true
-                )
-            )
-        )
-
-),
-
-last_touches as (
-
-    select record_id, marketing_channel, campaign_id
-    from ranked_touches
-    where recency = 1
-
-),
-
 acquired_today as (
 
     select
         first_purchases.record_id,
         $run_date as first_known_date,
         first_purchases.order_date as first_order_date,
-        coalesce(last_touches.marketing_channel, 'direct') as channel,
+        coalesce(last_touches.channel, 'direct') as channel,
         last_touches.campaign_id
     from first_purchases
-    left join last_touches on first_purchases.record_id = last_touches.record_id
+    left join last_touches on first_purchases.order_id = last_touches.order_id
 
 ),
 

@@ -5,29 +5,23 @@ with
 
 purchases as (
 
-    select order_id, customer_id, is_new, currency, order_date, ordered_at, net_amount
+    select order_id, customer_id, is_new, currency, order_date, net_amount
     from marts.orders
     where dt = $run_date and order_kind = 'purchase'
 
 ),
 
-mapped as (
+touched as (
 
-    select record_id, customer_id
-    from identity.identity_map
+    select
+        order_id,
+        channel,
+        days_before,
+        place,
+        touch_count,
+        count(*) over (partition by order_id, channel) as channel_touch_count
+    from marts.purchase_touches
     where dt = $run_date
-
-),
-
-touches as (
-
-    select record_id, touchpoint_id, marketing_channel, touch_date, touched_at
-    from marts.touchpoints
-    where
-        dt <= $run_date
-        and dt >= cast(cast($run_date as int) - $attribution_window_days - $resend_days as date)
-        and marketing_channel is not null
-        and record_id is not null
 
 ),
 
@@ -36,60 +30,6 @@ effects as (
     select channel, removal_effect
     from metrics.attribution_effects
     where dt = $run_date and channel <> 'all'
-
-),
-
-customers as (
-
-    select mapped.record_id, mapped.customer_id
-    from mapped
-    left semi join purchases on mapped.customer_id = purchases.customer_id
-
-),
-
-touches_of_customers as (
-
-    select
-        customers.customer_id,
-        touches.touchpoint_id,
-        touches.marketing_channel,
-        touches.touch_date,
-        touches.touched_at
-    from touches
-    inner join customers on touches.record_id = customers.record_id
-
-),
-
-touched as (
-
-    select
-        purchases.order_id,
-        touches_of_customers.marketing_channel as channel,
-        days_between(touches_of_customers.touch_date, purchases.order_date) as days_before,
-        row_number() over (
-            partition by purchases.order_id
-            order by
-                touches_of_customers.touch_date,
-                touches_of_customers.touched_at nulls first,
-                touches_of_customers.touchpoint_id
-        ) as place,
-        count(*) over (partition by purchases.order_id) as touch_count,
-        count(*) over (
-            partition by purchases.order_id, touches_of_customers.marketing_channel
-        ) as channel_touch_count
-    from purchases
-    inner join touches_of_customers
-        on purchases.customer_id = touches_of_customers.customer_id
-    where
-        touches_of_customers.touch_date
-        >= cast(cast(purchases.order_date as int) - $attribution_window_days as date)
-        and (
-            touches_of_customers.touch_date < purchases.order_date
-            or (
-                touches_of_customers.touch_date = purchases.order_date
-                and coalesce(touches_of_customers.touched_at <= purchases.ordered_at, true)
-            )
-        )
 
 ),
 
