@@ -167,6 +167,7 @@ customers as (
         $reporting_currency as currency,
         orders.first_order_date,
         orders.last_order_date,
+        orders.last_return_date,
         orders.order_count,
         orders.cancellation_count,
         orders.refund_count,

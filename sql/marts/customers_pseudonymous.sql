@@ -55,6 +55,7 @@ pseudonymous as (
         currency,
         first_order_date,
         last_order_date,
+        last_return_date,
         order_count,
         cancellation_count,
         refund_count,

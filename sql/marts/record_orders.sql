@@ -36,6 +36,8 @@ ordered_today as (
         min(source) as source,
         min(case when order_kind = 'purchase' then order_date end) as first_order_date,
         max(case when order_kind = 'purchase' then order_date end) as last_order_date,
+        max(case when order_kind in ('cancellation', 'refund') then order_date end)
+            as last_return_date,
         sum(case when order_kind = 'purchase' and is_new then 1 else 0 end) as order_count,
         sum(case when order_kind = 'cancellation' and is_new then 1 else 0 end) as cancellation_count,
         sum(case when order_kind = 'refund' and is_new then 1 else 0 end) as refund_count,
@@ -57,8 +59,8 @@ ordered_today as (
 combined as (
 
     select
-        record_id, source, first_order_date, last_order_date, order_count, cancellation_count,
-        refund_count, other_currency_order_count, gross_amount, discount_amount,
+        record_id, source, first_order_date, last_order_date, last_return_date, order_count,
+        cancellation_count, refund_count, other_currency_order_count, gross_amount, discount_amount,
         cancelled_amount, refunded_amount, net_amount
     from known
     union all
@@ -73,6 +75,7 @@ totals as (
         min(source) as source,
         min(first_order_date) as first_order_date,
         max(last_order_date) as last_order_date,
+        max(last_return_date) as last_return_date,
         cast(sum(order_count) as bigint) as order_count,
         cast(sum(cancellation_count) as bigint) as cancellation_count,
         cast(sum(refund_count) as bigint) as refund_count,

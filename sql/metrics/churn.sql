@@ -13,7 +13,7 @@ customers_before as (
             when last_complaint_date >= last_order_date then 'complaint'
             when nps_group = 'detractor' then 'detractor'
             when last_csat_share < 0.5 and last_csat_date >= last_order_date then 'bad_rating'
-            when refund_count + cancellation_count > 0 then 'return'
+            when last_return_date >= last_order_date then 'return'
             else 'none'
         end as reason
     from marts.customers
