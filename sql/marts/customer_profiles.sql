@@ -272,78 +272,54 @@ keyed as (
 
 ),
 
--- The best of each group.
+-- The best of each group: its record, and its text, which follows the second separator and has
+-- separators of its own.
 winners as (
 
-    select
-        customer_id,
-        min(case field_group when 'name' then sort_key end) as name_key,
-        min(case field_group when 'address' then sort_key end) as address_key,
-        min(case field_group when 'birth_date' then sort_key end) as birth_date_key,
-        min(case field_group when 'gender' then sort_key end) as gender_key,
-        min(case field_group when 'language' then sort_key end) as language_key,
-        min(case field_group when 'organisation_name' then sort_key end) as organisation_name_key,
-        min(case field_group when 'email' then sort_key end) as email_key,
-        min(case field_group when 'phone' then sort_key end) as phone_key
+    select customer_id, field_group, min(sort_key) as sort_key
     from keyed
-    group by customer_id
+    group by customer_id, field_group
 
 ),
 
--- What follows a sort key's second separator is the group's text, with separators of its own.
+winning_texts as (
+
+    select
+        customer_id,
+        field_group,
+        split_part(sort_key, chr(31), 2) as record_id,
+        substr(
+            sort_key,
+            character_length(split_part(sort_key, chr(31), 1))
+            + character_length(split_part(sort_key, chr(31), 2)) + 3
+        ) as group_text
+    from winners
+
+),
+
 winners_by_customer as (
 
     select
         customer_id,
-        substr(
-            name_key,
-            character_length(split_part(name_key, chr(31), 1))
-            + character_length(split_part(name_key, chr(31), 2)) + 3
-        ) as name,
-        split_part(name_key, chr(31), 2) as name_record_id,
-        substr(
-            address_key,
-            character_length(split_part(address_key, chr(31), 1))
-            + character_length(split_part(address_key, chr(31), 2)) + 3
-        ) as address,
-        split_part(address_key, chr(31), 2) as address_record_id,
-        substr(
-            birth_date_key,
-            character_length(split_part(birth_date_key, chr(31), 1))
-            + character_length(split_part(birth_date_key, chr(31), 2)) + 3
-        ) as birth_date,
-        split_part(birth_date_key, chr(31), 2) as birth_date_record_id,
-        substr(
-            gender_key,
-            character_length(split_part(gender_key, chr(31), 1))
-            + character_length(split_part(gender_key, chr(31), 2)) + 3
-        ) as gender,
-        split_part(gender_key, chr(31), 2) as gender_record_id,
-        substr(
-            language_key,
-            character_length(split_part(language_key, chr(31), 1))
-            + character_length(split_part(language_key, chr(31), 2)) + 3
-        ) as language,
-        split_part(language_key, chr(31), 2) as language_record_id,
-        substr(
-            organisation_name_key,
-            character_length(split_part(organisation_name_key, chr(31), 1))
-            + character_length(split_part(organisation_name_key, chr(31), 2)) + 3
-        ) as organisation_name,
-        split_part(organisation_name_key, chr(31), 2) as organisation_name_record_id,
-        substr(
-            email_key,
-            character_length(split_part(email_key, chr(31), 1))
-            + character_length(split_part(email_key, chr(31), 2)) + 3
-        ) as email,
-        split_part(email_key, chr(31), 2) as email_record_id,
-        substr(
-            phone_key,
-            character_length(split_part(phone_key, chr(31), 1))
-            + character_length(split_part(phone_key, chr(31), 2)) + 3
-        ) as phone,
-        split_part(phone_key, chr(31), 2) as phone_record_id
-    from winners
+        max(case field_group when 'name' then group_text end) as name,
+        max(case field_group when 'name' then record_id end) as name_record_id,
+        max(case field_group when 'address' then group_text end) as address,
+        max(case field_group when 'address' then record_id end) as address_record_id,
+        max(case field_group when 'birth_date' then group_text end) as birth_date,
+        max(case field_group when 'birth_date' then record_id end) as birth_date_record_id,
+        max(case field_group when 'gender' then group_text end) as gender,
+        max(case field_group when 'gender' then record_id end) as gender_record_id,
+        max(case field_group when 'language' then group_text end) as language,
+        max(case field_group when 'language' then record_id end) as language_record_id,
+        max(case field_group when 'organisation_name' then group_text end) as organisation_name,
+        max(case field_group when 'organisation_name' then record_id end)
+            as organisation_name_record_id,
+        max(case field_group when 'email' then group_text end) as email,
+        max(case field_group when 'email' then record_id end) as email_record_id,
+        max(case field_group when 'phone' then group_text end) as phone,
+        max(case field_group when 'phone' then record_id end) as phone_record_id
+    from winning_texts
+    group by customer_id
 
 ),
 
@@ -424,37 +400,7 @@ keyed_profiles as (
 
     -- The lengths keep `a|b` and `c` apart from `a` and `b|c`.
     select
-        customer_id,
-        customer_since,
-        record_count,
-        sources,
-        customer_numbers,
-        loyalty_id,
-        loyalty_ids,
-        handles,
-        profile_record_id,
-        title,
-        given_name,
-        family_name,
-        full_name,
-        birth_date,
-        gender,
-        language,
-        address_line,
-        city,
-        region,
-        postcode,
-        country,
-        organisation_name,
-        email,
-        phone,
-        address_record_id,
-        birth_date_record_id,
-        gender_record_id,
-        language_record_id,
-        organisation_name_record_id,
-        email_record_id,
-        phone_record_id,
+        * exclude (name_key, address_key, postcode_key),
         case
             when name_key is not null and address_key is not null and postcode_key is not null
                 then encode(

@@ -4,22 +4,6 @@ with
 
 interactions as (
 
-    select *
-    from staging.interactions
-    where dt = $run_date and record_id is not null
-
-),
-
-known as (
-
-    select *
-    from marts.record_interactions
-    where dt = $run_date - interval '1 day'
-
-),
-
-combined as (
-
     select
         record_id,
         source,
@@ -30,84 +14,66 @@ combined as (
         occurred_at as last_interaction_at,
         interaction_kind as last_interaction_kind,
         channel as last_interaction_channel
-    from interactions
+    from staging.interactions
+    where dt = $run_date and record_id is not null
+
+),
+
+known as (
+
+    select * exclude (dt)
+    from marts.record_interactions
+    where dt = $run_date - interval '1 day'
+
+),
+
+combined as (
+
+    select * from interactions
     union all
-    select
-        known.record_id,
-        known.source,
-        known.interaction_count,
-        known.first_interaction_date,
-        known.last_interaction_date,
-        known.last_interaction_id,
-        known.last_interaction_at,
-        known.last_interaction_kind,
-        known.last_interaction_channel
+    select known.*
     from known
     left semi join interactions on known.record_id = interactions.record_id
 
 ),
 
-counted as (
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by record_id
+            order by
+                last_interaction_date desc,
+                last_interaction_at desc nulls last,
+                last_interaction_id desc
+        ) as recency
+    from combined
+
+),
+
+added_up as (
 
     select
         record_id,
         min(source) as source,
         cast(sum(interaction_count) as bigint) as interaction_count,
-        min(first_interaction_date) as first_interaction_date
-    from combined
+        min(first_interaction_date) as first_interaction_date,
+        max(last_interaction_date) as last_interaction_date,
+        max(case when recency = 1 then last_interaction_id end) as last_interaction_id,
+        max(case when recency = 1 then last_interaction_at end) as last_interaction_at,
+        max(case when recency = 1 then last_interaction_kind end) as last_interaction_kind,
+        max(case when recency = 1 then last_interaction_channel end) as last_interaction_channel
+    from ranked
     group by record_id
-
-),
-
-latest as (
-
-    select *
-    from (
-        select
-            record_id,
-            last_interaction_date,
-            last_interaction_id,
-            last_interaction_at,
-            last_interaction_kind,
-            last_interaction_channel,
-            row_number() over (
-                partition by record_id
-                order by
-                    last_interaction_date desc,
-                    last_interaction_at desc nulls last,
-                    last_interaction_id desc
-            ) as recency
-        from combined
-    ) as ranked
-    where recency = 1
 
 ),
 
 totals as (
 
-    select
-        counted.record_id,
-        counted.source,
-        counted.interaction_count,
-        counted.first_interaction_date,
-        latest.last_interaction_date,
-        latest.last_interaction_id,
-        latest.last_interaction_at,
-        latest.last_interaction_kind,
-        latest.last_interaction_channel
-    from counted
-    inner join latest on counted.record_id = latest.record_id
+    select * from added_up
     union all
-    select
-        known.record_id,
-        known.source,
-        known.interaction_count,
-        known.first_interaction_date,
-        known.last_interaction_date,
-        known.last_interaction_id,
-        known.last_interaction_at,
-        known.last_interaction_kind,
-        known.last_interaction_channel
+    select known.*
     from known
     left anti join interactions on known.record_id = interactions.record_id
 
