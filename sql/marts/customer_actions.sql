@@ -22,7 +22,7 @@ experience as (
 
     select
         customer_id, open_case_count, unanswered_case_count, open_complaint_count,
-        last_nps_score, last_nps_date, last_csat_share, last_csat_date, last_ces_date, advocacy
+        last_nps_score, last_nps_date, last_csat_share, last_csat_date, last_ces_date, word_of_mouth
     from marts.customer_experience
     where dt = $run_date
 
@@ -89,7 +89,7 @@ staged as (
         experience.open_case_count,
         experience.unanswered_case_count,
         experience.open_complaint_count,
-        experience.advocacy,
+        experience.word_of_mouth,
         experience.last_nps_score,
         experience.last_nps_date,
         experience.last_csat_share,
@@ -112,7 +112,7 @@ staged as (
                 orders.order_count > 0
                 and days_between(orders.last_order_date, $run_date) > $churned_after_days
                 then 'churned'
-            when orders.order_count > 0 and experience.advocacy = 'advocate' then 'advocacy'
+            when orders.order_count > 0 and experience.word_of_mouth = 'positive' then 'advocacy'
             when orders.order_count > 1 then 'retention'
             when orders.order_count = 1 then 'purchase'
             when

@@ -10,7 +10,7 @@ today as (
         postcode, organisation_name, email, phone, loyalty_id, title, language, country,
         household_id, organisation_id, consent_marketing_email, consent_marketing_sms,
         consent_marketing_phone, consent_marketing_post, consent_marketing_push, consent_profiling,
-        consent_research, is_member, segment, loyalty_tier, nps_group, emotion, advocacy,
+        consent_research, is_member, segment, loyalty_tier, nps_group, emotion, word_of_mouth,
         life_cycle_stage, next_best_action
     from marts.customers
     where dt = $run_date
@@ -25,7 +25,7 @@ yesterday as (
         postcode, organisation_name, email, phone, loyalty_id, title, language, country,
         household_id, organisation_id, consent_marketing_email, consent_marketing_sms,
         consent_marketing_phone, consent_marketing_post, consent_marketing_push, consent_profiling,
-        consent_research, is_member, segment, loyalty_tier, nps_group, emotion, advocacy,
+        consent_research, is_member, segment, loyalty_tier, nps_group, emotion, word_of_mouth,
         life_cycle_stage, next_best_action
     from marts.customers
     where dt = $run_date - interval '1 day'
@@ -52,7 +52,7 @@ changed as (
             'consent_marketing_email', 'consent_marketing_sms', 'consent_marketing_phone',
             'consent_marketing_post', 'consent_marketing_push', 'consent_profiling',
             'consent_research', 'is_member', 'segment', 'loyalty_tier', 'nps_group', 'emotion',
-            'advocacy', 'life_cycle_stage', 'next_best_action'
+            'word_of_mouth', 'life_cycle_stage', 'next_best_action'
         )) as field,
         unnest(make_array(
             yesterday.full_name, yesterday.given_name, yesterday.family_name,
@@ -70,7 +70,7 @@ changed as (
             yesterday.segment, yesterday.loyalty_tier, yesterday.nps_group,
             -- What may not be known any more is not told as what it was.
             case when today.consent_profiling then yesterday.emotion end,
-            yesterday.advocacy, yesterday.life_cycle_stage, yesterday.next_best_action
+            yesterday.word_of_mouth, yesterday.life_cycle_stage, yesterday.next_best_action
         )) as old_value,
         unnest(make_array(
             today.full_name, today.given_name, today.family_name, cast(today.birth_date as varchar),
@@ -83,7 +83,7 @@ changed as (
             cast(today.consent_marketing_post as varchar),
             cast(today.consent_marketing_push as varchar), cast(today.consent_profiling as varchar),
             cast(today.consent_research as varchar), cast(today.is_member as varchar),
-            today.segment, today.loyalty_tier, today.nps_group, today.emotion, today.advocacy,
+            today.segment, today.loyalty_tier, today.nps_group, today.emotion, today.word_of_mouth,
             today.life_cycle_stage, today.next_best_action
         )) as new_value,
         unnest(make_array(
@@ -125,7 +125,7 @@ changed as (
             or (today.loyalty_tier is distinct from yesterday.loyalty_tier)
             or (today.nps_group is distinct from yesterday.nps_group)
             or (today.consent_profiling and today.emotion is distinct from yesterday.emotion)
-            or (today.advocacy is distinct from yesterday.advocacy)
+            or (today.word_of_mouth is distinct from yesterday.word_of_mouth)
             or (today.life_cycle_stage is distinct from yesterday.life_cycle_stage)
             or (today.next_best_action is distinct from yesterday.next_best_action)
         )

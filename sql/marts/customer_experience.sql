@@ -360,24 +360,24 @@ experience as (
                 coalesce(last_answers.last_nps_date, cast('0001-01-01' as date))
                 > coalesce(social.last_post_date, cast('0001-01-01' as date))
                 then case
-                    when last_answers.last_nps_score >= 9 then 'advocate'
-                    when last_answers.last_nps_score <= 6 then 'detractor'
+                    when last_answers.last_nps_score >= 9 then 'positive'
+                    when last_answers.last_nps_score <= 6 then 'negative'
                     else 'neutral'
                 end
             when
                 coalesce(last_answers.last_nps_date, cast('0001-01-01' as date))
                 < coalesce(social.last_post_date, cast('0001-01-01' as date))
                 then case
-                    when social.last_post_feeling >= 0.05 then 'advocate'
-                    when social.last_post_feeling <= -0.05 then 'detractor'
+                    when social.last_post_feeling >= 0.05 then 'positive'
+                    when social.last_post_feeling <= -0.05 then 'negative'
                     else 'neutral'
                 end
             when last_answers.last_nps_score <= 6 or social.last_post_feeling <= -0.05
-                then 'detractor'
+                then 'negative'
             when last_answers.last_nps_score >= 9 and social.last_post_feeling >= 0.05
-                then 'advocate'
+                then 'positive'
             else 'neutral'
-        end as advocacy
+        end as word_of_mouth
     from customers
     left join service on customers.customer_id = service.customer_id
     left join answer_counts on customers.customer_id = answer_counts.customer_id

@@ -237,7 +237,7 @@ customers as (
         case when consents.profiling then experience.emotion_score end as emotion_score,
         case when consents.profiling then experience.emotion end as emotion,
         experience.last_signal_date,
-        experience.advocacy,
+        experience.word_of_mouth,
         engagement.visit_count,
         engagement.page_view_count,
         engagement.search_count,

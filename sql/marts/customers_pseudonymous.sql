@@ -125,7 +125,7 @@ pseudonymous as (
         emotion_score,
         emotion,
         last_signal_date,
-        advocacy,
+        word_of_mouth,
         visit_count,
         page_view_count,
         search_count,

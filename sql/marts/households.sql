@@ -48,8 +48,10 @@ households as (
         cast(sum(customers.points_balance) as bigint) as points_balance,
         cast(sum(customers.open_case_count) as bigint) as open_case_count,
         cast(sum(customers.complaint_count) as bigint) as complaint_count,
-        sum(case when customers.advocacy = 'advocate' then 1 else 0 end) as advocate_count,
-        sum(case when customers.advocacy = 'detractor' then 1 else 0 end) as detractor_count,
+        sum(case when customers.word_of_mouth = 'positive' then 1 else 0 end)
+            as speaking_well_count,
+        sum(case when customers.word_of_mouth = 'negative' then 1 else 0 end)
+            as speaking_badly_count,
         sum(case when customers.consent_marketing_email then 1 else 0 end)
             as email_consent_count
     from members
