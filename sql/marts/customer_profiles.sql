@@ -373,23 +373,27 @@ profiles as (
 
 ),
 
--- Who shares a family name and an address has the same key. Without a family name it is what stands
--- before a comma, else the last word.
+-- Who shares a family name and an address has the same key, or who shares an address, if that is
+-- enough. Without a family name it is what stands before a comma, else the last word.
 spelled as (
 
     select
         *,
-        nullif(
-            coalesce(
-                normalize_name(family_name),
-                case
-                    when strpos(full_name, ',') > 0
-                        then normalize_name(split_part(full_name, ',', 1))
-                    else regexp_replace(normalize_name(full_name), '^.* ', '')
-                end
-            ),
-            ''
-        ) as name_key,
+        case
+            when $has_household_one_name
+                then nullif(
+                    coalesce(
+                        normalize_name(family_name),
+                        case
+                            when strpos(full_name, ',') > 0
+                                then normalize_name(split_part(full_name, ',', 1))
+                            else regexp_replace(normalize_name(full_name), '^.* ', '')
+                        end
+                    ),
+                    ''
+                )
+            else ''
+        end as shared_name_key,
         nullif(normalize_address(address_line), '') as address_key,
         coalesce(normalize_postcode(postcode, country), postcode) as postcode_key
     from profiles
@@ -400,13 +404,16 @@ keyed_profiles as (
 
     -- The lengths keep `a|b` and `c` apart from `a` and `b|c`.
     select
-        * exclude (name_key, address_key, postcode_key),
+        * exclude (shared_name_key, address_key, postcode_key),
         case
-            when name_key is not null and address_key is not null and postcode_key is not null
+            when
+                shared_name_key is not null
+                and address_key is not null
+                and postcode_key is not null
                 then encode(
                     sha256(
                         concat(
-                            character_length(name_key), ':', name_key, '|',
+                            character_length(shared_name_key), ':', shared_name_key, '|',
                             character_length(address_key), ':', address_key, '|', postcode_key
                         )
                     ),

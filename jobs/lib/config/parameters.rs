@@ -45,7 +45,7 @@ struct Known {
     default: Option<Parameter>,
 }
 
-const KNOWN: [Known; 23] = [
+const KNOWN: [Known; 24] = [
     Known {
         name: "acquisition_overhead_share",
         expected: "a number of 0 or more",
@@ -106,6 +106,12 @@ const KNOWN: [Known; 23] = [
         expected: "a whole number of 0 or more",
         meant: |value| whole(value, 0),
         default: Some(Parameter::Integer(2000)),
+    },
+    Known {
+        name: "has_household_one_name",
+        expected: "true or false",
+        meant: |value| matches!(value, Parameter::Boolean(_)).then_some(value),
+        default: Some(Parameter::Boolean(true)),
     },
     Known {
         name: "journey_benchmark_days",
