@@ -19,6 +19,7 @@ mod header;
 mod json;
 mod json_path;
 mod location;
+mod misread;
 mod moments;
 mod numbers;
 mod open;

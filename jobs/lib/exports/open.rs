@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::location::ExportFile;
+use super::misread::{Misread, Misreading};
 use super::source::{Compression, Source};
 use crate::errors::{Error, Kind, Result};
 use crate::exports::gzip::Gzip;
@@ -206,6 +207,9 @@ impl Read for StreamReader {
 
 /// Tells a failure of reading `file`: the store's own, or the file's.
 pub(super) fn read_error(source: &Source, file: &str, meter: &Meter, error: io::Error) -> Error {
+    if let Some(misread) = error.get_ref().and_then(|inner| inner.downcast_ref::<Misread>()) {
+        return source.broken(file, misread);
+    }
     let is_ours = error.get_ref().is_some_and(|inner| inner.is::<Error>());
     if is_ours && let Some(Ok(ours)) = error.into_inner().map(|inner| inner.downcast::<Error>()) {
         return *ours;
@@ -302,7 +306,8 @@ fn shown(compression: Compression) -> &'static str {
 ///
 /// Bytes that the declared encoding does not have come out as 0xFF, which UTF-8 does not have
 /// either: the rows they are in are found out where rows are told apart. Errors: `ExportBroken`
-/// for a file that is evidently in another encoding, or no text at all.
+/// for a file that is evidently in another encoding, or no text at all. That it is UTF-8 where
+/// another is declared is told at its end.
 pub(super) fn as_utf8(
     source: &Source,
     name: &str,
@@ -332,14 +337,9 @@ pub(super) fn as_utf8(
     if encoding == encoding_rs::UTF_8 {
         return Ok(Box::new(chained));
     }
-    Ok(Box::new(Transcoder {
-        reader: chained,
-        decoder: encoding.new_decoder_without_bom_handling(),
-        input: Vec::new(),
-        output: Vec::new(),
-        given: 0,
-        is_done: false,
-    }))
+    // Bytes of UTF-16 are never UTF-8 beyond ASCII by more than chance.
+    let misreading = (!is_utf16(encoding)).then(|| Misreading::new(encoding));
+    Ok(Box::new(Transcoder::new(chained, encoding, misreading)))
 }
 
 fn refuse_what_is_no_text(source: &Source, name: &str, first: &[u8], is_utf16: bool) -> Result<()> {
@@ -395,15 +395,34 @@ struct Transcoder<R> {
     output: Vec<u8>,
     given: usize,
     is_done: bool,
+    misreading: Option<Misreading>,
 }
 
 impl<R: Read> Transcoder<R> {
+    fn new(reader: R, encoding: &'static Encoding, misreading: Option<Misreading>) -> Self {
+        Transcoder {
+            reader,
+            decoder: encoding.new_decoder_without_bom_handling(),
+            input: Vec::new(),
+            output: Vec::new(),
+            given: 0,
+            is_done: false,
+            misreading,
+        }
+    }
+
     fn fill(&mut self) -> io::Result<()> {
         self.input.clear();
         self.output.clear();
         self.given = 0;
         let count = self.reader.by_ref().take(64 * 1024).read_to_end(&mut self.input)?;
         let is_last = count == 0;
+        if let Some(misreading) = &mut self.misreading {
+            misreading.look(&self.input);
+            if is_last && let Some(misread) = misreading.verdict() {
+                return Err(io::Error::other(misread));
+            }
+        }
         let mut input = &self.input[..];
         let mut buffer = [0u8; 8 * 1024];
         loop {
@@ -450,16 +469,7 @@ mod tests {
     fn undecodable_bytes_become_bytes_that_utf8_lacks() {
         let decode = |encoding: &'static Encoding, bytes: &[u8]| {
             let mut out = Vec::new();
-            Transcoder {
-                reader: bytes,
-                decoder: encoding.new_decoder_without_bom_handling(),
-                input: Vec::new(),
-                output: Vec::new(),
-                given: 0,
-                is_done: false,
-            }
-            .read_to_end(&mut out)
-            .unwrap();
+            Transcoder::new(bytes, encoding, None).read_to_end(&mut out).unwrap();
             out
         };
         assert_eq!(decode(encoding_rs::WINDOWS_1252, b"caf\xe9\n"), "café\n".as_bytes());

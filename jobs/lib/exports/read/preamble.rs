@@ -111,7 +111,17 @@ pub(super) fn open_text(
                 break fields;
             }
         };
-        Layout::matched(source, name, &header, widened)?
+        match Layout::matched(source, name, &header, widened) {
+            Ok(layout) => layout,
+            Err(error) => {
+                // Names in another encoding than declared look like others. Whether that is why
+                // they do not match is known at the file's end.
+                if source.encoding != encoding_rs::UTF_8 {
+                    open::drain(&mut content).map_err(failed)?;
+                }
+                return Err(error);
+            }
+        }
     } else {
         Layout::declared(source)
     };
