@@ -12,7 +12,7 @@ use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rapport::config::Location;
 use rapport::dates::{Day, DayRange};
-use rapport::sample::dirt::all_kinds;
+use rapport::sample::dirt::{FileFault, Outcome, RowFault, all_kinds};
 use rapport::sample::feeds::Feed;
 use rapport::sample::feeds::compress::FormatMix;
 use rapport::sample::people::Dirt;
@@ -128,7 +128,9 @@ struct Fault {
     dt: Day,
     file: String,
     row: Option<i64>,
+    line: Option<i64>,
     kind: String,
+    id: String,
     outcome: String,
 }
 
@@ -140,7 +142,9 @@ fn faults(sample: &Sample) -> Vec<Fault> {
             dt: day(&batch, "dt", row),
             file: text(&batch, "file", row),
             row: number(&batch, "row", row),
+            line: number(&batch, "line", row),
             kind: text(&batch, "kind", row),
+            id: text(&batch, "id", row),
             outcome: text(&batch, "outcome", row),
         }));
     }
@@ -458,8 +462,8 @@ fn reason(kind: &str) -> &str {
     }
 }
 
-/// A row of an export: source, day, file, row, and what is wrong with it.
-type BadRow = (String, Day, String, i64, String);
+/// A row of an export: source, day, file, row, line (none in Parquet), and what is wrong with it.
+type BadRow = (String, Day, String, i64, Option<i64>, String);
 
 /// The rows in quarantine.
 fn quarantined(warehouse: &Path) -> BTreeSet<BadRow> {
@@ -478,6 +482,7 @@ fn quarantined(warehouse: &Path) -> BTreeSet<BadRow> {
                     dt,
                     text(&batch, "source_file", row),
                     number(&batch, "source_row", row).unwrap(),
+                    number(&batch, "source_line", row),
                     reasons.into_iter().collect::<Vec<_>>().join(","),
                 ));
             }
@@ -561,6 +566,43 @@ fn every_fault_became_what_the_truth_says(sample: &Sample, faults: &[Fault]) {
     }
 }
 
+/// Where nothing was taken from a row, the line that the truth names tells who or what it is of.
+fn every_fault_is_on_its_line(sample: &Sample, faults: &[Fault]) {
+    let mut lines_of: BTreeMap<&str, Option<Vec<String>>> = BTreeMap::new();
+    let mut checked: BTreeSet<&str> = BTreeSet::new();
+    for fault in faults {
+        let Some(row) = fault.row else {
+            assert_eq!(fault.line, None, "{fault:?}");
+            continue;
+        };
+        let lines = lines_of.entry(&fault.file).or_insert_with(|| {
+            let path = sample.path("exports").join(&fault.file);
+            let content = content(&path, &std::fs::read(&path).unwrap())?;
+            // Identifiers are ASCII in every encoding here.
+            Some(String::from_utf8_lossy(&content).lines().map(str::to_string).collect())
+        });
+        let Some(lines) = lines else {
+            assert_eq!(fault.line, None, "{fault:?}");
+            continue;
+        };
+        let line = fault.line.unwrap();
+        if fault.outcome != "quarantined" {
+            let text = &lines[usize::try_from(line).unwrap() - 1];
+            assert!(
+                fault.id.split('/').all(|part| text.contains(part)),
+                "{row}, {fault:?}: {text}"
+            );
+            checked.insert(fault.kind.as_str());
+        }
+    }
+    let of_whole_rows = all_kinds().into_iter().filter(|kind| {
+        let is_of_files = FileFault::ALL.iter().any(|fault| fault.name() == *kind);
+        let row = RowFault::ALL.iter().find(|fault| fault.name() == *kind);
+        !is_of_files && row.is_none_or(|fault| fault.outcome() != Outcome::Quarantined)
+    });
+    assert_eq!(checked, of_whole_rows.collect());
+}
+
 /// Ingest of the dirtiest exports finds what the truth says, row by row and kind by kind.
 #[test]
 fn what_ingest_finds_is_what_was_put_in() {
@@ -596,16 +638,20 @@ fn what_ingest_finds_is_what_was_put_in() {
         .iter()
         .filter(|fault| fault.outcome == "quarantined")
         .map(|fault| {
-            let Fault { source, dt, file, row, kind, .. } = fault.clone();
-            (source, dt, file, row.unwrap(), reason(&kind).to_string())
+            let Fault { source, dt, file, row, line, kind, .. } = fault.clone();
+            (source, dt, file, row.unwrap(), line, reason(&kind).to_string())
         })
         .collect();
+    let kinds: BTreeSet<&str> = expected.iter().map(|row| row.5.as_str()).collect();
+    let wanted = RowFault::ALL.iter().filter(|kind| kind.outcome() == Outcome::Quarantined);
+    assert_eq!(kinds, wanted.map(|kind| reason(kind.name())).collect());
     let found = quarantined(&sample.path("warehouse"));
     let missing: Vec<_> = expected.difference(&found).collect();
     let surplus: Vec<_> = found.difference(&expected).collect();
     assert!(missing.is_empty() && surplus.is_empty(), "put in {missing:#?}, found {surplus:#?}");
 
     every_fault_became_what_the_truth_says(&sample, &faults);
+    every_fault_is_on_its_line(&sample, &faults);
 
     // Rows read = accepted + quarantined + dropped, each as the truth has it, source by source.
     let mut rows: BTreeMap<String, i64> = BTreeMap::new();

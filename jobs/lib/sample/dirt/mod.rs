@@ -176,6 +176,10 @@ pub struct Fault {
     /// The row's number in the file as the source counts, from 1, the header not counted; none
     /// where the whole file is meant.
     pub row: Option<u64>,
+    /// The line on which the row's text begins once the file is decompressed, from 1, a header
+    /// counted: what [`crate::exports::quarantine_schema`] calls `source_line`. None where the
+    /// whole file is meant, and of Parquet, which has no lines.
+    pub line: Option<u64>,
     /// The kind: a name of [`RowFault`], [`FileFault`] or [`RecordFaultKind`].
     pub kind: &'static str,
     /// The column as the export names it; empty where the whole row or file is meant.

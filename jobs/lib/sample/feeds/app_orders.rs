@@ -95,6 +95,7 @@ impl File<'_> {
             dt: self.day,
             file: String::new(),
             row: Some(self.rows.len() as u64),
+            line: None,
             kind: kind.name(),
             column,
             id: self.id(),

@@ -194,6 +194,7 @@ pub fn encode(
             dt,
             file: file.clone(),
             row: None,
+            line: None,
             kind: fault.name(),
             column: if fault == FileFault::SchemaDrift { "score" } else { "" },
             id: String::new(),

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use memchr::memchr_iter;
+
 use super::{Feed, Format};
 use crate::dates::Day;
 use crate::sample::dirt::plan::{Planned, Strike};
@@ -37,6 +39,8 @@ pub struct Sheet<'a> {
     start: usize,
     /// Where the one before begins.
     last: usize,
+    /// How far line ends are counted, and how many there are before.
+    counted: (usize, u64),
     /// Rows in the file so far.
     rows: u64,
     /// Rows so far, those that only repeat another aside.
@@ -100,6 +104,7 @@ impl<'a> Sheet<'a> {
             separator,
             start,
             last: start,
+            counted: (0, 0),
             rows: 0,
             ordinal: 0,
             due: due.into(),
@@ -131,12 +136,14 @@ impl<'a> Sheet<'a> {
     /// Ends a row with which nothing can go wrong any more, of a record with these faults.
     pub fn end_record(&mut self, faults: &[RecordFault], key: &str) {
         self.rows += 1;
+        let line = (!faults.is_empty()).then(|| self.line());
         for fault in faults {
             self.faults.push(Fault {
                 source: self.feed.about().name,
                 dt: self.day,
                 file: String::new(),
                 row: Some(self.rows),
+                line,
                 kind: fault.kind.name(),
                 column: fault.field,
                 id: key.to_string(),
@@ -225,6 +232,15 @@ impl<'a> Sheet<'a> {
         true
     }
 
+    /// The line on which the row at hand begins, from 1: texts in it may have line ends of their
+    /// own.
+    fn line(&mut self) -> u64 {
+        let (from, before) = self.counted;
+        let before = before + memchr_iter(b'\n', &self.out[from..self.start]).count() as u64;
+        self.counted = (self.start, before);
+        before + 1
+    }
+
     /// Writes the row at hand once more.
     fn repeat(&mut self, id: &str) {
         let row = self.out[self.start..].to_vec();
@@ -256,11 +272,13 @@ impl<'a> Sheet<'a> {
         column: &'static str,
         id: &str,
     ) {
+        let line = Some(self.line());
         self.faults.push(Fault {
             source,
             dt: self.day,
             file: String::new(),
             row: Some(row),
+            line,
             kind: kind.name(),
             column,
             id: id.to_string(),

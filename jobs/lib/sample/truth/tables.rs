@@ -185,6 +185,7 @@ fn faults(rows: &[Fault]) -> Vec<Column> {
         ("dt", false, day(rows, |row| Some(row.dt))),
         ("file", false, text(rows, |row| Some(&row.file))),
         ("row", true, number(rows, |row| row.row.and_then(whole))),
+        ("line", true, number(rows, |row| row.line.and_then(whole))),
         ("kind", false, text(rows, |row| Some(row.kind))),
         ("column", true, text(rows, |row| some(row.column))),
         ("id", true, text(rows, |row| Some(row.id.as_str()).filter(|id| !id.is_empty()))),
