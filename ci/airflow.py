@@ -6,6 +6,9 @@ of the warehouse.
 The daily DAG runs with `airflow dags test`, on a copy of the smallest project with a second source
 in it. What is expected of a day stands in `DAYS`: the state of every task, how often it was tried,
 and the partitions that are there afterwards.
+
+The backfill DAG then builds the days with exports again, in shards and from nothing: what it
+publishes must be what the daily DAG published, byte for byte.
 """
 
 import argparse
@@ -38,6 +41,10 @@ LOG = SCRATCH / "airflow.log"
 POKE_SECONDS = 1
 DEADLINE_SECONDS = 2
 RETRY_SECONDS = 2
+
+SHARD_PATIENCE = "2s"
+"""`dags test` runs one task after the other: a shard waits in vain for those after it, and goes on
+when it is tried again."""
 
 COMMAND_SECONDS = 600
 """A command of Airflow's that takes longer waits for what never comes."""
@@ -77,7 +84,8 @@ def main():
         airflow.must("pools", "set", "rapport", "1", "one job at a time")
         airflow.must("pools", "set", "rapport_backfill", "2", "shards at a time")
         mistakes = [mistake for day, expected in DAYS for mistake in run(airflow, day, expected)]
-    mistakes += figures()
+        mistakes += figures()
+        mistakes += backfill(airflow)
     for mistake in mistakes:
         print(f"!!! {mistake}", file=sys.stderr)
     if mistakes:
@@ -108,6 +116,7 @@ def fresh_project():
         "AIRFLOW_RAPPORT_POKE_SECONDS": str(POKE_SECONDS),
         "AIRFLOW_RAPPORT_DEADLINE_SECONDS": str(DEADLINE_SECONDS),
         "AIRFLOW_RAPPORT_RETRY_SECONDS": str(RETRY_SECONDS),
+        "RAPPORT_SHARD_PATIENCE": SHARD_PATIENCE,
     }
 
 
@@ -184,6 +193,54 @@ def run(airflow, day, expected):
     if not mistakes:
         print(f"{day}: {expected.what}")
     return mistakes
+
+
+def backfill(airflow):
+    """What is wrong with a backfill of the days with exports, from nothing and in shards."""
+    days = sorted(day for day, expected in DAYS if expected.partitions == ALL)
+    first, last = days[0], days[-1]
+    end = datetime.date.fromisoformat(last) + datetime.timedelta(days=1)
+    expected = {key: sha for key, sha in warehouse().hashes().items() if first <= key[1] <= last}
+    shutil.rmtree(SCRATCH / "project/warehouse")
+    conf = {"from": first, "to": end.isoformat(), "shards": 2}
+    airflow.run("dags", "test", "rapport_backfill", "2024-04-01", "--conf", json.dumps(conf))
+    with contextlib.closing(sqlite3.connect(SCRATCH / "home/airflow.db", timeout=60)) as database:
+        runs = database.execute("select state from dag_run where dag_id = 'rapport_backfill'")
+        runs = runs.fetchall()
+        tasks = database.execute(
+            "select task_id, map_index, state, pool from task_instance"
+            " where dag_id = 'rapport_backfill' order by task_id, map_index"
+        ).fetchall()
+    wanted = [
+        ("rest", -1, "success", "rapport_backfill"),
+        ("shard", 0, "success", "rapport_backfill"),
+        ("shard", 1, "success", "rapport_backfill"),
+        ("shards", -1, "success", "default_pool"),
+    ]
+    mistakes = [
+        f"backfill: {what}: expected {expected}, found {found}"
+        for what, expected, found in [("runs", [("success",)], runs), ("tasks", wanted, tasks)]
+        if expected != found
+    ]
+    mistakes += [f"backfill: {what}" for what in differences(expected, warehouse().hashes())]
+    mistakes += [f"backfill: {key}: no partition" for key in warehouse().strangers()]
+    # No shard did it all: each published something.
+    publishers = {run["run_id"] for run in published_by()}
+    if len(publishers) < 2:
+        mistakes.append(f"backfill: published by {publishers}")
+    if not mistakes:
+        print(f"{first} to {last}: a backfill in two shards equals the daily runs")
+    return mistakes
+
+
+def published_by():
+    """The runs that published something, as `rapport runs` tells them."""
+    runs = json.loads(jobs.must_tell("rapport", ["runs", "--json"], project_variables()))
+    return [run for run in runs if (run["result"] or {}).get("summary", {}).get("built_count")]
+
+
+def project_variables():
+    return {"RAPPORT_CONFIG": str(SCRATCH / "project/rapport.yaml")}
 
 
 def outcome(day):

@@ -74,3 +74,12 @@ def must_run(job, arguments, variables):
             f"{job} {' '.join(arguments)}: exit code {finished.exit_code}\n{finished.log}"
         )
     return finished
+
+
+def must_tell(job, arguments, variables):
+    """Runs a command of the operator's that must succeed, and gives the text that it prints."""
+    process = start(job, arguments, variables)
+    text, log = process.communicate()
+    if process.returncode != 0:
+        raise SystemExit(f"{job} {' '.join(arguments)}: exit code {process.returncode}\n{log}")
+    return text
