@@ -262,6 +262,78 @@ campaign_results as (
         ) as uplift,
         cast(
             case
+                when sent_count > 0 and sent_count >= $minimum_sample_size
+                    then wilson_lower(opened_count, sent_count, $confidence_z)
+            end as decimal(9, 6)
+        ) as opened_share_lower,
+        cast(
+            case
+                when sent_count > 0 and sent_count >= $minimum_sample_size
+                    then wilson_upper(opened_count, sent_count, $confidence_z)
+            end as decimal(9, 6)
+        ) as opened_share_upper,
+        cast(
+            case
+                when sent_count > 0 and sent_count >= $minimum_sample_size
+                    then wilson_lower(clicked_count, sent_count, $confidence_z)
+            end as decimal(9, 6)
+        ) as clicked_share_lower,
+        cast(
+            case
+                when sent_count > 0 and sent_count >= $minimum_sample_size
+                    then wilson_upper(clicked_count, sent_count, $confidence_z)
+            end as decimal(9, 6)
+        ) as clicked_share_upper,
+        cast(
+            case
+                when sent_count > 0 and sent_count >= $minimum_sample_size
+                    then wilson_lower(responded_count, sent_count, $confidence_z)
+            end as decimal(9, 6)
+        ) as responded_share_lower,
+        cast(
+            case
+                when sent_count > 0 and sent_count >= $minimum_sample_size
+                    then wilson_upper(responded_count, sent_count, $confidence_z)
+            end as decimal(9, 6)
+        ) as responded_share_upper,
+        cast(
+            case
+                when sent_count > 0 and sent_count >= $minimum_sample_size
+                    then wilson_lower(unsubscribed_count, sent_count, $confidence_z)
+            end as decimal(9, 6)
+        ) as unsubscribed_share_lower,
+        cast(
+            case
+                when sent_count > 0 and sent_count >= $minimum_sample_size
+                    then wilson_upper(unsubscribed_count, sent_count, $confidence_z)
+            end as decimal(9, 6)
+        ) as unsubscribed_share_upper,
+        cast(
+            case
+                when treated_closed_count > 0 and treated_closed_count >= $minimum_sample_size
+                    then wilson_lower(treated_bought_count, treated_closed_count, $confidence_z)
+            end as decimal(9, 6)
+        ) as treated_bought_share_lower,
+        cast(
+            case
+                when treated_closed_count > 0 and treated_closed_count >= $minimum_sample_size
+                    then wilson_upper(treated_bought_count, treated_closed_count, $confidence_z)
+            end as decimal(9, 6)
+        ) as treated_bought_share_upper,
+        cast(
+            case
+                when control_closed_count > 0 and control_closed_count >= $minimum_sample_size
+                    then wilson_lower(control_bought_count, control_closed_count, $confidence_z)
+            end as decimal(9, 6)
+        ) as control_bought_share_lower,
+        cast(
+            case
+                when control_closed_count > 0 and control_closed_count >= $minimum_sample_size
+                    then wilson_upper(control_bought_count, control_closed_count, $confidence_z)
+            end as decimal(9, 6)
+        ) as control_bought_share_upper,
+        cast(
+            case
                 when is_comparable
                     then treated_share - control_share
                         - sqrt(

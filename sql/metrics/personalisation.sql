@@ -162,6 +162,18 @@ personalisation as (
         ) as taken_share,
         cast(
             case
+                when eligible_count > 0 and eligible_count >= $minimum_sample_size
+                    then wilson_lower(eligible_count - offered_count, eligible_count, $confidence_z)
+            end as decimal(9, 6)
+        ) as withheld_share_lower,
+        cast(
+            case
+                when eligible_count > 0 and eligible_count >= $minimum_sample_size
+                    then wilson_upper(eligible_count - offered_count, eligible_count, $confidence_z)
+            end as decimal(9, 6)
+        ) as withheld_share_upper,
+        cast(
+            case
                 when
                     open_count = 0
                     and offered_count > 0

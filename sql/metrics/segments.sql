@@ -138,6 +138,18 @@ segments as (
                     then net_amount / customer_count
             end as decimal(18, 4)
         ) as mean_net_amount,
+        cast(
+            case
+                when sizes.from_count >= $minimum_sample_size
+                    then wilson_lower(totals.customer_count, sizes.from_count, $confidence_z)
+            end as decimal(9, 6)
+        ) as from_share_lower,
+        cast(
+            case
+                when sizes.from_count >= $minimum_sample_size
+                    then wilson_upper(totals.customer_count, sizes.from_count, $confidence_z)
+            end as decimal(9, 6)
+        ) as from_share_upper,
         history.is_mature
     from totals
     inner join sizes
