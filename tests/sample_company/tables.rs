@@ -105,7 +105,7 @@ fn every_metric_table_is_held_against_the_truth() {
         .map(|path| path.file_stem().unwrap().to_str().unwrap().to_string())
         .collect();
     let held = TABLES.iter().map(|held| held.table).chain(BY_SUMS);
-    let held = held.chain(BY_FACTS).map(str::to_string);
+    let held = held.chain(BY_FACTS).chain(["service_trend"]).map(str::to_string);
     assert_eq!(tables, held.collect::<BTreeSet<_>>());
 }
 
@@ -129,8 +129,26 @@ pub fn hold(company: &Company) {
         let told = |rows: &[Row]| told(rows, keys, &common);
         assert_same(table, &told(&published), &told(&truth));
     }
+    hold_service_trend(company);
     hold_journeys(company);
     hold_exports(company);
+}
+
+/// Panics where the cases of a window are not those of its days together: all of a run's days are
+/// in both.
+fn hold_service_trend(company: &Company) {
+    let trend = company.published("metrics/service_trend");
+    let truth = company.true_metric("service");
+    for column in ["case_count", "answered_count", "unresolved_count", "reopened_count"] {
+        let expected = sums(&truth, column, |row| row["channel"] == "all");
+        assert!(!expected.is_empty(), "no true {column}");
+        for window in ["28", "90"] {
+            let found = sums(&trend, column, |row| {
+                row["window_days"] == window && row["channel"] == "all" && row["segment"] == "all"
+            });
+            assert_eq!(found, expected, "{column} of {window} days");
+        }
+    }
 }
 
 /// Panics where what is told of each source's exports is not what became of their rows, which
