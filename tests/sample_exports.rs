@@ -1,6 +1,9 @@
 //! The sample exports: the same arguments make the same bytes; what goes wrong with them is what
 //! the truth says, and what ingest finds; and a wrong argument writes nothing.
 
+mod behaviour;
+mod fitting;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
