@@ -305,7 +305,7 @@ const PLACEHOLDER_EMAILS: [&str; 7] = [
 ];
 
 const PLACEHOLDER_PHONES: [&str; 6] =
-    ["00000000000", "0123456789", "07777777777", "99999999999", "000 000 0000", "11111111111"];
+    ["00000000000", "0123456789", "06666666666", "99999999999", "000 000 0000", "11111111111"];
 
 /// The name with two letters swapped, one doubled or one left out, but for the first; none where
 /// it is too short or would not change.
