@@ -16,6 +16,8 @@ use crate::dates::Day;
 
 const LEFT: Parameter = Parameter { name: "left", kind: Kind::Text, meaning: "One text." };
 const RIGHT: Parameter = Parameter { name: "right", kind: Kind::Text, meaning: "The other." };
+const MOST: Parameter =
+    Parameter { name: "most", kind: Kind::Integer, meaning: "How many edits are few enough." };
 const ONE_DAY: Parameter = Parameter { name: "left", kind: Kind::Date, meaning: "One date." };
 const OTHER_DAY: Parameter = Parameter { name: "right", kind: Kind::Date, meaning: "The other." };
 const TEXT: Parameter = Parameter { name: "text", kind: Kind::Text, meaning: "The text." };
@@ -71,6 +73,26 @@ pub(super) const DECLARATIONS: &[Declaration] = &[
         description: "As edits_apart, with two neighbours that changed places as one edit.",
         example: "damerau_levenshtein('martha', 'marhta') -> 1",
         evaluate: |arguments| distance(arguments, comparison::damerau_levenshtein),
+    },
+    Declaration {
+        name: "damerau_levenshtein_within",
+        parameters: &[LEFT, RIGHT, MOST],
+        optional: 0,
+        returns: || DataType::Boolean,
+        is_strict: true,
+        description: "Whether damerau_levenshtein is this or less: faster than counting.",
+        example: "damerau_levenshtein_within('martha', 'marhta', 1) -> true",
+        evaluate: |arguments| {
+            let (left, right) = (arguments.text(0)?, arguments.text(1)?);
+            let most = arguments.integer(2)?;
+            let one = |row| {
+                let (left, right) = (left.get(row)?, right.get(row)?);
+                // Fewer edits than none are never enough.
+                let Ok(most) = usize::try_from(most.get(row)?) else { return Some(false) };
+                Some(comparison::damerau_levenshtein_within(left, right, most))
+            };
+            Ok(Arc::new((0..arguments.rows).map(one).collect::<BooleanArray>()))
+        },
     },
     Declaration {
         name: "words_in_common",

@@ -10,5 +10,6 @@ pub use dates::{days_apart, digits_apart, is_day_month_swapped};
 pub use names::{are_nicknames, nickname_root, phonetic, sounds_alike};
 pub use places::{postcode_area, postcode_district};
 pub use texts::{
-    damerau_levenshtein, elements_in_common, jaro, jaro_winkler, levenshtein, words_in_common,
+    damerau_levenshtein, damerau_levenshtein_within, elements_in_common, jaro, jaro_winkler,
+    levenshtein, words_in_common,
 };

@@ -49,6 +49,39 @@ pub fn damerau_levenshtein(left: &str, right: &str) -> usize {
     strsim::damerau_levenshtein(left, right)
 }
 
+/// Whether so many edits, as [`damerau_levenshtein`] counts them, make one text the other: several
+/// times faster than counting where texts are unlike.
+pub fn damerau_levenshtein_within(left: &str, right: &str, most: usize) -> bool {
+    let (Some(left_bytes), Some(right_bytes)) = (as_short_ascii(left), as_short_ascii(right))
+    else {
+        return damerau_levenshtein(left, right) <= most;
+    };
+    // Two edits do what neighbours that change places do: Levenshtein's distance is never less
+    // than this one, and never more than twice as much. One edit does not swap anything.
+    let distance = levenshtein_of_ascii(left_bytes, right_bytes);
+    if distance <= most.max(1) {
+        return distance <= most;
+    }
+    distance <= 2 * most
+        && unshared(left_bytes, right_bytes) <= most
+        && damerau_levenshtein(left, right) <= most
+}
+
+/// How many characters of either text the other lacks, wherever they stand, of two numbers the
+/// greater: an edit changes it by no more than one, and a change of places by none.
+fn unshared(left: &[u8], right: &[u8]) -> usize {
+    let mut counts = [0_i16; 128];
+    for (text, step) in [(left, 1), (right, -1)] {
+        for byte in text {
+            if let Some(count) = counts.get_mut(usize::from(*byte)) {
+                *count += step;
+            }
+        }
+    }
+    let surplus = |sign: i16| counts.iter().map(|count| (sign * count).max(0)).sum::<i16>();
+    usize::try_from(surplus(1).max(surplus(-1))).unwrap_or(0)
+}
+
 /// How many different words, parted by white space, two texts share.
 pub fn words_in_common(left: &str, right: &str) -> usize {
     elements_in_common(left.split_whitespace(), right.split_whitespace())
@@ -245,6 +278,16 @@ mod tests {
             }
             prop_assert!(damerau_levenshtein(&left, &right) <= levenshtein(&left, &right));
             prop_assert!(jaro(&left, &right) <= jaro_winkler(&left, &right));
+        }
+
+        #[test]
+        fn edits_are_within_what_they_are_counted_to(
+            left in "[a-c]{0,9}é?",
+            right in "[a-c]{0,9}",
+            most in 0_usize..6,
+        ) {
+            let expected = damerau_levenshtein(&left, &right) <= most;
+            prop_assert_eq!(damerau_levenshtein_within(&left, &right, most), expected);
         }
     }
 }
