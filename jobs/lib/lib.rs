@@ -24,6 +24,7 @@ pub mod config;
 pub mod dates;
 pub mod errors;
 pub mod hash;
+pub mod parallel;
 pub mod telemetry;
 
 /// Faster than the system's allocator on the small, short-lived buffers that queries are made of.

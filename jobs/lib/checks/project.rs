@@ -1,6 +1,8 @@
 //! Plans every model against its contract: no data, no credentials, every mistake with its place.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 
 use crate::checks::formulas;
 use crate::config::{IdentityRules, Settings, yaml};
@@ -9,9 +11,11 @@ use crate::engine::Engine;
 use crate::engine::sql::Query;
 use crate::errors::{Error, Kind, Result, did_you_mean};
 use crate::lake::TableName;
+use crate::models::catalogue::Feed;
 use crate::models::contract::{Contract, Value, conforms, type_name};
 use crate::models::reads::{self, Look, ModelReads};
 use crate::models::{Catalogue, METRICS, Model, QUARANTINE, RAW, Recipe, STAGING, ZONES};
+use crate::parallel;
 
 /// Days ahead and back over which a query must not read what its day cannot know.
 const HORIZON_DAYS: u64 = 800;
@@ -31,7 +35,10 @@ pub struct Checked {
 pub async fn check(engine: &Engine, settings: &Settings) -> Checked {
     let (catalogue, mut mistakes) = Catalogue::read_all(settings);
     let mut reads = BTreeMap::new();
-    mistakes.extend(mistakes_of(engine, &catalogue, settings, &mut reads).await);
+    match mistakes_of(engine, &catalogue, settings, &mut reads).await {
+        Ok(found) => mistakes.extend(found),
+        Err(defect) => mistakes.push(defect),
+    }
     let mut told = BTreeSet::new();
     mistakes.retain(|mistake| told.insert(mistake.chain()));
     Checked { catalogue, reads, mistakes }
@@ -54,18 +61,64 @@ impl Checked {
     }
 }
 
+/// What was found of one model, or of one feed.
+#[derive(Default)]
+struct Findings {
+    mistakes: Vec<Error>,
+    reads: Option<ModelReads>,
+    has_wrong_formulas: bool,
+}
+
+/// Models are looked at beside each other, as many at once as the settings name threads; their
+/// mistakes are told in the models' order.
 async fn mistakes_of(
     engine: &Engine,
     catalogue: &Catalogue,
     settings: &Settings,
     reads: &mut BTreeMap<TableName, ModelReads>,
-) -> Vec<Error> {
-    let mut mistakes = vec![];
-    for feed in catalogue.feeds() {
-        let Some(entity) = catalogue.get(&feed.entity) else { continue };
-        if reads_broken(catalogue, &feed.query) {
+) -> Result<Vec<Error>> {
+    let runtime = tokio::runtime::Handle::current();
+    let finish = |looking: Pin<&mut dyn Future<Output = Findings>>| {
+        let _runtime = runtime.enter();
+        // One of the threads is the runtime's own: what may yield to it there would wait for ever.
+        Ok(futures::executor::block_on(tokio::task::unconstrained(looking)))
+    };
+    let feeds: Vec<&Feed> = catalogue.feeds().iter().collect();
+    let of_feeds = parallel::map(settings.threads, feeds.len(), |at| {
+        finish(pin!(of_feed(engine, catalogue, settings, feeds[at])))
+    })?;
+    let mut mistakes: Vec<Error> = of_feeds.into_iter().flat_map(|found| found.mistakes).collect();
+    let fed: BTreeSet<&TableName> = feeds.iter().map(|feed| &feed.entity).collect();
+    let are_feeds_right = mistakes.is_empty();
+    let models: Vec<&Arc<Model>> = catalogue.in_order().collect();
+    let of_models = parallel::map(settings.threads, models.len(), |at| {
+        // An entity's own query is made of its feeds', which were looked at above.
+        let with_queries = are_feeds_right || !fed.contains(&models[at].name);
+        finish(pin!(of_model(engine, catalogue, settings, models[at], with_queries)))
+    })?;
+    let mut wrong_formulas: BTreeSet<&TableName> = BTreeSet::new();
+    for (model, found) in models.into_iter().zip(of_models) {
+        wrong_formulas.extend(found.has_wrong_formulas.then_some(&model.name));
+        // A trend has the formulas of its metric, whose place people know.
+        if catalogue.trend_of(&model.name).is_some_and(|metric| wrong_formulas.contains(metric)) {
             continue;
         }
+        mistakes.extend(found.mistakes);
+        reads.extend(found.reads.map(|found| (model.name.clone(), found)));
+    }
+    Ok(mistakes)
+}
+
+async fn of_feed(
+    engine: &Engine,
+    catalogue: &Catalogue,
+    settings: &Settings,
+    feed: &Feed,
+) -> Findings {
+    let mut mistakes = vec![];
+    if let Some(entity) = catalogue.get(&feed.entity)
+        && !reads_broken(catalogue, &feed.query)
+    {
         match reads::look(engine, catalogue, settings, &feed.query).await {
             Err(mistake) => mistakes.push(mistake),
             Ok(look) => {
@@ -80,53 +133,56 @@ async fn mistakes_of(
             }
         }
     }
-    let fed: BTreeSet<&TableName> = catalogue.feeds().iter().map(|feed| &feed.entity).collect();
-    let mut wrong_formulas: BTreeSet<&TableName> = BTreeSet::new();
-    for model in catalogue.in_order() {
-        if let Some(contract) = &model.contract {
-            mistakes.extend(references(catalogue, model, contract));
-            mistakes.extend(identifier_kinds(catalogue, settings, model));
-            mistakes.extend(own_checks(engine, settings, model, contract).await);
-            // A trend has the formulas of its metric, whose place people know.
-            if catalogue.trend_of(&model.name).is_none() {
-                let yml = model.path.with_extension("yml").display().to_string();
-                let wrong = formulas::mistakes(engine, settings, contract, &yml).await;
-                wrong_formulas.extend((!wrong.is_empty()).then_some(&model.name));
-                mistakes.extend(wrong);
-            }
+    Findings { mistakes, ..Findings::default() }
+}
+
+async fn of_model(
+    engine: &Engine,
+    catalogue: &Catalogue,
+    settings: &Settings,
+    model: &Model,
+    with_queries: bool,
+) -> Findings {
+    let mut found = Findings::default();
+    let mistakes = &mut found.mistakes;
+    if let Some(contract) = &model.contract {
+        mistakes.extend(references(catalogue, model, contract));
+        mistakes.extend(identifier_kinds(catalogue, settings, model));
+        mistakes.extend(own_checks(engine, settings, model, contract).await);
+        // A trend's formulas are its metric's.
+        if catalogue.trend_of(&model.name).is_none() {
+            let yml = model.path.with_extension("yml").display().to_string();
+            let wrong = formulas::mistakes(engine, settings, contract, &yml).await;
+            found.has_wrong_formulas = !wrong.is_empty();
+            mistakes.extend(wrong);
         }
-        if catalogue.trend_of(&model.name).is_some_and(|metric| wrong_formulas.contains(metric)) {
+    }
+    if !with_queries {
+        return found;
+    }
+    let reads = found.reads.insert(ModelReads::default());
+    for query in model.queries() {
+        if reads_broken(catalogue, query) {
             continue;
         }
-        // An entity's own query is made of its feeds', which were looked at above.
-        if fed.contains(&model.name) && !mistakes.is_empty() {
-            continue;
-        }
-        let of_model = reads.entry(model.name.clone()).or_default();
-        for query in model.queries() {
-            if reads_broken(catalogue, query) {
-                continue;
-            }
-            match reads::look(engine, catalogue, settings, query).await {
-                Err(mistake) => mistakes.push(mistake),
-                Ok(look) => {
-                    of_model.merge(look.reads.clone());
-                    let misread = reads::misread_parameter(engine, catalogue, settings, query);
-                    mistakes.extend(misread.await);
-                    mistakes.extend(purity(query, &look));
-                    mistakes.extend(causality(query, &look, &model.name));
-                    mistakes.extend(zones(query, &look, &model.name));
-                    let (Recipe::Query(_), Some(contract)) = (&model.recipe, &model.contract)
-                    else {
-                        continue;
-                    };
-                    mistakes.extend(against_contract(query, &look, contract, &model.path));
-                    mistakes.extend(ordered_by_grain(query, &look, contract));
-                }
+        match reads::look(engine, catalogue, settings, query).await {
+            Err(mistake) => mistakes.push(mistake),
+            Ok(look) => {
+                reads.merge(look.reads.clone());
+                let misread = reads::misread_parameter(engine, catalogue, settings, query);
+                mistakes.extend(misread.await);
+                mistakes.extend(purity(query, &look));
+                mistakes.extend(causality(query, &look, &model.name));
+                mistakes.extend(zones(query, &look, &model.name));
+                let (Recipe::Query(_), Some(contract)) = (&model.recipe, &model.contract) else {
+                    continue;
+                };
+                mistakes.extend(against_contract(query, &look, contract, &model.path));
+                mistakes.extend(ordered_by_grain(query, &look, contract));
             }
         }
     }
-    mistakes
+    found
 }
 
 /// Whether a table that the query reads has a mistake of its own, which was told where it stands.
@@ -181,7 +237,7 @@ fn against_contract(
 }
 
 /// A feed must bring what its entity requires, and nothing that the entity does not know.
-fn feed_against_entity(feed: &crate::models::catalogue::Feed, entity: &Contract) -> Vec<Error> {
+fn feed_against_entity(feed: &Feed, entity: &Contract) -> Vec<Error> {
     let yml = feed.path.with_extension("yml").display().to_string();
     let mut mistakes = vec![];
     for column in &feed.contract.columns {

@@ -25,9 +25,10 @@ use super::places::Written;
 use super::truth::metrics::{Deviations, MetricTruth, OddOrders, Standings};
 use super::truth::{self, PartTruth};
 use super::world::{World, calendar};
-use super::{Order, Summary, columns, life, parallel};
+use super::{Order, Summary, columns, life};
 use crate::dates::{Day, DayRange};
 use crate::errors::{Error, Kind, Result};
+use crate::parallel;
 
 /// Days in a window.
 const WINDOW_DAYS: u64 = 31;

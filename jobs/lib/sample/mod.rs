@@ -24,7 +24,6 @@ mod drive;
 pub mod facts;
 pub mod feeds;
 pub mod life;
-mod parallel;
 pub mod people;
 mod places;
 pub mod random;
