@@ -49,6 +49,10 @@ pub enum Code {
     BadEncoding,
     /// A byte that no text has.
     NulByte,
+    /// An escape that stands for half a character.
+    HalfCharacter,
+    /// An object that names a key twice.
+    RepeatedKey,
 }
 
 impl Code {
@@ -73,6 +77,8 @@ impl Code {
             Code::NotAnArray => "not_an_array",
             Code::BadEncoding => "bad_encoding",
             Code::NulByte => "nul_byte",
+            Code::HalfCharacter => "half_character",
+            Code::RepeatedKey => "repeated_key",
         }
     }
 
@@ -97,6 +103,8 @@ impl Code {
             Code::NotAnArray => "is not an array, so it cannot be exploded",
             Code::BadEncoding => "has bytes that the declared encoding does not have",
             Code::NulByte => "has a NUL byte",
+            Code::HalfCharacter => "has an escape that stands for half a character",
+            Code::RepeatedKey => "names a key twice in one object",
         }
     }
 }

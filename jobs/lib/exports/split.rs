@@ -403,27 +403,16 @@ impl<R: Read> JsonSplitter<R> {
             loop {
                 self.white_space(None)?;
                 match self.peek()? {
-                    Some(b'"') => {}
                     Some(b',') => {
                         self.advance(None)?;
                         continue;
                     }
                     Some(b'}') => return Err(self.not_found(depth)),
-                    Some(_) => return Err(self.unexpected("something that is no key")),
-                    None => return Err(self.cut_short()),
+                    _ => {}
                 }
-                let mut found = Vec::new();
-                self.element(&mut found)?;
+                let found = self.key()?;
                 self.white_space(None)?;
-                match self.peek()? {
-                    Some(b':') => self.advance(None)?,
-                    Some(_) => return Err(self.unexpected("a key without a colon")),
-                    None => return Err(self.cut_short()),
-                };
-                self.white_space(None)?;
-                let is_it =
-                    serde_json::from_slice::<String>(&found).is_ok_and(|found| found == key);
-                if is_it {
+                if found.as_ref() == Some(&key) {
                     break;
                 }
                 self.skip_element()?;
@@ -454,6 +443,24 @@ impl<R: Read> JsonSplitter<R> {
         }
     }
 
+    /// Reads a key and its colon. None where the key is no text, and so none that is looked for.
+    fn key(&mut self) -> Result<Option<String>, SplitError> {
+        match self.peek()? {
+            Some(b'"') => {}
+            Some(_) => return Err(self.unexpected("something that is no key")),
+            None => return Err(self.cut_short()),
+        }
+        let mut key = Vec::new();
+        self.element(&mut key)?;
+        self.white_space(None)?;
+        match self.peek()? {
+            Some(b':') => self.advance(None)?,
+            Some(_) => return Err(self.unexpected("a key without a colon")),
+            None => return Err(self.cut_short()),
+        }
+        Ok(serde_json::from_slice(&key).ok())
+    }
+
     /// Reads past the array: a document that stops there was cut short.
     fn finish(&mut self) -> Result<(), SplitError> {
         let Stage::AfterArray { mut depth } = self.stage else { return Ok(()) };
@@ -470,11 +477,22 @@ impl<R: Read> JsonSplitter<R> {
                     depth -= 1;
                     self.advance(None)?;
                 }
-                Some(b',' | b':') => {
+                Some(b',') => {
                     self.advance(None)?;
+                    self.white_space(None)?;
+                    let (line, byte) = (self.line, self.byte);
+                    let key = self.key()?;
+                    // The records of a second array would be lost.
+                    if self.path.get(depth - 1) == key.as_ref() {
+                        return Err(SplitError::Broken(format!(
+                            "the JSON document has `{}` twice, again on line {line}, byte {byte}",
+                            self.path[..depth].join(".")
+                        )));
+                    }
+                    self.white_space(None)?;
+                    self.skip_element()?;
                 }
-                Some(b']') => return Err(self.unexpected("`]`")),
-                Some(_) => self.skip_element()?,
+                Some(_) => return Err(self.unexpected("something between two keys")),
             }
         }
         self.stage = Stage::Done;
@@ -709,6 +727,15 @@ mod tests {
             ("{\"data\": nil}", &["data"], "`data` of the JSON document is no array"),
             ("{\"data\": null}", &["data", "items"], "no `data.items`"),
             ("{\"data\": null", &["data"], "cut short"),
+            (
+                "{\"data\": [1], \"data\": [2]}",
+                &["data"],
+                "has `data` twice, again on line 1, byte 14",
+            ),
+            ("{\"data\": null,\n\"data\": [2]}", &["data"], "has `data` twice, again on line 2"),
+            ("{\"a\": {\"b\": []}, \"a\": {\"b\": []}}", &["a", "b"], "has `a` twice"),
+            ("{\"data\": [1] 5}", &["data"], "between two keys"),
+            ("{\"data\": [1], 5}", &["data"], "no key"),
             ("null", &[], "no array"),
             ("5", &[], "no array"),
             ("", &[], "cut short"),
