@@ -5,10 +5,13 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, Float32Type, Float64Type, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DataType, Date32Type, Field, Float32Type, Float64Type, Schema, TimestampMicrosecondType,
+};
 use arrow::error::ArrowError;
 use arrow::json::LineDelimitedWriter;
 use arrow::row::{RowConverter, SortField};
@@ -353,12 +356,40 @@ fn extras(columns: &[ArrayRef], layout: &Layout, row_count: usize) -> Result<Arr
 /// The row as a line of JSON: Parquet has no text of its own.
 fn record(batch: &RecordBatch, row: usize) -> String {
     let mut writer = LineDelimitedWriter::new(Vec::new());
-    let written = writer.write(&batch.slice(row, 1)).and_then(|()| writer.finish());
+    let written = writer.write(&showable(batch.slice(row, 1))).and_then(|()| writer.finish());
     match written {
         Ok(()) => String::from_utf8_lossy(&writer.into_inner()).trim_end().to_string(),
         // Types that JSON cannot show: the row's number still leads to it.
         Err(_) => String::new(),
     }
+}
+
+/// `row` with the numbers of instants and days that are too far away to be shown as such.
+fn showable(row: RecordBatch) -> RecordBatch {
+    let options = FormatOptions::new();
+    let is_too_far = |array: &ArrayRef| {
+        let is_moment = matches!(
+            array.data_type(),
+            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64
+        );
+        is_moment
+            && array.is_valid(0)
+            && ArrayFormatter::try_new(array.as_ref(), &options)
+                .is_ok_and(|formatter| formatter.value(0).try_to_string().is_err())
+    };
+    let number = |array: &ArrayRef| match is_too_far(array) {
+        true => cast(array, &DataType::Int64).unwrap_or_else(|_| Arc::clone(array)),
+        false => Arc::clone(array),
+    };
+    let columns: Vec<ArrayRef> = row.columns().iter().map(number).collect();
+    let schema = row.schema();
+    let fields = schema
+        .fields()
+        .iter()
+        .zip(&columns)
+        .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    RecordBatch::try_new(schema, columns).unwrap_or(row)
 }
 
 /// What tells the records of `batch` apart.
