@@ -73,6 +73,7 @@ fn report(failures: &[String], count: usize) {
 fn every_mistake_in_a_model_is_found_and_placed() {
     let mut failures = vec![];
     let cases = corpus("models");
+    assert!(cases.len() >= 60, "{} models", cases.len());
     for path in &cases {
         let case: Case = yaml::read(path).unwrap_or_else(|error| panic!("{}", error.chain()));
         let project = Project::small();
@@ -116,6 +117,7 @@ fn one_mistake_is_told_once_and_not_by_all_who_read_what_it_spoils() {
 fn every_mistake_in_the_settings_is_found_and_placed() {
     let mut failures = vec![];
     let cases = corpus("settings");
+    assert!(cases.len() >= 35, "{} settings files", cases.len());
     for path in &cases {
         let bytes = std::fs::read(path).unwrap();
         let text = String::from_utf8_lossy(&bytes);
