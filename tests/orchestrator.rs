@@ -203,6 +203,41 @@ fn an_export_that_broke_its_contract_ends_with_11_and_publishes_nothing() {
 }
 
 #[test]
+fn one_bad_row_in_twenty_is_let_through_and_no_more_where_nothing_is_declared() {
+    let project = Project::small();
+    project.edit("sources/sales.yaml", "maximum_bad_share: 0.2\n", "");
+    let sales = |good: usize, bad: usize| {
+        let row = |number: usize, amount: &str| {
+            format!("S-{number},2024-03-04T09:15:00Z,ada@example.com,web,{amount}\n")
+        };
+        let rows = (0..good).map(|number| row(number, "1.00"));
+        let rows: String =
+            rows.chain((good..good + bad).map(|number| row(number, "lots"))).collect();
+        project.write(
+            "landing/sales/2024-03-04.csv",
+            format!("sale_id,sold_at,customer_email,channel,amount\n{rows}"),
+        );
+        project.run("ingest", &DAY)
+    };
+    for (good, bad) in [(19, 1), (950, 50)] {
+        let result = sales(good, bad).expect(0);
+        let accounting = &result["accounting"]["sales"];
+        assert_eq!(accounting["quarantined_row_count"], bad, "{result}");
+        assert_eq!(accounting["accepted_row_count"], good, "{result}");
+    }
+    let before = project.published();
+    for (good, bad, told) in [
+        (18, 1, "1 of 19 rows are bad (5.26 %), more than `maximum_bad_share: 0.05` allows"),
+        (949, 50, "50 of 999 rows are bad (5.01 %), more than"),
+        (949, 51, "51 of 1000 rows are bad (5.10 %), more than"),
+    ] {
+        let result = sales(good, bad).expect(11);
+        assert!(error_of(&result).contains(told), "{told}: {result}");
+        assert_eq!(project.published(), before);
+    }
+}
+
+#[test]
 fn rows_in_quarantine_and_repeated_files_are_warnings_of_the_result() {
     let project = Project::small();
     assert_eq!(project.must_run("daily", &DAYS)["warning_count"], 0);
@@ -459,6 +494,7 @@ fn a_job_with_nothing_to_do_ends_with_99_only_when_asked() {
     project.must_run("daily", &DAYS);
     let result = project.run("daily", &DAYS).expect(0);
     assert_eq!((&result["built_count"], &result["fresh_count"]), (&0.into(), &12.into()));
+    assert_eq!(result["unchanged_count"], 0);
     let again = [&DAYS[..], &["--skip-when-fresh"]].concat();
     let result = project.run("daily", &again).expect(99);
     assert_eq!(result["status"], "nothing_to_do");

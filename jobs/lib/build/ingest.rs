@@ -283,14 +283,14 @@ fn judge(source: &Source, partition: &Partition, counts: &Counts) -> Result<()> 
         return Err(Error::new(
             Kind::ExportBroken,
             format!(
-                "ingest source `{}` for {}: {} of {} rows are bad ({:.1} %, at most {:.1} %): {}; \
-                 first {}; nothing was published",
+                "ingest source `{}` for {}: {} of {} rows are bad ({:.2} %), more than \
+                 `maximum_bad_share: {}` allows: {}; first {}; nothing was published",
                 source.name,
                 partition.dt,
                 counts.quarantined,
                 counts.judged(),
                 share * 100.0,
-                source.maximum_bad_share * 100.0,
+                source.maximum_bad_share,
                 by_reason.join(", "),
                 counts.first_quarantined.join("; "),
             ),
