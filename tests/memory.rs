@@ -1,8 +1,10 @@
-//! Queries keep within `memory_limit`: they spill, and come to the same bytes.
+//! Queries keep within `memory_limit`: they spill, and come to the same bytes. Files are read as
+//! they stream by.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
-use crate::harness::Project;
+use crate::harness::{Project, finish};
 
 const DAY: [&str; 2] = ["--date", "2024-03-04"];
 
@@ -115,4 +117,51 @@ fn memory_that_is_too_little_is_named_as_the_setting_to_change() {
     assert_eq!(result["error"]["kind"], "out_of_memory");
     let message = result["error"]["message"].as_str().unwrap();
     assert!(message.contains("`memory_limit` is too low"), "{message}");
+}
+
+const LONG: &str = "
+description: An export that may be long.
+location: long/{dt}.csv
+format: csv
+load: events
+duplicates: keep
+columns:
+  - {name: id, type: integer, required: true}
+  - {name: at, type: timestamp, required: true}
+  - {name: note, type: string}
+";
+
+/// The most memory that `ingest` had at once while it read a file of about `megabytes`.
+#[cfg(target_os = "linux")]
+fn peak_of_reading(project: &Project, megabytes: usize) -> u64 {
+    let row = format!(",2024-03-04T09:15:00Z,{}\n", "a note ".repeat(70));
+    let mut text = "id,at,note\n".to_string();
+    for id in 0..megabytes * 1_000_000 / row.len() {
+        text += &id.to_string();
+        text += &row;
+    }
+    project.write("landing/long/2024-03-04.csv", text);
+    let mut running = project.start("ingest", &["--date", "2024-03-04"]);
+    let mut peak = 0;
+    while running.is_running() {
+        peak = running.peak_memory().unwrap_or(0).max(peak);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let result = finish(running).expect(0);
+    assert_eq!(result["row_counts"]["raw.long"], megabytes * 1_000_000 / row.len(), "{result}");
+    peak
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_does_not_grow_with_the_file() {
+    const SMALL: usize = 16;
+    const LARGE: usize = 128;
+    let project = Project::small();
+    project.write("sources/long.yaml", LONG);
+    let small = peak_of_reading(&project, SMALL);
+    let large = peak_of_reading(&project, LARGE);
+    // Whatever is kept of a file grows by this at least, if it is kept.
+    let grown = u64::try_from((LARGE - SMALL) * 1_000_000).unwrap();
+    assert!(small > 0 && large < small + grown / 2, "{small} and {large} bytes");
 }
