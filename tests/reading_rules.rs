@@ -209,6 +209,7 @@ fn every_effective_setting_is_told_with_its_origin() {
     assert_eq!(told["threads"], "7  (environment variable RAPPORT_THREADS)");
     assert_eq!(told["time_zone"], "Europe/London  (rapport.yaml:6)");
     assert_eq!(told["lease_seconds"], "60  (default)");
+    assert_eq!(told["identity"], "unset  (no default)");
     assert_eq!(
         told["parameters.minimum_sale_count"],
         "9  (environment variable RAPPORT_PARAMETER_MINIMUM_SALE_COUNT)"

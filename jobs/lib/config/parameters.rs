@@ -259,12 +259,12 @@ pub(super) fn read<'a>(
             Ok(Some((value, origin))) => {
                 effective.push(Effective {
                     key: format!("parameters.{name}"),
-                    value: shown(name, &value),
+                    value: Some(shown(name, &value)),
                     origin,
                 });
                 parameters.insert(name.to_string(), value);
             }
-            Ok(None) => {}
+            Ok(None) => effective.push(Effective::unset(format!("parameters.{name}"))),
             Err(mistake) => mistakes.push(mistake),
         }
     }

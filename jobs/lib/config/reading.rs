@@ -15,10 +15,18 @@ use crate::errors::{Error, Kind, Result};
 pub struct Effective {
     /// The key.
     pub key: String,
-    /// Its value, as it would be written.
-    pub value: String,
-    /// Where the value came from: `file:line`, an environment variable, or `default`.
+    /// Its value, as it would be written; none where nothing sets it.
+    pub value: Option<String>,
+    /// Where the value came from: `file:line`, an environment variable, or `default`; `no default`
+    /// where there is none.
     pub origin: String,
+}
+
+impl Effective {
+    /// A key that nothing sets.
+    pub(super) fn unset(key: String) -> Self {
+        Effective { key, value: None, origin: "no default".to_string() }
+    }
 }
 
 /// Resolves one key after the other: environment before file before default.
@@ -53,14 +61,13 @@ impl<V: Fn(&str) -> Option<String>> Reader<V> {
         } else if let Some(written) = written {
             let origin = format!("{}:{}", self.name, written.referenced.line());
             (written.value, origin)
+        } else if let Some(default) = default {
+            (default.to_string(), "default".to_string())
         } else {
-            (default?.to_string(), "default".to_string())
+            self.effective.push(Effective::unset(key.to_string()));
+            return None;
         };
-        self.effective.push(Effective {
-            key: key.to_string(),
-            value: value.clone(),
-            origin: origin.clone(),
-        });
+        self.effective.push(Effective { key: key.to_string(), value: Some(value.clone()), origin });
         Some(value)
     }
 
@@ -212,7 +219,7 @@ impl<V: Fn(&str) -> Option<String>> Reader<V> {
     /// Shows the last key's value as it is meant, not as it is written.
     fn show(&mut self, value: String) {
         if let Some(last) = self.effective.last_mut() {
-            last.value = value;
+            last.value = Some(value);
         }
     }
 

@@ -48,7 +48,7 @@ pub struct Settings {
     pub patience: Patience,
     /// Values that models may name as `$name`.
     pub parameters: BTreeMap<String, Parameter>,
-    /// Every key with its value and where that came from.
+    /// Every key there is, with its value and where that came from.
     pub effective: Vec<Effective>,
 }
 
@@ -150,8 +150,7 @@ impl Settings {
         let name = path.display().to_string();
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         let names: Vec<String> = names.filter(|name| variable(name).is_some()).collect();
-        refuse_mistyped_variables(names.iter().cloned())?;
-        let mut mistakes = vec![];
+        let mut mistakes = mistyped_variables(&names);
         let mut reader = Reader::new(name, &file, variable);
 
         let landing = noted(reader.location("landing", written.landing), &mut mistakes);
@@ -263,24 +262,20 @@ impl Settings {
     }
 }
 
-/// A variable that is nearly one of ours was meant to be one: a typo must not be ignored.
-fn refuse_mistyped_variables(names: impl Iterator<Item = String>) -> Result<()> {
+/// Variables that are nearly one of ours were meant to be one: no typo must be ignored.
+fn mistyped_variables(names: &[String]) -> Vec<Error> {
     let mut known: Vec<String> =
         KEYS.iter().map(|key| format!("RAPPORT_{}", key.to_uppercase())).collect();
     known.extend(FLAG_VARIABLES.iter().map(ToString::to_string));
-    for name in names.filter(|name| name.starts_with("RAPPORT_")) {
-        if known.contains(&name) || name.starts_with(parameters::PREFIX) {
-            continue;
-        }
-        let close = known.iter().find(|known| strsim::osa_distance(known, &name) <= 2);
-        if let Some(close) = close {
-            return Err(Error::new(
-                Kind::Usage,
-                format!("environment variable `{name}` is unknown, did you mean `{close}`?"),
-            ));
-        }
-    }
-    Ok(())
+    let ours = names.iter().filter(|name| name.starts_with("RAPPORT_"));
+    let unknown =
+        ours.filter(|name| !known.contains(name) && !name.starts_with(parameters::PREFIX));
+    let mistyped = unknown.filter_map(|name| {
+        let close = known.iter().find(|known| strsim::osa_distance(known, name) <= 2)?;
+        let what = format!("environment variable `{name}` is unknown, did you mean `{close}`?");
+        Some(Error::new(Kind::Usage, what))
+    });
+    mistyped.collect()
 }
 
 fn parse_time_zone(text: &str) -> Result<chrono_tz::Tz, String> {
@@ -295,15 +290,28 @@ fn parse_time_zone(text: &str) -> Result<chrono_tz::Tz, String> {
     })
 }
 
-/// Reads a size such as `512MiB`, `2 GB` or `1000000` as bytes.
+/// Reads a size such as `512MiB`, `1.5 GB` or `1000000` as bytes.
 pub fn parse_bytes(text: &str) -> Result<usize, String> {
-    let wrong =
-        || format!("`{text}` is not a size, expected a number with B, KiB, MiB, GiB, KB, MB or GB");
+    let wrong = || {
+        format!(
+            "`{text}` is not a size, expected a number with B, KiB, MiB, GiB, KB, MB or GB, such \
+             as 1.5GiB"
+        )
+    };
     let trimmed = text.trim();
-    let split = trimmed.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(trimmed.len());
-    let (digits, unit) = trimmed.split_at(split);
-    let count: usize = digits.parse().map_err(|_| wrong())?;
-    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+    let is_of_number = |letter: char| letter.is_ascii_digit() || letter == '.';
+    let split = trimmed.find(|letter| !is_of_number(letter)).unwrap_or(trimmed.len());
+    let (number, unit) = trimmed.split_at(split);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let whole: usize = whole.parse().map_err(|_| wrong())?;
+    if !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    // Digits beyond these make less than two bytes of a GiB.
+    let fraction = fraction.get(..9).unwrap_or(fraction);
+    let tenths: u64 = fraction.parse().map_err(|_| wrong())?;
+    let scale = 10u64.pow(u32::try_from(fraction.len()).map_err(|_| wrong())?);
+    let factor: usize = match unit.trim().to_ascii_lowercase().as_str() {
         "" | "b" => 1,
         "kib" => 1 << 10,
         "mib" => 1 << 20,
@@ -313,7 +321,9 @@ pub fn parse_bytes(text: &str) -> Result<usize, String> {
         "gb" => 1_000_000_000,
         _ => return Err(wrong()),
     };
-    let bytes = count.checked_mul(factor).ok_or_else(wrong)?;
+    let part = usize::try_from(tenths * factor as u64 / scale).map_err(|_| wrong())?;
+    let bytes = whole.checked_mul(factor).and_then(|bytes| bytes.checked_add(part));
+    let bytes = bytes.ok_or_else(wrong)?;
     if bytes < 32 << 20 {
         return Err(format!("`{text}` is too little memory, expected at least 32MiB"));
     }
@@ -348,6 +358,28 @@ mod tests {
         assert_eq!(origin("warehouse"), "environment variable RAPPORT_WAREHOUSE");
         assert!(origin("landing").ends_with("rapport.yaml:1"));
         assert_eq!(origin("time_zone"), "default");
+    }
+
+    #[test]
+    fn every_key_is_told_even_where_it_is_unset() {
+        let settings = read(MINIMAL, &[]).unwrap();
+        for key in KEYS {
+            assert_eq!(
+                settings.effective.iter().filter(|told| told.key == key).count(),
+                1,
+                "{key}"
+            );
+        }
+        let unset = settings.effective.iter().filter(|told| told.value.is_none());
+        let unset: Vec<&str> = unset.map(|told| told.key.as_str()).collect();
+        let expected = [
+            "identity",
+            "schedules",
+            "declarations",
+            "parameters.default_region",
+            "parameters.reporting_currency",
+        ];
+        assert_eq!(unset, expected);
     }
 
     #[test]
@@ -388,6 +420,30 @@ mod tests {
     }
 
     #[test]
+    fn sizes_may_have_a_fraction() {
+        assert_eq!(parse_bytes("1.5GiB"), Ok(3 << 29));
+        assert_eq!(parse_bytes(" 1.5 GiB "), Ok(3 << 29));
+        assert_eq!(parse_bytes("0.0625 gib"), Ok(64 << 20));
+        assert_eq!(parse_bytes("1.000000000999GB"), Ok(1_000_000_000));
+        assert_eq!(parse_bytes("2GiB"), Ok(2 << 30));
+        assert_eq!(parse_bytes("64000000"), Ok(64_000_000));
+        for wrong in [
+            "",
+            "GiB",
+            "1,5GiB",
+            "1.GiB",
+            ".5GiB",
+            "1.2.3GiB",
+            "1.000000000.5GiB",
+            "1.5",
+            "-1GiB",
+            "1e3MiB",
+        ] {
+            assert!(parse_bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn schedules_are_read_with_the_settings() {
         let message = read(&format!("{MINIMAL}schedules: hours.yaml\n"), &[]).unwrap_err().chain();
         assert!(message.contains(":5:12: `hours.yaml` is not a file"), "{message}");
@@ -424,6 +480,11 @@ mod tests {
         let message = read(MINIMAL, &[("RAPPORT_WAREHOSE", "x")]).unwrap_err().chain();
         assert!(message.contains("did you mean `RAPPORT_WAREHOUSE`"), "{message}");
         assert!(read(MINIMAL, &[("RAPPORT_WAREHOSE", ""), ("RAPPORT_LANDING", "")]).is_ok());
+        let three = [("RAPPORT_WAREHOSE", "x"), ("RAPPORT_LANDIN", "x"), ("RAPPORT_THREADS", "0")];
+        let message = read(MINIMAL, &three).unwrap_err().chain();
+        for expected in ["`RAPPORT_WAREHOSE`", "`RAPPORT_LANDIN`", "RAPPORT_THREADS: `0` is not"] {
+            assert!(message.contains(expected), "{expected}: {message}");
+        }
         let typo = "RAPPORT_PARAMETER_MINIMUM_SAMPEL_SIZE";
         let message = read(MINIMAL, &[(typo, "3")]).unwrap_err().chain();
         let expected = format!(
@@ -438,15 +499,16 @@ mod tests {
         let told = |settings: &Settings, key: &str| {
             let key = format!("parameters.{key}");
             let found = settings.effective.iter().find(|effective| effective.key == key)?;
-            Some(format!("{} ({})", found.value, found.origin.rsplit('/').next().unwrap()))
+            let value = found.value.as_deref().unwrap_or("unset");
+            Some(format!("{value} ({})", found.origin.rsplit('/').next().unwrap()))
         };
         let settings = read(MINIMAL, &[]).unwrap();
         assert_eq!(settings.parameters["minimum_sample_size"], Parameter::Integer(30));
         assert_eq!(settings.parameters["confidence_z"], Parameter::Double(1.96));
         assert_eq!(settings.parameters["maximum_identifiers_per_customer"], Parameter::Integer(10));
         assert_eq!(told(&settings, "confidence_z").unwrap(), "1.96 (default)");
-        assert_eq!(told(&settings, "default_region"), None);
-        assert_eq!(told(&settings, "reporting_currency"), None);
+        assert_eq!(told(&settings, "default_region").unwrap(), "unset (no default)");
+        assert_eq!(told(&settings, "reporting_currency").unwrap(), "unset (no default)");
 
         let text = format!("{MINIMAL}parameters:\n  own: 3\n  confidence_z: 2\n");
         let settings = read(&text, &[("RAPPORT_PARAMETER_DEFAULT_REGION", "DE")]).unwrap();

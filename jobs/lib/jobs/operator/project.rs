@@ -45,7 +45,8 @@ pub(super) fn config(settings: &Settings, json: bool) -> String {
     let width = settings.effective.iter().map(|setting| setting.key.len()).max().unwrap_or(0);
     let mut text = String::new();
     for setting in &settings.effective {
-        let _ = writeln!(text, "{:width$}  {}  ({})", setting.key, setting.value, setting.origin);
+        let value = setting.value.as_deref().unwrap_or("unset");
+        let _ = writeln!(text, "{:width$}  {value}  ({})", setting.key, setting.origin);
     }
     text
 }
