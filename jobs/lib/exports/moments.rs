@@ -1,6 +1,7 @@
 //! Days and instants out of text. Instants without a zone are read in a given one: the earlier of
 //! two where clocks were set back, none where they were set forward.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt::Write as _;
 
@@ -18,6 +19,8 @@ const DAY_SECONDS: i64 = 86_400;
 pub struct MomentFormat {
     text: String,
     kind: Kind,
+    /// What stands before the fraction of a number, where that is no point.
+    decimal_mark: Option<char>,
 }
 
 #[derive(Debug, Clone)]
@@ -69,7 +72,27 @@ impl MomentFormat {
                 Kind::Chrono { items, fields }
             }
         };
-        Ok(MomentFormat { text: text.to_string(), kind })
+        Ok(MomentFormat { text: text.to_string(), kind, decimal_mark: None })
+    }
+
+    /// The same format, in which `mark` stands before the fraction of a number.
+    pub(super) fn with_decimal_mark(self, mark: Option<char>) -> Self {
+        MomentFormat { decimal_mark: mark, ..self }
+    }
+
+    /// Whether it is a number.
+    pub(super) fn is_number(&self) -> bool {
+        !matches!(self.kind, Kind::Chrono { .. })
+    }
+
+    /// `text`, a number, with a point before its fraction.
+    fn pointed<'a>(&self, text: &'a [u8]) -> Result<Cow<'a, [u8]>, Code> {
+        let Some(mark) = self.decimal_mark else { return Ok(Cow::Borrowed(text)) };
+        let text = std::str::from_utf8(text).map_err(|_| Code::NotATimestamp)?;
+        if text.contains('.') {
+            return Err(Code::NotATimestamp);
+        }
+        Ok(Cow::Owned(text.replacen(mark, ".", 1).into_bytes()))
     }
 
     /// Refuses a format that begins to tell a time of day and can never tell it: of a timestamp it
@@ -190,9 +213,9 @@ impl Clock {
 
     fn formatted(&self, text: &[u8], format: &MomentFormat) -> Result<i64, Code> {
         match &format.kind {
-            Kind::EpochSeconds => scaled(text, 6),
-            Kind::EpochMillis => scaled(text, 3),
-            Kind::ExcelSerial => self.to_utc(excel_micros(text)?),
+            Kind::EpochSeconds => scaled(&format.pointed(text)?, 6),
+            Kind::EpochMillis => scaled(&format.pointed(text)?, 3),
+            Kind::ExcelSerial => self.to_utc(excel_micros(&format.pointed(text)?)?),
             Kind::Chrono { items, fields } => {
                 if let Some(fields) = fields
                     && let Some((days, seconds)) = by_fields(text, fields)
@@ -279,16 +302,14 @@ pub(super) fn date(text: &[u8], formats: &[MomentFormat]) -> Result<i32, Code> {
         };
     }
     for format in formats {
+        let of_number = |micros: Result<i64, Code>| {
+            micros.ok().map(|micros| micros.div_euclid(MICROS * DAY_SECONDS))
+        };
+        let number = || format.pointed(text);
         let days = match &format.kind {
-            Kind::EpochSeconds => {
-                scaled(text, 6).ok().map(|micros| micros.div_euclid(MICROS * DAY_SECONDS))
-            }
-            Kind::EpochMillis => {
-                scaled(text, 3).ok().map(|micros| micros.div_euclid(MICROS * DAY_SECONDS))
-            }
-            Kind::ExcelSerial => {
-                excel_micros(text).ok().map(|micros| micros.div_euclid(MICROS * DAY_SECONDS))
-            }
+            Kind::EpochSeconds => of_number(number().and_then(|text| scaled(&text, 6))),
+            Kind::EpochMillis => of_number(number().and_then(|text| scaled(&text, 3))),
+            Kind::ExcelSerial => of_number(number().and_then(|text| excel_micros(&text))),
             Kind::Chrono { items, fields } => match fields {
                 Some(fields) if by_fields(text, fields).is_some() => {
                     by_fields(text, fields).map(|(days, _)| days)
@@ -688,6 +709,24 @@ mod tests {
         assert_eq!(at("nonsense", "epoch_seconds"), Err(Code::NotATimestamp));
         assert_eq!(at("1e300", "epoch_seconds"), Err(Code::NotATimestamp));
         assert_eq!(at("31-03-2024 01:30", "%d-%m-%Y %H:%M"), Err(Code::NonexistentLocalTime));
+    }
+
+    #[test]
+    fn numbers_may_have_another_mark_before_their_fraction() {
+        let with_comma =
+            |format: &str| vec![MomentFormat::parse(format).unwrap().with_decimal_mark(Some(','))];
+        let clock = Clock::new(Tz::Europe__London);
+        let at = |text: &str, format: &str| clock.timestamp(text.as_bytes(), &with_comma(format));
+        let expected = Ok(micros("2024-07-01 11:05:00"));
+        assert_eq!(at("45474,503472222222", "excel_serial"), expected);
+        assert_eq!(at("1719831900,0", "epoch_seconds"), expected);
+        assert_eq!(at("1719831900000", "epoch_millis"), expected);
+        for wrong in ["45474.503472222222", "45.474,5", "45474,5,0", ",", "45474,5 "] {
+            assert_eq!(at(wrong, "excel_serial"), Err(Code::NotATimestamp), "{wrong}");
+        }
+        assert_eq!(at("Mon, 1 Jul 2024 12:05", "%a, %d %b %Y %H:%M"), expected);
+        assert_eq!(date(b"45331,75", &with_comma("excel_serial")), date(b"2024-02-09", &[]));
+        assert_eq!(date(b"45.331", &with_comma("excel_serial")), Err(Code::NotADate));
     }
 
     proptest! {

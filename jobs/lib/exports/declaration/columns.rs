@@ -93,7 +93,7 @@ pub(super) fn check_column(
         };
     }
     only_for!(formats, is_moment, "dates and timestamps");
-    only_for!(decimal_mark, is_number, "numbers");
+    only_for!(decimal_mark, is_number || is_moment, "numbers, and for dates that are numbers");
     only_for!(thousands_mark, is_number, "numbers");
     only_for!(currency_signs, is_number, "numbers");
     only_for!(parentheses_negative, is_number, "numbers");
@@ -172,10 +172,22 @@ pub(super) fn check_column(
                         Ok(parsed)
                     }
                 });
-                parsed.map_err(|what| mistake(file, format, what))
+                let parsed = parsed.map_err(|what| mistake(file, format, what))?;
+                Ok(parsed.with_decimal_mark(number.decimal_mark))
             })
             .collect::<Result<Vec<_>>>()?,
     };
+    if let Some(place) = &yaml.decimal_mark
+        && is_moment
+        && !formats.iter().any(MomentFormat::is_number)
+    {
+        let what = format!(
+            "`decimal_mark` is for numbers, and `{}` has no format that is one, such as \
+             `excel_serial`",
+            yaml.name.value
+        );
+        return Err(mistake(file, place, what));
+    }
     let (minimum, maximum) = match &yaml.range {
         None => (None, None),
         Some(range) => {

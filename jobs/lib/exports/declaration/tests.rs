@@ -71,6 +71,9 @@ fn every_mistake_of_a_column_names_its_place() {
     column_fails("type: integer, pattern: '[0-9]'", "`pattern` is for strings");
     column_fails("type: date, formats: ['%d.%m.%Q']", "%Q");
     column_fails("type: date, formats: []", "empty");
+    column_fails("type: date, decimal_mark: ','", "has no format that is one");
+    column_fails("type: date, formats: ['%d.%m.%Y'], decimal_mark: ','", "`excel_serial`");
+    column_fails("type: string, decimal_mark: ','", "`decimal_mark` is for numbers");
     column_fails("type: timestamp, formats: ['%d.%m.%Y %I:%M']", "it needs `%p`");
     column_fails("type: timestamp, formats: ['%d.%m.%Y', '%d.%m.%Y %H']", "such as `%H:%M`");
     column_fails("type: integer, formats: ['%d']", "dates and timestamps");
