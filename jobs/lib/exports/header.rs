@@ -53,26 +53,13 @@ impl Layout {
                 twice.push(*name);
             }
         }
-        let mut owners: HashMap<usize, &str> = HashMap::new();
-        let mut places = Vec::with_capacity(source.columns.len());
-        let mut missing = Vec::new();
-        for column in &source.columns {
-            let place = find(source, file, &header, &exact, column)?;
-            match place {
-                None => missing.push(column),
-                Some(place) => {
-                    if let Some(other) = owners.insert(place, &column.name) {
-                        let what = format!(
-                            "header `{}` fits both column `{other}` and column `{}`",
-                            shown(header[place]),
-                            column.name
-                        );
-                        return Err(source.broken(file, what));
-                    }
-                }
-            }
-            places.push(place);
-        }
+        let Matching { places, owners, .. } = Matching::of(source, file, &header, &exact)?;
+        let missing: Vec<&Column> = source
+            .columns
+            .iter()
+            .zip(&places)
+            .filter_map(|(column, place)| place.is_none().then_some(column))
+            .collect();
         if owners.is_empty() {
             // The first line may be a row of data: its texts stay out of the message.
             let what = format!(
@@ -94,7 +81,8 @@ impl Layout {
         if source.missing_columns == MissingColumns::Fail && !missing.is_empty() {
             let column = missing[0];
             let free = header.iter().enumerate().filter(|(place, _)| !owners.contains_key(place));
-            let hint = did_you_mean(&column.from, free.map(|(_, name)| *name));
+            let free: Vec<String> = free.map(|(_, name)| shown(name)).collect();
+            let hint = did_you_mean(&column.from, free.iter().map(String::as_str));
             let names: Vec<_> = missing.iter().map(|column| format!("`{}`", column.from)).collect();
             let what = format!("its header lacks {}{hint}", names.join(", "));
             return Err(source.broken(file, what));
@@ -113,8 +101,11 @@ impl Layout {
         if source.unknown_columns == UnknownColumns::Fail && !extras.is_empty() {
             let known = missing.iter().map(|column| column.from.as_str());
             let hint = did_you_mean(&extras[0].0, known);
-            let names: Vec<_> =
-                extras.iter().map(|(name, _)| format!("`{}`", shown(name))).collect();
+            let named = |(name, place): &(String, usize)| match header[*place].is_empty() {
+                true => format!("`{name}` (its name is empty)"),
+                false => format!("`{}`", shown(name)),
+            };
+            let names: Vec<_> = extras.iter().map(named).collect();
             let what = format!("its header has undeclared columns {}{hint}", names.join(", "));
             return Err(source.broken(file, what));
         }
@@ -136,41 +127,117 @@ impl Layout {
     }
 }
 
-fn find(
-    source: &Source,
-    file: &str,
-    header: &[&str],
-    exact: &HashMap<&str, usize>,
-    column: &Column,
-) -> Result<Option<usize>> {
-    for name in std::iter::once(&column.from).chain(&column.aliases) {
-        if let Some(place) = exact.get(name.trim()) {
-            return Ok(Some(*place));
+/// Which of a header's names is whose.
+struct Matching<'a> {
+    file: &'a str,
+    source: &'a Source,
+    header: &'a [&'a str],
+    exact: &'a HashMap<&'a str, usize>,
+    /// For each declared column its field.
+    places: Vec<Option<usize>>,
+    /// For each field that is somebody's its column, and how that came by it.
+    owners: HashMap<usize, (&'a str, Likeness)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Likeness {
+    Exact,
+    Loose,
+}
+
+impl<'a> Matching<'a> {
+    /// A name that a column has of its own is its own, whatever aliases others have; so aliases
+    /// come second.
+    fn of(
+        source: &'a Source,
+        file: &'a str,
+        header: &'a [&'a str],
+        exact: &'a HashMap<&'a str, usize>,
+    ) -> Result<Matching<'a>> {
+        let mut matching = Matching {
+            file,
+            source,
+            header,
+            exact,
+            places: vec![None; source.columns.len()],
+            owners: HashMap::new(),
+        };
+        for (index, column) in source.columns.iter().enumerate() {
+            if let Some(found) = matching.find(column, &column.from)? {
+                matching.give(index, column, found)?;
+            }
+        }
+        for (index, column) in source.columns.iter().enumerate() {
+            for alias in &column.aliases {
+                if matching.places[index].is_none()
+                    && let Some(found) = matching.find(column, alias)?
+                    && !matching.is_anothers(column, found)
+                {
+                    matching.give(index, column, found)?;
+                }
+            }
+        }
+        Ok(matching)
+    }
+
+    /// The field that is called `name`, which is one of those of `column`.
+    fn find(&self, column: &Column, name: &str) -> Result<Option<(usize, Likeness)>> {
+        if let Some(place) = self.exact.get(name.trim()) {
+            return Ok(Some((*place, Likeness::Exact)));
         }
         let folded = fold(name);
         let mut similar =
-            header.iter().enumerate().filter(|(_, candidate)| fold(candidate) == folded);
-        if let Some((place, first)) = similar.next() {
-            // A header that another column names exactly belongs to that column.
-            if let Some((_, second)) = similar.next() {
-                let what = format!(
-                    "headers `{}` and `{}` both fit column `{}`",
-                    shown(first),
-                    shown(second),
-                    column.name
-                );
-                return Err(source.broken(file, what));
-            }
-            let is_anothers = source
-                .columns
-                .iter()
-                .any(|other| other.name != column.name && other.from.trim() == *first);
-            if !is_anothers {
-                return Ok(Some(place));
-            }
+            self.header.iter().enumerate().filter(|(_, candidate)| fold(candidate) == folded);
+        let Some((place, first)) = similar.next() else { return Ok(None) };
+        if let Some((_, second)) = similar.next() {
+            let what = format!(
+                "headers `{}` and `{}` both fit column `{}`",
+                shown(first),
+                shown(second),
+                column.name
+            );
+            return Err(self.source.broken(self.file, what));
         }
+        // A header that another column names exactly belongs to that column.
+        let is_anothers = self
+            .source
+            .columns
+            .iter()
+            .any(|other| other.name != column.name && other.from.trim() == *first);
+        Ok((!is_anothers).then_some((place, Likeness::Loose)))
     }
-    Ok(None)
+
+    /// Whether the field that an alias of `column` is like has an owner with at least as good a
+    /// claim: one that has the name of its own.
+    fn is_anothers(&self, column: &Column, (place, likeness): (usize, Likeness)) -> bool {
+        self.owners.get(&place).is_some_and(|(owner, own)| {
+            let has_it_by_name =
+                self.source.columns.iter().any(|other| {
+                    other.name == *owner && fold(&other.from) == fold(self.header[place])
+                });
+            *owner != column.name
+                && has_it_by_name
+                && (*own == Likeness::Exact || likeness == Likeness::Loose)
+        })
+    }
+
+    fn give(
+        &mut self,
+        index: usize,
+        column: &'a Column,
+        (place, likeness): (usize, Likeness),
+    ) -> Result<()> {
+        if let Some((other, _)) = self.owners.insert(place, (column.name.as_str(), likeness)) {
+            let what = format!(
+                "header `{}` fits both column `{other}` and column `{}`",
+                shown(self.header[place]),
+                column.name
+            );
+            return Err(self.source.broken(self.file, what));
+        }
+        self.places[index] = Some(place);
+        Ok(())
+    }
 }
 
 /// A name without what spellings differ in: case, spaces, underscores, hyphens, and whether a
@@ -244,6 +311,24 @@ mod tests {
         assert!(
             places(&["Order No", "price", "x"]).unwrap_err().contains("undeclared columns `x`")
         );
+    }
+
+    #[test]
+    fn a_header_is_its_own_column_s_whatever_aliases_others_have() {
+        let columns = "{name: a, from: A, aliases: [b_], type: string}, \
+                       {name: b, from: B, aliases: [C_, d], type: string}, \
+                       {name: c, from: C, aliases: [D], type: string}";
+        let source = source(columns, "missing_columns: \"null\"\n");
+        let places = |header: &[&str]| matched(&source, header).map(|layout| layout.places);
+        assert_eq!(places(&["B"]), Ok(vec![None, Some(0), None]));
+        assert_eq!(places(&["b"]), Ok(vec![None, Some(0), None]));
+        assert_eq!(places(&["B", "C"]), Ok(vec![None, Some(0), Some(1)]));
+        assert_eq!(places(&["C"]), Ok(vec![None, None, Some(0)]));
+        assert_eq!(places(&["c"]), Ok(vec![None, None, Some(0)]));
+        assert_eq!(places(&["A", "C", "B"]), Ok(vec![Some(0), Some(2), Some(1)]));
+        // An alias to the letter, or another alias, is as good as a name that is only similar.
+        assert!(places(&["b_"]).unwrap_err().contains("fits both column `b` and column `a`"));
+        assert!(places(&["D"]).unwrap_err().contains("fits both column `b` and column `c`"));
     }
 
     #[test]
