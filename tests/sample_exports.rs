@@ -261,7 +261,7 @@ fn bad_arguments_end_with_2_and_write_nothing() {
     let days = ["--from", "2024-03-04", "--to", "2024-03-06"];
     let exports = ["--out", "exports"];
     let ten = ["--customers", "10"];
-    let cases: [(Vec<&str>, &str); 20] = [
+    let cases: [(Vec<&str>, &str); 21] = [
         ([&exports[..], &ten].concat(), "--from"),
         ([&days[..], &ten].concat(), "--out"),
         ([&exports[..], &days].concat(), "--customers"),
@@ -277,6 +277,10 @@ fn bad_arguments_end_with_2_and_write_nothing() {
         ([&exports[..], &days, &["--customers", "0"]].concat(), "0 customers"),
         ([&exports[..], &days, &["--customers", "many"]].concat(), "many"),
         ([&exports[..], &days, &["--customers", "-5"]].concat(), "-5"),
+        (
+            [&exports[..], &days, &ten, &["--seed", "-1"]].concat(),
+            "'-1' for '--seed <N>': expected a whole number from 0",
+        ),
         ([&exports[..], &days, &ten, &["--threads", "0"]].concat(), "--threads"),
         ([&exports[..], &days, &ten, &["--format-mix", "zip"]].concat(), "zip"),
         ([&exports[..], &days, &ten, &["--truth", "exports"]].concat(), "among the exports"),

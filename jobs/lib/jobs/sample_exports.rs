@@ -46,10 +46,23 @@ struct Flags {
     #[arg(long, env = "RAPPORT_TO", value_name = "DAY")]
     to: Day,
     /// How many persons are customers sooner or later
-    #[arg(long, env = "RAPPORT_CUSTOMERS", value_name = "N")]
+    #[arg(
+        long,
+        env = "RAPPORT_CUSTOMERS",
+        value_name = "N",
+        value_parser = whole_number,
+        allow_negative_numbers = true
+    )]
     customers: u64,
     /// Another seed, another company
-    #[arg(long, env = "RAPPORT_SEED", default_value_t = 1)]
+    #[arg(
+        long,
+        env = "RAPPORT_SEED",
+        default_value_t = 1,
+        value_name = "N",
+        value_parser = whole_number,
+        allow_negative_numbers = true
+    )]
     seed: u64,
     /// How much is wrong with the exports
     #[arg(long, env = "RAPPORT_DIRT", value_enum, default_value = "light")]
@@ -73,6 +86,11 @@ struct Flags {
     #[arg(long = "log", env = "RAPPORT_LOG", default_value = "info",
         value_parser = telemetry::parse_filter)]
     log_filter: String,
+}
+
+/// Reads a count or a seed. A minus is taken for a number's, and refused as such.
+fn whole_number(text: &str) -> std::result::Result<u64, String> {
+    text.parse().map_err(|_| format!("expected a whole number from 0 to {}", u64::MAX))
 }
 
 /// [`Dirt`] as the command line takes it.
