@@ -21,8 +21,14 @@ pub(super) struct Dialect {
     pub line_end: u8,
 }
 
-/// Cuts `chunk`, whole records, into the cells of a file laid out as `layout`.
-pub(super) fn cut(chunk: Vec<u8>, dialect: &Dialect, layout: &Layout) -> Grid {
+/// Cuts `chunk`, whole records, into the cells of a file laid out as `layout`. `header` is the
+/// file's header as it is written, where it has one.
+pub(super) fn cut(
+    chunk: Vec<u8>,
+    dialect: &Dialect,
+    layout: &Layout,
+    header: Option<&[u8]>,
+) -> Grid {
     let has_quotes = dialect.csv.quote.is_some_and(|quote| memchr(quote, &chunk).is_some());
     let has_escapes = dialect.csv.escape.is_some_and(|escape| memchr(escape, &chunk).is_some());
     let mut cutter = Cutter::new(&chunk, dialect, layout.stride);
@@ -35,7 +41,9 @@ pub(super) fn cut(chunk: Vec<u8>, dialect: &Dialect, layout: &Layout) -> Grid {
     let is_plain = !has_quotes && !has_escapes;
     grid.text = chunk;
     grid.text.extend_from_slice(&extra);
-    take_out_bad_bytes(&mut grid, dialect.line_end);
+    // A single name may be a value, too.
+    let header = header.filter(|_| layout.stride > 1);
+    take_out_what_is_no_row(&mut grid, dialect.line_end, header);
     hash(&mut grid, layout, dialect, is_plain);
     grid
 }
@@ -324,17 +332,24 @@ impl<'a> Cutter<'a> {
     }
 }
 
-/// Sends rows with bytes that are no text to quarantine.
-fn take_out_bad_bytes(grid: &mut Grid, line_end: u8) {
-    if fault_of_bytes(&grid.text).is_none() {
+/// Sends rows with bytes that are no text to quarantine, and headers of files that were put
+/// together.
+fn take_out_what_is_no_row(grid: &mut Grid, line_end: u8, header: Option<&[u8]>) {
+    let is_header = |record: &[u8]| header == Some(record);
+    let has_bad_bytes = fault_of_bytes(&grid.text).is_some();
+    if !has_bad_bytes && !grid.rows.iter().any(|row| is_header(row.record(&grid.text))) {
         return;
     }
+    let fault = |record: &[u8]| match is_header(record) {
+        true => Some(Code::RepeatedHeader),
+        false => fault_of_bytes(record),
+    };
     let mut lines = Lines::new(line_end);
     let mut rows = Vec::with_capacity(grid.rows.len());
     let mut spans = Vec::with_capacity(grid.spans.len());
     for (index, row) in grid.rows.iter().enumerate() {
         let record = row.record(&grid.text);
-        match fault_of_bytes(record) {
+        match fault(record) {
             None => {
                 rows.push(*row);
                 spans
@@ -437,7 +452,7 @@ mod tests {
     }
 
     fn rows(text: &[u8], dialect: &Dialect, stride: usize) -> Vec<Vec<String>> {
-        let grid = cut(text.to_vec(), dialect, &layout(stride));
+        let grid = cut(text.to_vec(), dialect, &layout(stride), None);
         let cell = |span: &Span| String::from_utf8(span.of(&grid.text).to_vec()).unwrap();
         grid.spans.chunks(stride).map(|row| row.iter().map(cell).collect()).collect()
     }
@@ -470,7 +485,7 @@ mod tests {
 
     #[test]
     fn ragged_rows_and_bad_bytes_are_told_with_their_lines() {
-        let grid = cut(b"a,b\nc\nd,\xff\ne,\0\nf,g\n".to_vec(), &dialect(), &layout(2));
+        let grid = cut(b"a,b\nc\nd,\xff\ne,\0\nf,g\n".to_vec(), &dialect(), &layout(2), None);
         let mut bad: Vec<_> =
             grid.bad.iter().map(|row| (row.row, row.line, row.codes.clone())).collect();
         bad.sort();
@@ -487,8 +502,25 @@ mod tests {
     }
 
     #[test]
+    fn a_header_among_the_rows_is_no_row() {
+        let rows = |text: &str, stride: usize, header: &str| {
+            let header = Some(header.as_bytes());
+            let grid = cut(text.as_bytes().to_vec(), &dialect(), &layout(stride), header);
+            let bad: Vec<_> =
+                grid.bad.iter().map(|row| (row.row, row.line, row.codes[0])).collect();
+            (grid.rows.len(), grid.hashes.len(), bad)
+        };
+        let twice = vec![(1, Some(1), Code::RepeatedHeader), (3, Some(3), Code::RepeatedHeader)];
+        assert_eq!(rows("1,2\na,b\n3,4\r\na,b\r\n", 2, "a,b"), (2, 2, twice));
+        assert_eq!(rows("1,2\nb,a\na,b \n", 2, "a,b"), (3, 3, vec![]));
+        // A single name may be a value, too.
+        assert_eq!(rows("a\nname\n", 1, "name"), (2, 2, vec![]));
+    }
+
+    #[test]
     fn equal_records_have_equal_hashes_and_others_do_not() {
-        let hashes = |text: &str| cut(text.as_bytes().to_vec(), &dialect(), &layout(2)).hashes;
+        let hashes =
+            |text: &str| cut(text.as_bytes().to_vec(), &dialect(), &layout(2), None).hashes;
         let plain = hashes("a,b\nc,d\n");
         assert_eq!(plain, hashes("\"a\",b\n\"c\",\"d\"\n"));
         assert_ne!(hashes("\"a,b\",c\n"), hashes("a,\"b,c\"\n"));
@@ -526,7 +558,7 @@ mod tests {
             let text = text.as_bytes();
             let expected = by_csv_core(text);
             for stride in 1..5 {
-                let grid = cut(text.to_vec(), &dialect(), &layout(stride));
+                let grid = cut(text.to_vec(), &dialect(), &layout(stride), None);
                 let got: Vec<Vec<Vec<u8>>> = grid.spans.chunks(stride)
                     .map(|row| row.iter().map(|span| span.of(&grid.text).to_vec()).collect())
                     .collect();
@@ -539,12 +571,12 @@ mod tests {
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let mut dialect = dialect();
-            cut(bytes.clone(), &dialect, &layout(2));
+            cut(bytes.clone(), &dialect, &layout(2), None);
             dialect.csv.escape = Some(b'\\');
             dialect.csv.comment = Some(b'#');
-            cut(bytes.clone(), &dialect, &layout(3));
+            cut(bytes.clone(), &dialect, &layout(3), None);
             dialect.line_end = b'\r';
-            cut(bytes.clone(), &dialect, &layout(1));
+            cut(bytes.clone(), &dialect, &layout(1), None);
             fields(&bytes, &dialect);
         }
     }

@@ -53,6 +53,8 @@ pub enum Code {
     HalfCharacter,
     /// An object that names a key twice.
     RepeatedKey,
+    /// The file's header where a row should be.
+    RepeatedHeader,
 }
 
 impl Code {
@@ -79,6 +81,7 @@ impl Code {
             Code::NulByte => "nul_byte",
             Code::HalfCharacter => "half_character",
             Code::RepeatedKey => "repeated_key",
+            Code::RepeatedHeader => "repeated_header",
         }
     }
 
@@ -105,6 +108,7 @@ impl Code {
             Code::NulByte => "has a NUL byte",
             Code::HalfCharacter => "has an escape that stands for half a character",
             Code::RepeatedKey => "names a key twice in one object",
+            Code::RepeatedHeader => "is the file's header once more",
         }
     }
 }

@@ -23,6 +23,9 @@ use crate::lake::fetch::{Content, fetch};
 /// Bytes read from the store at a time.
 const READ_BYTES: usize = 256 * 1024;
 
+/// The byte order mark in UTF-8.
+pub(super) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Decompressed bytes at a file's start that tell most files apart.
 const OPENING_BYTES: u64 = 64 * 1024;
 
@@ -320,10 +323,15 @@ pub(super) fn as_utf8(
     let is_utf16 = |encoding: &Encoding| {
         encoding == encoding_rs::UTF_16LE || encoding == encoding_rs::UTF_16BE
     };
+    if first.starts_with(b"\xff\xfe\0\0") || first.starts_with(b"\0\0\xfe\xff") {
+        let what = "it begins with the mark of UTF-32 at byte 0, which is not read: expected UTF-8 \
+                    or an encoding of the WHATWG Encoding Standard";
+        return Err(source.broken(name, what));
+    }
     if let Some((marked, length)) = Encoding::for_bom(&first) {
         if is_utf16(marked) && !is_utf16(encoding) {
             let what = format!(
-                "it begins with the mark of {} at byte 0, and is declared {}",
+                "it begins with the mark of {} at byte 0, and is declared {}: set `encoding: utf-16`",
                 marked.name(),
                 encoding.name()
             );
@@ -331,6 +339,10 @@ pub(super) fn as_utf8(
         }
         encoding = marked;
         first.drain(..length);
+        // Programs that add the mark to what has it already make two.
+        while encoding == encoding_rs::UTF_8 && first.starts_with(BYTE_ORDER_MARK) {
+            first.drain(..length);
+        }
     }
     refuse_what_is_no_text(source, name, &first, is_utf16(encoding))?;
     let chained = Cursor::new(first).chain(reader);

@@ -2,10 +2,11 @@
 
 use std::io::Read;
 
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr, memchr_iter, memchr2, memmem, memrchr};
 
 use super::cells::Span;
 use super::csv::Dialect;
+use super::open::BYTE_ORDER_MARK;
 use super::source::CsvDialect;
 
 /// The longest record there may be, in bytes. A quote left open would otherwise take in the rest
@@ -74,6 +75,7 @@ impl<R: Read> Splitter<R> {
             let limit = u64::try_from(wanted).unwrap_or(u64::MAX);
             let count = self.reader.by_ref().take(limit).read_to_end(&mut self.buffer)?;
             self.is_at_end = count < wanted;
+            self.drop_marks();
             self.scanner.scan(&self.buffer, self.scanned, &mut self.boundary);
             self.scanned = self.buffer.len();
             if self.buffer.len() - self.boundary > MAXIMUM_RECORD_BYTES {
@@ -102,6 +104,33 @@ impl<R: Read> Splitter<R> {
         self.scanned -= self.boundary;
         self.boundary = 0;
         Ok(Some(Piece { bytes, first_line, records: Vec::new() }))
+    }
+
+    /// Takes out byte order marks before records: files that were put together have them at their
+    /// seams.
+    fn drop_marks(&mut self) {
+        let length = BYTE_ORDER_MARK.len();
+        // Of what was looked at before, the last bytes may have begun a mark.
+        let from = self.scanned.saturating_sub(length);
+        let mut marks: Vec<usize> = Vec::new();
+        for found in memmem::find_iter(&self.buffer[from..], BYTE_ORDER_MARK) {
+            let at = from + found;
+            let follows_another = marks.last().is_some_and(|last| last + length == at);
+            let before = at.checked_sub(1).map(|before| self.buffer[before]);
+            if follows_another || before.is_none_or(|before| before == self.scanner.line_end) {
+                marks.push(at);
+            }
+        }
+        let Some(first) = marks.first().copied() else { return };
+        let ends = marks.iter().skip(1).copied().chain([self.buffer.len()]);
+        let mut to = first;
+        for (mark, end) in marks.iter().zip(ends) {
+            let start = mark + length;
+            self.buffer.copy_within(start..end, to);
+            to += end - start;
+        }
+        self.buffer.truncate(to);
+        self.scanned = self.scanned.min(first);
     }
 
     fn line_of(&self, position: usize) -> u64 {
@@ -282,12 +311,18 @@ impl Scanner {
     }
 }
 
-/// The line end of a file, by its beginning: a carriage return alone only where no line feed is.
+/// The line end of a file, by its beginning: a carriage return alone only where the first line ends
+/// with one, and more of them than of line feeds are there. (Texts within quotes may have those.)
 pub(super) fn line_end(start: &[u8]) -> u8 {
-    match (memchr(b'\n', start), memchr(b'\r', start)) {
-        (None, Some(at)) if at + 1 < start.len() => b'\r',
-        _ => b'\n',
+    let is_alone = |at: &usize| start.get(at + 1) != Some(&b'\n');
+    let ends_the_first_line =
+        |at: usize| start[at] == b'\r' && is_alone(&at) && at + 1 < start.len();
+    if !memchr2(b'\r', b'\n', start).is_some_and(ends_the_first_line) {
+        return b'\n';
     }
+    let returns = memchr_iter(b'\r', start).filter(is_alone).count();
+    let feeds = memchr_iter(b'\n', start).filter(|at| start[at - 1] != b'\r').count();
+    if returns > feeds { b'\r' } else { b'\n' }
 }
 
 /// The elements of an array in a JSON document.
@@ -699,6 +734,17 @@ mod tests {
     }
 
     #[test]
+    fn marks_at_the_seams_of_files_are_dropped() {
+        let text = "a,b\n1,\u{feff}2\n\u{feff}\"3\n\",4\n\u{feff}\u{feff}5,6\n";
+        for size in 1..40 {
+            let pieces = pieces(text.as_bytes(), &dialect(None, None), size).unwrap();
+            let text: Vec<u8> = pieces.into_iter().flat_map(|piece| piece.bytes).collect();
+            let expected = "a,b\n1,\u{feff}2\n\"3\n\",4\n5,6\n";
+            assert_eq!(String::from_utf8(text).unwrap(), expected, "{size}");
+        }
+    }
+
+    #[test]
     fn elements_of_documents() {
         let text = "{\"meta\": {\"n\": [1, 2]},\n \"data\": {\"items\": [\n{\"a\": \"]}\"},\n 5, \
                     [1]\n], \"more\": {\"x\": 1}}, \"z\": \"}\"}\n";
@@ -750,6 +796,10 @@ mod tests {
         assert_eq!(line_end(b"a,b\r\nc"), b'\n');
         assert_eq!(line_end(b"a,b\rc,d\r"), b'\r');
         assert_eq!(line_end(b"a\rb\nc"), b'\n');
+        assert_eq!(line_end(b"a\r\"b\nc\"\r\"d\ne\"\r"), b'\r');
+        assert_eq!(line_end(b"a\n\"b\rc\rd\"\n"), b'\n');
+        assert_eq!(line_end(b"a,b\r"), b'\n');
+        assert_eq!(line_end(b""), b'\n');
     }
 
     proptest! {

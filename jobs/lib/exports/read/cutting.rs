@@ -131,7 +131,7 @@ fn cut_parquet(
     let layout = Layout::matched(source, name, unfolding.names(), &input.widened)?;
     let unfolding = Arc::new(unfolding);
     let dialect = Dialect { csv: source.csv.clone(), line_end: b'\n' };
-    let file = Arc::new(OpenFile { layout, dialect });
+    let file = Arc::new(OpenFile { layout, dialect, header: None });
     for batch in batches {
         let batch =
             batch.map_err(|error| broken(format!("its Parquet data cannot be read: {error}")))?;

@@ -15,6 +15,8 @@ use crate::exports::split::{Scanner, line_end};
 pub(super) struct OpenFile {
     pub layout: Layout,
     pub dialect: Dialect,
+    /// The header as it is written, without its line end.
+    pub header: Option<Vec<u8>>,
 }
 
 /// A text file behind its header.
@@ -49,9 +51,14 @@ pub(super) fn open_text(
     let line_end = if is_delimited { line_end(&start) } else { b'\n' };
     let dialect = Dialect { csv: source.csv.clone(), line_end };
     if !is_delimited {
+        if source.format == Format::Ndjson && begins_an_array(&start) {
+            let what = "its first line begins an array of records and does not end it: such a \
+                        document is `format: json`, and `ndjson` has an object a line";
+            return Err(source.broken(name, what));
+        }
         let layout = Layout::declared(source);
         let rest = Box::new(std::io::Cursor::new(start).chain(content));
-        return Ok(OpenedText { file: OpenFile { layout, dialect }, rest, line: 1 });
+        return Ok(OpenedText { file: OpenFile { layout, dialect, header: None }, rest, line: 1 });
     }
     let mut line = 1;
     let mut at = 0;
@@ -82,8 +89,8 @@ pub(super) fn open_text(
             }
         }
     }
-    let layout = if source.csv.header {
-        let header = loop {
+    let (layout, header) = if source.csv.header {
+        let (fields, header) = loop {
             let mut end = header_end(&start[at..], &dialect).map(|end| at + end);
             while end.is_none() && more(&mut start, &mut content)? {
                 end = header_end(&start[at..], &dialect).map(|end| at + end);
@@ -108,11 +115,11 @@ pub(super) fn open_text(
             at = end;
             // Blank lines and comments may stand before the header as anywhere.
             if !fields.is_empty() {
-                break fields;
+                break (fields, without_line_end(record).to_vec());
             }
         };
-        match Layout::matched(source, name, &header, widened) {
-            Ok(layout) => layout,
+        match Layout::matched(source, name, &fields, widened) {
+            Ok(layout) => (layout, Some(header)),
             Err(error) => {
                 // Names in another encoding than declared look like others. Whether that is why
                 // they do not match is known at the file's end.
@@ -123,11 +130,23 @@ pub(super) fn open_text(
             }
         }
     } else {
-        Layout::declared(source)
+        (Layout::declared(source), None)
     };
     start.drain(..at);
     let rest = Box::new(std::io::Cursor::new(start).chain(content));
-    Ok(OpenedText { file: OpenFile { layout, dialect }, rest, line })
+    Ok(OpenedText { file: OpenFile { layout, dialect, header }, rest, line })
+}
+
+fn without_line_end(record: &[u8]) -> &[u8] {
+    let record = record.strip_suffix(b"\n").unwrap_or(record);
+    record.strip_suffix(b"\r").unwrap_or(record)
+}
+
+/// Whether the first line of `text` begins an array that goes on.
+fn begins_an_array(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+    line.starts_with(b"[") && !line.ends_with(b"]") && line.len() < text.len()
 }
 
 /// Where the first record of `text` ends, its line end included.

@@ -64,7 +64,7 @@ impl<'a> Typist<'a> {
                 unknown = key;
                 grid
             }
-            _ => csv::cut(piece.bytes, &file.dialect, &file.layout),
+            _ => csv::cut(piece.bytes, &file.dialect, &file.layout, file.header.as_deref()),
         };
         let mut parsed = rows::typed(shape, &file.layout, caster, grid, line_end, first_line)?;
         parsed.broken = unknown.map(|unknown| {
