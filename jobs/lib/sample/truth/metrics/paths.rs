@@ -125,32 +125,32 @@ pub(super) fn removal_effects(moves: &Moves) -> Option<BTreeMap<&'static str, f6
 /// The probability that a walk from the start converts, `without` a channel: each state's is the
 /// mean of those that follow it, found by going over them until nothing moves.
 fn converting(moves: &Moves, without: Option<&str>) -> f64 {
-    let mut outgoing: BTreeMap<&str, i64> = BTreeMap::new();
-    for ((from, _), count) in moves {
-        *outgoing.entry(from).or_default() += count;
+    // States go by number in the loop, which runs for each channel of each day.
+    let states: BTreeSet<&str> = moves.keys().flat_map(|(from, to)| [*from, *to]).collect();
+    let numbers: BTreeMap<&str, usize> = states.into_iter().zip(0..).collect();
+    let mut followers: BTreeMap<usize, Vec<(usize, f64)>> = BTreeMap::new();
+    for ((from, to), count) in moves.iter().filter(|((from, _), _)| Some(*from) != without) {
+        followers.entry(numbers[from]).or_default().push((numbers[to], *count as f64));
     }
-    let mut chances: BTreeMap<&str, f64> = outgoing.keys().map(|state| (*state, 0.0)).collect();
+    let total = |to: &[(usize, f64)]| to.iter().map(|(_, count)| count).sum::<f64>();
+    let followers: Vec<_> =
+        followers.into_iter().map(|(from, to)| (from, total(&to), to)).collect();
+    let mut chances = vec![0.0; numbers.len()];
+    if let Some(conversion) = numbers.get(CONVERSION) {
+        chances[*conversion] = 1.0;
+    }
     for _ in 0..10_000 {
         let mut moved: f64 = 0.0;
-        for (state, total) in &outgoing {
-            if Some(*state) == without {
-                continue;
-            }
-            let followers = moves.iter().filter(|((from, _), _)| from == state);
-            let chance = followers.map(|((_, to), count)| {
-                let chance =
-                    if *to == CONVERSION { 1.0 } else { chances.get(to).map_or(0.0, |it| *it) };
-                chance * *count as f64
-            });
-            let chance = chance.sum::<f64>() / *total as f64;
-            let before = chances.insert(state, chance).unwrap_or(0.0);
-            moved = moved.max((chance - before).abs());
+        for (state, total, followers) in &followers {
+            let chance = followers.iter().map(|(to, count)| chances[*to] * count).sum::<f64>();
+            let before = std::mem::replace(&mut chances[*state], chance / total);
+            moved = moved.max((chances[*state] - before).abs());
         }
         if moved < 1e-13 {
             break;
         }
     }
-    chances.get(START).copied().unwrap_or(0.0)
+    numbers.get(START).map_or(0.0, |start| chances[*start])
 }
 
 #[cfg(test)]

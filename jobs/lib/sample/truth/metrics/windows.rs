@@ -86,14 +86,16 @@ pub(super) fn channel_consistency(truth: &MetricTruth) -> Result<Vec<Column>> {
         for window in [28, 90] {
             let mut sums: BTreeMap<(Survey, &str), [i64; 3]> = BTreeMap::new();
             for ((_, survey, channel), answers) in known(&answers, dt, window, |key| key.0) {
+                let mut added = [0; 3];
                 for (score, count) in answers[1..].iter().enumerate() {
                     let worth = worth(survey, score);
-                    for channel in [channel, "all"] {
-                        let sums = sums.entry((survey, channel)).or_default();
-                        sums[0] += count;
-                        sums[1] += count * worth;
-                        sums[2] += count * worth * worth;
-                    }
+                    added[0] += count;
+                    added[1] += count * worth;
+                    added[2] += count * worth * worth;
+                }
+                for channel in [channel, "all"] {
+                    let sums = sums.entry((survey, channel)).or_default();
+                    sums.iter_mut().zip(added).for_each(|(sum, added)| *sum += added);
                 }
             }
             for ((survey, channel), sums) in sums.into_iter().filter(|(_, sums)| sums[0] > 0) {
