@@ -4,6 +4,9 @@
 mod behaviour;
 mod contact_points;
 mod fitting;
+// Asks the kernel.
+#[cfg(target_os = "linux")]
+mod streaming;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
