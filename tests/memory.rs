@@ -155,8 +155,8 @@ fn peak_of_reading(project: &Project, megabytes: usize) -> u64 {
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_does_not_grow_with_the_file() {
-    const SMALL: usize = 16;
-    const LARGE: usize = 128;
+    const SMALL: usize = 64;
+    const LARGE: usize = 320;
     let project = Project::small();
     project.write("sources/long.yaml", LONG);
     let small = peak_of_reading(&project, SMALL);
