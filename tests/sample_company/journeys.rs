@@ -35,8 +35,9 @@ const SOURCES: [&str; 13] = [
 /// The desks.
 const CASES: [&str; 2] = ["desk_cases", "north_tickets"];
 
-/// The actions that a case asks for.
-const SERVICE: [&str; 2] = ["answer_case", "settle_complaint"];
+/// The actions that nobody's consent is needed for, and whether answers to surveys ask for them.
+const SERVICE: [(&str, bool); 3] =
+    [("answer_case", false), ("settle_complaint", false), ("call_back", true)];
 
 /// Sources of touches of marketing, and of purchases.
 const PATH_SOURCES: [&str; 5] =
@@ -56,6 +57,8 @@ struct Most {
     path_steps: i64,
     /// Journeys with steps of service that are not one person's, by any of their steps.
     service: i64,
+    /// The same with steps of service or answers, and answers that are told late or never.
+    answers: i64,
 }
 
 /// Panics where journeys are further from the truth than who is who, and what is told.
@@ -68,7 +71,7 @@ pub fn hold(company: &Company, maps: &Maps) {
     hold_stages(company, &of(|most| most.journeys));
     hold_variants(company, &of(|most| most.journeys), &of(|most| most.steps));
     hold_paths(company, &of(|most| most.path_steps));
-    hold_offers(company, &of(|most| most.service));
+    hold_offers(company, &of(|most| most.service), &of(|most| most.answers));
 }
 
 /// The true owner of a record, by the key that it has in its system; of one that is named by a hash,
@@ -179,12 +182,15 @@ fn most(company: &Company, maps: &Maps) -> BTreeMap<String, Most> {
         let misjudged = || owned.iter().filter(is_misjudged);
         let journeys: HashSet<&String> = misjudged().map(|(_, _, customer)| *customer).collect();
         let journeys = (journeys.len() + nameless.len()) as i64;
-        let is_service = |row: &Row| row["step"].starts_with("case_");
-        let nobody = told.iter().filter(|row| is_service(row) && row["record_id"].is_empty());
-        let service: HashSet<&String> = misjudged()
-            .filter(|(row, ..)| is_service(row))
-            .flat_map(|(row, _, customer)| [&row["record_id"], *customer])
-            .collect();
+        let with_steps = |prefixes: &[&str]| {
+            let is_one = |row: &Row| prefixes.iter().any(|prefix| row["step"].starts_with(prefix));
+            let nobody = told.iter().filter(|row| is_one(row) && row["record_id"].is_empty());
+            let journeys: HashSet<&String> = misjudged()
+                .filter(|(row, ..)| is_one(row))
+                .flat_map(|(row, _, customer)| [&row["record_id"], *customer])
+                .collect();
+            (journeys.len() + nobody.count()) as i64
+        };
         let odd_steps = odd(&SOURCES, day) + odd_touches;
         let mut of_customer: HashMap<&String, i64> = HashMap::new();
         owned.iter().for_each(|(_, _, customer)| *of_customer.entry(customer).or_default() += 1);
@@ -193,7 +199,8 @@ fn most(company: &Company, maps: &Maps) -> BTreeMap<String, Most> {
         let most = Most {
             journeys: journeys + odd_steps,
             steps: 2 * misjudged().count() as i64 + odd_steps * longest,
-            service: (service.len() + nobody.count()) as i64,
+            service: with_steps(&["case_"]),
+            answers: with_steps(&["case_", "survey_"]) + odd(&["survey_responses"], day),
             path_steps: 2 * path_steps + 3 * odd(&PATH_SOURCES, day),
         };
         // By the end the rest of this must say something.
@@ -314,12 +321,19 @@ fn hold_variants(company: &Company, most: &dyn Fn(&str) -> i64, most_steps: &dyn
 }
 
 /// What a case asks for, and its taking; of the other actions a project's rules decide.
-fn hold_offers(company: &Company, most: &dyn Fn(&str) -> i64) {
+fn hold_offers(
+    company: &Company,
+    most_of_service: &dyn Fn(&str) -> i64,
+    most_of_answers: &dyn Fn(&str) -> i64,
+) {
     let published = company.published("metrics/personalisation");
     let truth = company.true_metric("personalisation");
     let keys = ["offer_date", "action"];
-    assert!(!truth.is_empty(), "nothing is offered");
-    let is_of_service = |row: &&Row| SERVICE.contains(&row["action"].as_str());
+    // Not every run is long enough for a complaint that is answered and not settled.
+    let offered: BTreeSet<&str> = truth.iter().map(|row| row["action"].as_str()).collect();
+    assert!(offered.contains("answer_case") && offered.contains("call_back"), "{offered:?}");
+    let asked_by = |action: &str| SERVICE.iter().find(|(name, _)| *name == action).map(|it| it.1);
+    let is_of_service = |row: &&Row| asked_by(&row["action"]).is_some();
     for column in ["offered_count", "taken_count", "missed_count", "open_count"] {
         let truth = by_key(&truth, &keys, column);
         let published: Vec<Row> = published.iter().filter(is_of_service).cloned().collect();
@@ -327,6 +341,8 @@ fn hold_offers(company: &Company, most: &dyn Fn(&str) -> i64) {
         let nothing = BTreeMap::new();
         for key in published.keys().chain(truth.keys()).collect::<BTreeSet<_>>() {
             let [found, truth] = [&published, &truth].map(|rows| rows.get(key).unwrap_or(&nothing));
+            let is_by_answers = asked_by(&key[1]) == Some(true);
+            let most = if is_by_answers { most_of_answers } else { most_of_service };
             assert_near(&format!("{column} of {key:?}"), found, truth, most);
         }
     }

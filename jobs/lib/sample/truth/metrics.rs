@@ -19,7 +19,7 @@
 //! | `complaints` | day of opening or first closing, topic, channel |
 //! | `complaint_rates` | window of days up to `dt` |
 //! | `complaint_retention` | horizon, cohort: who bought again |
-//! | `personalisation` | day of the offer, action of service: who it was offered to, and who took it |
+//! | `personalisation` | day of the offer, action that needs no consent: who it was offered to, and who took it |
 //! | `channel_consistency` | window, what is measured, channel |
 //! | `social`, `share_of_voice` | day of the post, platform, topic, with the true sentiment |
 //! | `reviews` | day and channel of the review |

@@ -1,6 +1,6 @@
 //! The actions that a contract or a case asks for, whatever may be done with the customer's data:
-//! to answer a case that waits, and to settle a complaint. All others are chosen by what a business
-//! declares, not by what happens.
+//! to answer a case that waits, to settle a complaint, and to call back whoever rated badly. All
+//! others need consents and contact points, and are chosen by what a business declares.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,15 +8,31 @@ use super::standing::Standings;
 use super::steps::Steps;
 use super::{MetricTruth, service};
 use crate::dates::{Day, DayRange};
-use crate::sample::facts::{Facts, PersonIndex};
+use crate::sample::facts::{Facts, Instant, PersonIndex, Survey};
 use crate::sample::world::calendar::{london_day, london_midnight};
 
 /// Days after an offer within which it can be taken.
 pub(super) const TAKEN_DAYS: u64 = 7;
 
 /// The actions, the first of which that fits is offered, and the step by which each is taken.
-const ACTIONS: [(&str, &str); 2] =
-    [("answer_case", "case_replied"), ("settle_complaint", "case_resolved")];
+const ACTIONS: [(&str, &str); 3] = [
+    ("answer_case", "case_replied"),
+    ("settle_complaint", "case_resolved"),
+    ("call_back", "case_replied"),
+];
+
+/// Days after a bad answer within which somebody is called back.
+const CALLED_BACK_DAYS: u64 = 14;
+
+/// An answer that a survey or the service got, the later the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Answer {
+    day: Day,
+    /// When; none where the export does not say.
+    at: Option<Instant>,
+    /// Whether it is that of a detractor, or in the lowest quarter of the scale of satisfaction.
+    is_bad: bool,
+}
 
 /// An offer that can still be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,12 +47,14 @@ struct Offer {
 pub(super) struct Service {
     /// Open cases by number: whether they wait for an answer, and whether they are complaints.
     open: BTreeMap<u64, (bool, bool)>,
+    /// The last answers about recommending and about satisfaction, as long as they matter.
+    last: [Option<Answer>; 2],
     /// What was offered at the end of the day before.
     action: Option<usize>,
     offers: Vec<Offer>,
 }
 
-/// By person, as long as anything is open or offered.
+/// By person, as long as anything is open, offered or answered.
 pub(super) type Services = HashMap<PersonIndex, Service>;
 
 impl MetricTruth {
@@ -61,12 +79,15 @@ impl MetricTruth {
         let mut taken: BTreeMap<Day, Vec<(PersonIndex, Day, usize)>> = BTreeMap::new();
         for (person, steps) in steps {
             for step in steps {
-                let action = ACTIONS.iter().position(|(_, taken_by)| *taken_by == step.kind);
-                if let Some(action) = action {
-                    taken.entry(step.told_on).or_default().push((*person, step.day, action));
+                let taken = taken.entry(step.told_on).or_default();
+                for (action, (_, taken_by)) in ACTIONS.iter().enumerate() {
+                    if *taken_by == step.kind {
+                        taken.push((*person, step.day, action));
+                    }
                 }
             }
         }
+        let mut answers = self.answers(facts, window);
         let services = &mut standings.services;
         for day in window.days() {
             for (person, number, state) in states.remove(&day).into_iter().flatten() {
@@ -79,6 +100,10 @@ impl MetricTruth {
                     }
                     false => drop(open.remove(&number)),
                 }
+            }
+            for (person, question, answer) in answers.remove(&day).into_iter().flatten() {
+                let last = &mut services.entry(person).or_default().last[question];
+                *last = (*last).max(Some(answer));
             }
             for (person, step_on, action) in taken.remove(&day).into_iter().flatten() {
                 let Some(service) = services.get_mut(&person) else { continue };
@@ -93,6 +118,9 @@ impl MetricTruth {
             }
             for service in services.values_mut() {
                 service.offers.retain(|offer| offer.made_on.plus(TAKEN_DAYS) > day);
+                for last in &mut service.last {
+                    *last = last.filter(|it| it.day.plus(CALLED_BACK_DAYS) >= day);
+                }
                 let action = service.action();
                 if let Some(action) = action.filter(|_| action != service.action) {
                     service.offers.push(Offer { made_on: day, action });
@@ -103,6 +131,38 @@ impl MetricTruth {
             services.retain(|_, service| *service != Service::default());
         }
     }
+
+    /// The answers that are told in a window, by day: whose, the place of the question in
+    /// [`Service::last`], and what.
+    fn answers(
+        &self,
+        facts: &Facts,
+        window: DayRange,
+    ) -> BTreeMap<Day, Vec<(PersonIndex, usize, Answer)>> {
+        let mut answers: BTreeMap<Day, Vec<(PersonIndex, usize, Answer)>> = BTreeMap::new();
+        let mut push = |told_on: Day, person, question, answer| {
+            if window.from <= told_on && told_on < window.to {
+                answers.entry(told_on).or_default().push((person, question, answer));
+            }
+        };
+        for it in &facts.survey_responses {
+            let (Some(at), Some(score)) = (it.answered_at, it.score) else { continue };
+            let (question, is_bad) = match it.survey {
+                Survey::Nps => (0, score <= 6),
+                Survey::Csat => (1, score <= 2),
+                Survey::Ces => continue,
+            };
+            let day = london_day(at);
+            push(day, it.person, question, Answer { day, at: Some(at), is_bad });
+        }
+        for case in &facts.cases {
+            for it in service::told_ratings(case, self.days.from) {
+                let answer = Answer { day: it.rated_on, at: it.at, is_bad: it.stars <= 2 };
+                push(it.told_on, case.person, 1, answer);
+            }
+        }
+        answers
+    }
 }
 
 impl Service {
@@ -111,6 +171,7 @@ impl Service {
         let fits = [
             self.open.values().any(|(waits, _)| *waits),
             self.open.values().any(|(_, is_complaint)| *is_complaint),
+            self.open.is_empty() && self.last.iter().flatten().any(|answer| answer.is_bad),
         ];
         fits.iter().position(|fits| *fits)
     }
