@@ -284,7 +284,10 @@ fn parse(job: &Job, arguments: &[OsString]) -> Result<JobFlags, clap::Error> {
         .name(job.name)
         .about(job.about)
         .version(env!("CARGO_PKG_VERSION"))
-        .after_help(EXIT_CODES);
+        .after_help(match job.besides {
+            None => EXIT_CODES.to_string(),
+            Some(besides) => format!("{}\n\n{EXIT_CODES}", besides()),
+        });
     JobFlags::from_arg_matches(&without_empty_variables(command).try_get_matches_from(arguments)?)
 }
 

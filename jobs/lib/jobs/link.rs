@@ -1,8 +1,9 @@
-//! The doors of `resolve-identities link`, `train` and `evaluate`, which link records of persons in
-//! files by themselves: flags in, files out, one JSON line on stdout, logs on stderr, an exit code
-//! of the jobs' contract.
+//! The doors of `resolve-identities link`, `train`, `evaluate` and `explain`, which link records of
+//! persons in files by themselves: flags in, files out, one JSON line on stdout, logs on stderr, an
+//! exit code of the jobs' contract. An explanation is text for people, in place of the line.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,7 +13,6 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use serde::Serialize;
 use tracing::{info, warn};
 
-use crate::algorithms::identity::evaluation;
 use crate::config::linking::{self as declarations, Declaration, to_yaml};
 use crate::config::settings::parse_bytes;
 use crate::engine::Engine;
@@ -23,24 +23,30 @@ use crate::jobs::door::{
 };
 use crate::jobs::flags::without_empty_variables;
 use crate::jobs::{panics, result_file};
-use crate::linking::{self, Chosen, Clustered, Evidence, Input, Records, Scored, Trained, files};
+use crate::linking::{
+    self, Chosen, Clustered, Evaluation, Evidence, Input, Links, Records, Scored, Trained, files,
+};
 use crate::telemetry::{self, LogFormat};
 
 /// The binary's name.
 const NAME: &str = "resolve-identities";
 
-/// The commands, by which the binary tells them from the plain job.
-const COMMANDS: [&str; 3] = ["link", "train", "evaluate"];
+/// The command whose result is text for people.
+const EXPLAIN: &str = "explain";
+
+/// How the commands are used, below the job's own help.
+const EXAMPLES: &str = "\
+They link records of persons in files, and need no settings and no warehouse; each has its --help.
+Without --config and --model the usual columns of persons are recognised:
+
+  resolve-identities link --input crm.csv --input shop.parquet --output linked.parquet
+  resolve-identities train --input crm.csv --config people.yaml --output model.yaml
+  resolve-identities evaluate --input crm.csv --truth known.csv --page report.html
+  resolve-identities explain --input crm.csv --model linked.model.yaml 1017 2043";
 
 /// Pairs below this weight, in bits, are kept by no command: they say that two records are two
 /// persons a thousand times more likely than one.
 const FLOOR: f64 = -10.0;
-
-/// The thresholds that an evaluation tries, in bits.
-const THRESHOLDS: std::ops::RangeInclusive<i32> = -10..=30;
-
-/// How many wrong clusters an evaluation names.
-const WORST: usize = 10;
 
 /// Link records of persons in files
 #[derive(Debug, Parser)]
@@ -58,6 +64,8 @@ enum Command {
     Link {
         #[command(flatten)]
         asked: Asked,
+        #[command(flatten)]
+        said: Said,
         /// Where the records go with their customers, a .parquet file; the pairs, what was kept
         /// apart and the model are put beside it
         #[arg(long, env = "RAPPORT_OUTPUT", value_name = "FILE")]
@@ -75,6 +83,8 @@ enum Command {
     Evaluate {
         #[command(flatten)]
         asked: Asked,
+        #[command(flatten)]
+        said: Said,
         /// Who is who: a .csv or .parquet file with the records' id column and the column of
         /// --truth-column
         #[arg(long, env = "RAPPORT_TRUTH", value_name = "FILE")]
@@ -87,7 +97,31 @@ enum Command {
             default_value = "person_id"
         )]
         truth_column: String,
+        /// Where plots of it go, an .html file: precision and recall, match weights, levels
+        #[arg(long, env = "RAPPORT_PAGE", value_name = "FILE")]
+        page: Option<PathBuf>,
     },
+    /// Tell what the match weight of two records is the sum of
+    Explain {
+        #[command(flatten)]
+        asked: Asked,
+        /// A record: its id, or its source and id as source:id
+        left: String,
+        /// Another
+        right: String,
+    },
+}
+
+/// What people say, whatever pairs weigh.
+#[derive(Debug, Args)]
+struct Said {
+    /// Pairs that are one person: a .csv or .parquet file with left_record_id, right_record_id, and
+    /// left_source, right_source where several sources have an id; several times for several
+    #[arg(long, env = "RAPPORT_MUST_LINK", value_name = "FILE")]
+    must_link: Vec<PathBuf>,
+    /// Pairs that are two persons, in the same way
+    #[arg(long, env = "RAPPORT_CANNOT_LINK", value_name = "FILE")]
+    cannot_link: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -155,40 +189,9 @@ struct Report {
     evaluation: Option<Evaluation>,
     duration_ms: u64,
     error: Option<Failure>,
-}
-
-/// How right a model is.
-#[derive(Debug, Serialize)]
-struct Evaluation {
-    /// At the declared threshold.
-    at_threshold: Figures,
-    /// Where the pairwise F1 is highest.
-    best: Figures,
-    by_threshold: Vec<Figures>,
-    worst_clusters: Vec<Wrong>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct Figures {
-    threshold: f64,
-    precision: f64,
-    recall: f64,
-    f1: f64,
-    b_cubed_precision: f64,
-    b_cubed_recall: f64,
-    b_cubed_f1: f64,
-    true_positives: u64,
-    false_positives: u64,
-    false_negatives: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct Wrong {
-    /// The source and id of the cluster's first record.
-    record: String,
-    record_count: u64,
-    person_count: u64,
-    false_pairs: u64,
+    /// What is told in place of the line.
+    #[serde(skip)]
+    text: Option<String>,
 }
 
 impl ResultLine for Report {
@@ -209,7 +212,21 @@ impl ResultLine for Report {
 
 /// Whether arguments, the binary's name first, ask for one of the commands.
 pub fn is_asked_for(mut arguments: impl Iterator<Item = OsString>) -> bool {
-    arguments.nth(1).is_some_and(|first| COMMANDS.iter().any(|command| first == *command))
+    let Some(first) = arguments.nth(1) else { return false };
+    let command = Flags::command();
+    command.get_subcommands().any(|command| first == *command.get_name())
+}
+
+/// The commands, for the help of the plain job.
+pub fn commands() -> String {
+    let command = Flags::command();
+    let all: Vec<(&str, String)> = command
+        .get_subcommands()
+        .map(|one| (one.get_name(), one.get_about().map(ToString::to_string).unwrap_or_default()))
+        .collect();
+    let width = all.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let lines = all.iter().map(|(name, about)| format!("  {name:width$}  {about}\n"));
+    format!("Commands:\n{}\n{EXAMPLES}", lines.collect::<String>())
 }
 
 /// The whole of the binary's `main` where a command was asked for.
@@ -239,6 +256,16 @@ pub fn main() -> ExitCode {
         report.fail(Failure::from(failure));
     }
     report.duration_ms = milliseconds_since(started);
+    if let Some(text) = report.text.take() {
+        let told = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        // A reader that has gone away has read enough.
+        return ExitCode::from(match told {
+            Err(cause) if cause.kind() != std::io::ErrorKind::BrokenPipe => {
+                Kind::Storage.exit_code()
+            }
+            _ => 0,
+        });
+    }
     ExitCode::from(say(report, flags.common.result_file, &mut stdout))
 }
 
@@ -263,17 +290,22 @@ fn enter(flags: &Flags, report: &mut Report) -> Result<()> {
 
 async fn work(engine: &Engine, command: &Command, report: &mut Report) -> Result<()> {
     match command {
-        Command::Link { asked, output } => {
+        Command::Link { asked, said, output } => {
             report.command = "link";
-            link(engine, asked, output, report).await
+            link(engine, asked, said, output, report).await
         }
         Command::Train { asked, output } => {
             report.command = "train";
             train(engine, asked, output, report).await
         }
-        Command::Evaluate { asked, truth, truth_column } => {
+        Command::Evaluate { asked, said, truth, truth_column, page } => {
             report.command = "evaluate";
-            evaluate(engine, asked, truth, truth_column, report).await
+            let truth = Truth { path: truth, column: truth_column };
+            evaluate(engine, asked, said, truth, page.as_deref(), report).await
+        }
+        Command::Explain { asked, left, right } => {
+            report.command = EXPLAIN;
+            explain(engine, asked, left, right, report).await
         }
     }
 }
@@ -353,7 +385,13 @@ async fn train(engine: &Engine, asked: &Asked, output: &Path, report: &mut Repor
     Ok(())
 }
 
-async fn link(engine: &Engine, asked: &Asked, output: &Path, report: &mut Report) -> Result<()> {
+async fn link(
+    engine: &Engine,
+    asked: &Asked,
+    said: &Said,
+    output: &Path,
+    report: &mut Report,
+) -> Result<()> {
     if output.extension().is_none_or(|ending| ending != "parquet") {
         let what = format!("--output: `{}` does not end with .parquet", output.display());
         return Err(Error::new(Kind::Usage, what));
@@ -361,11 +399,13 @@ async fn link(engine: &Engine, asked: &Asked, output: &Path, report: &mut Report
     let (records, trained) = prepared(engine, asked, report).await?;
     let model = &trained.model;
     let threshold = threshold(asked, model)?;
+    let links = links(engine, &records, said).await?;
     let floor =
         model.guards.agreement.components_from.map_or(threshold, |from| from.min(threshold));
     let scored = linking::score(engine, &records, model, floor).await?;
-    let evidence = Evidence::gather(engine, &records, model, &scored, threshold).await?;
-    let clustered = evidence.cluster(&records, model, threshold);
+    info!(pair_count = scored.compared_count, "compared pairs");
+    let evidence = Evidence::gather(engine, &records, model, &scored, &[threshold]).await?;
+    let clustered = evidence.cluster(&records, model, threshold, &links)?;
     let ids = linking::customer_ids(&records, &clustered.clusters)?;
     let places = files::Places::beside(output);
     files::write_customers(&places.customers, &records, &ids).await?;
@@ -399,75 +439,68 @@ fn write_model(place: &Path, trained: &Trained) -> Result<()> {
         .context(Kind::Storage, || format!("write the model `{}`", place.display()))
 }
 
+async fn links(engine: &Engine, records: &Records, said: &Said) -> Result<Links> {
+    linking::read_links(engine, records, &said.must_link, &said.cannot_link).await
+}
+
+/// Where it stands who is who.
+struct Truth<'a> {
+    path: &'a Path,
+    column: &'a str,
+}
+
 async fn evaluate(
     engine: &Engine,
     asked: &Asked,
-    truth: &Path,
-    truth_column: &str,
+    said: &Said,
+    truth: Truth<'_>,
+    page: Option<&Path>,
     report: &mut Report,
 ) -> Result<()> {
     let (records, trained) = prepared(engine, asked, report).await?;
     let model = &trained.model;
-    let declared = threshold(asked, model)?;
-    let persons = linking::read_truth(engine, &records, model, truth, truth_column).await?;
-    let floor = FLOOR.min(declared);
-    let scored = linking::score(engine, &records, model, floor).await?;
-    let mut figures = vec![];
-    for threshold in THRESHOLDS.map(f64::from) {
-        let evidence = Evidence::gather(engine, &records, model, &scored, threshold).await?;
-        let clustered = evidence.cluster(&records, model, threshold);
-        figures.push(figures_of(threshold, &clustered, &persons));
+    let threshold = threshold(asked, model)?;
+    let links = links(engine, &records, said).await?;
+    let persons = linking::read_truth(engine, &records, model, truth.path, truth.column).await?;
+    let floor = FLOOR.min(threshold);
+    let scored =
+        linking::score_known(engine, &records, model, floor, Some(persons.as_slice())).await?;
+    let asked_for = (threshold, &links);
+    let (evaluation, clustered) =
+        linking::evaluate(engine, &records, model, &scored, asked_for, &persons).await?;
+    tell(&scored, &clustered, threshold, report);
+    if let Some(path) = page {
+        let input = |path: &PathBuf| Input::at(path.clone()).source;
+        let inputs: Vec<String> = asked.inputs.iter().map(input).collect();
+        let page = linking::page(&inputs, records.count(), model, &scored, &evaluation);
+        std::fs::write(path, page)
+            .context(Kind::Storage, || format!("write the page `{}`", path.display()))?;
+        report.output = Some(path.display().to_string());
     }
-    let evidence = Evidence::gather(engine, &records, model, &scored, declared).await?;
-    let clustered = evidence.cluster(&records, model, declared);
-    let at_threshold = figures_of(declared, &clustered, &persons);
-    let best = figures.iter().chain([&at_threshold]).max_by(|one, other| {
-        // Of equal ones the first.
-        one.f1.total_cmp(&other.f1).then(other.threshold.total_cmp(&one.threshold))
-    });
-    let best = best.unwrap_or(&at_threshold).clone();
-    let worst = evaluation::worst(&clustered.clusters, &persons, WORST);
-    let name = |place: u32| {
-        let place = place as usize;
-        format!("{}:{}", records.sources.value(place), records.record_ids.value(place))
-    };
-    let worst_clusters = worst.into_iter().map(|wrong| Wrong {
-        record: name(wrong.cluster),
-        record_count: wrong.record_count,
-        person_count: wrong.person_count,
-        false_pairs: wrong.false_pairs,
-    });
-    tell(&scored, &clustered, declared, report);
     info!(
-        threshold = declared,
-        precision = at_threshold.precision,
-        recall = at_threshold.recall,
-        f1 = at_threshold.f1,
-        best_threshold = best.threshold,
-        best_f1 = best.f1,
+        threshold,
+        precision = evaluation.at_threshold.precision,
+        recall = evaluation.at_threshold.recall,
+        f1 = evaluation.at_threshold.f1,
+        best_threshold = evaluation.best.threshold,
+        best_f1 = evaluation.best.f1,
         "evaluated"
     );
-    report.evaluation = Some(Evaluation {
-        at_threshold,
-        best,
-        by_threshold: figures,
-        worst_clusters: worst_clusters.collect(),
-    });
+    report.evaluation = Some(evaluation);
     Ok(())
 }
 
-fn figures_of(threshold: f64, clustered: &Clustered, persons: &[u32]) -> Figures {
-    let found = evaluation::evaluate(&clustered.clusters, persons);
-    Figures {
-        threshold,
-        precision: found.pairs.precision,
-        recall: found.pairs.recall,
-        f1: found.pairs.f1(),
-        b_cubed_precision: found.b_cubed.precision,
-        b_cubed_recall: found.b_cubed.recall,
-        b_cubed_f1: found.b_cubed.f1(),
-        true_positives: found.true_positives,
-        false_positives: found.false_positives,
-        false_negatives: found.false_negatives,
-    }
+async fn explain(
+    engine: &Engine,
+    asked: &Asked,
+    left: &str,
+    right: &str,
+    report: &mut Report,
+) -> Result<()> {
+    let (records, trained) = prepared(engine, asked, report).await?;
+    let pair = (records.place_of(left)?, records.place_of(right)?);
+    let mut model = trained.model;
+    model.threshold = asked.threshold.or(model.threshold);
+    report.text = Some(linking::explain(engine, &records, &model, pair).await?.to_string());
+    Ok(())
 }

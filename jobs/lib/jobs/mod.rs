@@ -17,6 +17,8 @@ pub struct Job {
     pub about: &'static str,
     /// The zones it builds, in the order data flows.
     pub zones: &'static [&'static str],
+    /// What its binary does besides, for `--help`.
+    pub besides: Option<fn() -> String>,
 }
 
 /// Pulls exports from the landing zone, and maps them into the canonical entities.
@@ -25,6 +27,7 @@ pub const INGEST: Job = Job {
     about: "Pull the days' exports from the landing zone into raw, and map them into the \
             canonical staging tables",
     zones: &["raw", "staging"],
+    besides: None,
 };
 
 /// Resolves who is who.
@@ -32,6 +35,7 @@ pub const RESOLVE_IDENTITIES: Job = Job {
     name: "resolve-identities",
     about: "Resolve the days' records to customers whose ids persist",
     zones: &["identity"],
+    besides: Some(link::commands),
 };
 
 /// Builds the single customer view.
@@ -39,6 +43,7 @@ pub const BUILD_CUSTOMERS: Job = Job {
     name: "build-customers",
     about: "Build the single view of each customer for the days",
     zones: &["marts"],
+    besides: None,
 };
 
 /// Builds the daily metrics.
@@ -46,6 +51,7 @@ pub const BUILD_METRICS: Job = Job {
     name: "build-metrics",
     about: "Build the daily customer-experience metrics for the days",
     zones: &["metrics"],
+    besides: None,
 };
 
 /// The four jobs above, in order.
@@ -54,4 +60,5 @@ pub const DAILY: Job = Job {
     about: "Bring everything up to date for the days: ingest, resolve-identities, \
             build-customers, build-metrics",
     zones: &["raw", "staging", "identity", "marts", "metrics"],
+    besides: None,
 };

@@ -4,6 +4,7 @@
 use tracing::info;
 
 use super::blocking;
+use super::explain::in_words;
 use super::pairs;
 use super::records::Records;
 use super::training::Trained;
@@ -49,8 +50,8 @@ pub(super) async fn train(
     patterns.extend(others.into_iter().map(weighted(each)));
 
     let mut model = declaration.clone();
-    let shapes = shapes(&model.comparisons, &patterns);
-    let begun = begun(&model, records.count(), all_pairs);
+    let Begun { shapes, warnings } = shapes(&model.comparisons, &patterns);
+    let begun = relations_to_begin_with(&model, records.count(), all_pairs);
     let settings =
         Settings { usual_pairs: declaration.training.usual_pairs, ..Settings::default() };
     let estimate = maximise(&patterns, begun, shapes, settings);
@@ -84,7 +85,7 @@ pub(super) async fn train(
             set(&mut level.u, *u, &origin);
         }
     }
-    Ok(Trained { model, notes, warnings: vec![] })
+    Ok(Trained { model, notes, warnings })
 }
 
 /// How pairs agree.
@@ -136,10 +137,17 @@ pub(super) fn rows_for(pairs: u64) -> u64 {
     ((8.0 * pairs as f64 + 1.0).sqrt() * 0.5 + 0.5).ceil() as u64
 }
 
+/// The comparisons to begin with, and what of them cannot be estimated, and why.
+struct Begun {
+    shapes: Vec<Shape>,
+    warnings: Vec<String>,
+}
+
 /// The comparisons to begin with: m as declared, or the usual; u as all pairs have it.
-fn shapes(comparisons: &[Comparison], patterns: &[Weighted]) -> Vec<Shape> {
+fn shapes(comparisons: &[Comparison], patterns: &[Weighted]) -> Begun {
     let is_fixed = |one: &Option<Probability>| one.as_ref().is_some_and(|one| one.is_fixed);
     let mut shapes: Vec<Shape> = vec![];
+    let mut warnings = vec![];
     for (place, comparison) in comparisons.iter().enumerate() {
         let levels: Vec<&Level> = comparison.telling().collect();
         let mut counts = vec![0.0; levels.len()];
@@ -152,6 +160,7 @@ fn shapes(comparisons: &[Comparison], patterns: &[Weighted]) -> Vec<Shape> {
         let total: f64 = counts.iter().sum();
         let half = 0.5 / levels.len() as f64;
         let is_u_fixed = levels.iter().all(|level| is_fixed(&level.u));
+        warnings.extend(not_estimated(comparison, &counts));
         let usual = usual_m(levels.len());
         let m: Vec<f64> = levels
             .iter()
@@ -176,16 +185,51 @@ fn shapes(comparisons: &[Comparison], patterns: &[Weighted]) -> Vec<Shape> {
         !shape.is_u_fixed && shape.m.len() > 2 && shape.u.last().is_some_and(|u| *u < 0.5)
     };
     if shapes.iter().filter(tells_apart).count() < LEAST_COMPARISONS {
+        warnings.push(format!(
+            "m and u could not be estimated, because fewer than {LEAST_COMPARISONS} comparisons tell \
+             people apart: m is taken for the usual, u for how often all pairs are on a level."
+        ));
         for shape in &mut shapes {
             shape.is_m_fixed = true;
             shape.is_u_fixed = true;
         }
     }
-    shapes
+    Begun { shapes, warnings }
+}
+
+/// What of a comparison cannot be estimated from so many pairs on each of its levels, and why.
+fn not_estimated(comparison: &Comparison, counts: &[f64]) -> Vec<String> {
+    let name = &comparison.name;
+    let total: f64 = counts.iter().sum();
+    if total == 0.0 {
+        return vec![format!(
+            "m and u of comparison `{name}` could not be estimated, because no pair has a value on \
+             both sides: it tells nothing."
+        )];
+    }
+    let is_open = |level: &Level| {
+        let is_fixed = |one: &Option<Probability>| one.as_ref().is_some_and(|one| one.is_fixed);
+        !is_fixed(&level.m) || !is_fixed(&level.u)
+    };
+    let levels = comparison.telling().zip(counts);
+    let unseen = levels.filter(|(level, count)| **count == 0.0 && is_open(level));
+    unseen
+        .map(|(level, _)| {
+            format!(
+                "m and u of level `{}` of comparison `{name}` could not be estimated, because none \
+                 of {total:.0} pairs is on it: m is taken for the usual, u for that of half a pair.",
+                in_words(comparison, level)
+            )
+        })
+        .collect()
 }
 
 /// The relations to begin with.
-fn begun(model: &Declaration, record_count: usize, all_pairs: u64) -> Vec<relations::Relation> {
+fn relations_to_begin_with(
+    model: &Declaration,
+    record_count: usize,
+    all_pairs: u64,
+) -> Vec<relations::Relation> {
     let pairs = all_pairs.max(1) as f64;
     let one_person = (1.0_f64.max(0.2 * record_count as f64) / pairs).min(1e-3);
     let begun = |relation: &Relation| {

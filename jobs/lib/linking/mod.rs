@@ -8,8 +8,12 @@
 mod blocking;
 mod clusters;
 mod columns;
+mod evaluate;
+mod explain;
 pub mod files;
+mod links;
 mod mixture;
+mod page;
 mod pairs;
 mod person;
 mod profile;
@@ -20,7 +24,11 @@ mod truth;
 
 pub use blocking::{Block, Found};
 pub use clusters::{Clustered, Evidence, Split, customer_ids};
-pub use pairs::{Scored, score};
+pub use evaluate::{Evaluation, Figures, Wrong, evaluate};
+pub use explain::{Explanation, Step, explain};
+pub use links::{Links, read_links};
+pub use page::page;
+pub use pairs::{Scored, Weighed, score, score_known};
 pub use person::{Chosen, choose};
 pub use records::{Input, LeftOut, Records, read};
 pub use splink::{parse_splink, read_splink};

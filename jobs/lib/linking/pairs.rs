@@ -1,6 +1,6 @@
 //! The SQL of pairs: found by rules, compared level by level, weighed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{AsArray as _, BooleanArray, RecordBatch};
 use arrow::compute::{
@@ -15,9 +15,10 @@ use super::columns::quoted;
 use super::mixture;
 use super::records::{Counted, Records, RuleSet, counted_columns, frequency_of};
 use crate::algorithms::identity::agglomeration::Edge;
+use crate::algorithms::identity::candidates::Pair;
 use crate::algorithms::identity::training::{Pattern, probability_of, weight_of};
 use crate::config::linking::{
-    BlockingRule, Comparison, Declaration, Level, SourcesWithoutDuplicates, Test,
+    BlockingRule, Comparison, Declaration, Level, Linkage, SourcesWithoutDuplicates, Test,
 };
 use crate::engine::{Engine, query_error};
 use crate::errors::{Context as _, Error, Kind, Result};
@@ -30,18 +31,36 @@ pub struct Scored {
     /// rule that found the pair, or −1 where every pair is compared; for each comparison
     /// `level_<name>` and, where it has term frequencies, `tf_<name>`.
     pub pairs: RecordBatch,
+    /// The pairs between places, and those that weigh less but speak against a customer.
+    pub(super) edges: Vec<Edge>,
     /// How many pairs were compared.
     pub compared_count: u64,
+    /// How many of them weigh so many whole bits.
+    pub weights: BTreeMap<i32, Weighed>,
     /// What each rule found.
     pub found: Vec<Found>,
     /// Sources that hold everybody once, where pairs were to tell.
     pub once: Vec<String>,
 }
 
-impl Scored {
-    /// The pairs as edges between places.
-    pub fn edges(&self) -> Vec<Edge> {
-        edges_of(&self.pairs)
+/// How many pairs weigh about the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Weighed {
+    /// All of them.
+    pub pair_count: u64,
+    /// Those of one person, where that is known.
+    pub true_count: u64,
+}
+
+/// Adds pairs to how many weigh so many whole bits; `persons` are the records', where known.
+fn weigh(edges: &[Edge], persons: Option<&[u32]>, weights: &mut BTreeMap<i32, Weighed>) {
+    let person = |place: u32| persons.and_then(|persons| persons.get(place as usize));
+    for edge in edges {
+        let bits = edge.weight.floor().clamp(f64::from(i32::MIN), f64::from(i32::MAX)) as i32;
+        let weighed = weights.entry(bits).or_default();
+        weighed.pair_count += 1;
+        let is_one = persons.is_some() && person(edge.left) == person(edge.right);
+        weighed.true_count += u64::from(is_one);
     }
 }
 
@@ -79,6 +98,20 @@ pub async fn score(
     model: &Declaration,
     floor: f64,
 ) -> Result<Scored> {
+    score_known(engine, records, model, floor, None).await
+}
+
+/// As [`score`], where it may be known who is who: `persons` has for each record a number that
+/// those of one person share, and pairs of one person are counted apart.
+///
+/// Errors: as [`score`].
+pub async fn score_known(
+    engine: &Engine,
+    records: &Records,
+    model: &Declaration,
+    floor: f64,
+    persons: Option<&[u32]>,
+) -> Result<Scored> {
     if model.blocking.rules.is_empty() {
         let what = "compare pairs: `blocking` has no rules, so there are none";
         return Err(Error::new(Kind::Usage, what));
@@ -109,19 +142,25 @@ pub async fn score(
     let mut stream = frame.execute_stream().await.map_err(failed())?;
     let schema = stream.schema();
     let (mut kept, mut compared_count) = (vec![], 0_u64);
+    let (mut edges, mut weights) = (vec![], BTreeMap::new());
     let mut repeats = Repeats::of(records, model);
+    let least = least_evidence(model).min(floor);
     while let Some(batch) = stream.try_next().await.map_err(failed())? {
         compared_count += u64::try_from(batch.num_rows()).unwrap_or(0);
+        let all = edges_of(&batch);
         if let Some(repeats) = &mut repeats {
-            repeats.add(&batch);
+            repeats.add(&all);
         }
+        weigh(&all, persons, &mut weights);
+        edges.extend(all.into_iter().filter(|edge| edge.weight >= least));
         // Not in SQL: a condition on the weight would be pushed below the comparisons, which
         // would then be made twice.
         kept.push(heavy(&batch, floor)?);
     }
     let kept = concat_batches(&schema, &kept).context(Kind::Defect, || "keep pairs")?;
     let once = repeats.map_or(vec![], |repeats| repeats.sources_without());
-    Ok(Scored { pairs: in_order(&kept)?, compared_count, found, once })
+    edges.sort_unstable_by_key(|edge| (edge.left, edge.right));
+    Ok(Scored { pairs: in_order(&kept)?, edges, compared_count, weights, found, once })
 }
 
 /// The pairs that rules find, each once, compared.
@@ -267,9 +306,9 @@ impl Repeats {
         Some(Repeats { names, numbers, record_counts, within: none.clone(), across: none })
     }
 
-    fn add(&mut self, pairs: &RecordBatch) {
+    fn add(&mut self, edges: &[Edge]) {
         let number = |place: u32| self.numbers.get(place as usize).copied().unwrap_or(usize::MAX);
-        for edge in edges_of(pairs) {
+        for edge in edges {
             let billionths = (probability_of(edge.weight) * 1e9) as u128;
             let (left, right) = (number(edge.left), number(edge.right));
             let sums = if left == right { &mut self.within } else { &mut self.across };
@@ -297,6 +336,16 @@ impl Repeats {
 /// where it holds everybody once.
 const REPEATED_RECORDS: f64 = 0.01;
 const REPEATED_PAIRS: f64 = 0.05;
+
+/// The weight in bits from which a pair says something of its customers, be it against them.
+fn least_evidence(model: &Declaration) -> f64 {
+    match model.guards.linkage {
+        Linkage::Single => f64::INFINITY,
+        Linkage::Average | Linkage::Complete => {
+            model.guards.agreement.ignore_below.unwrap_or(f64::NEG_INFINITY)
+        }
+    }
+}
 
 /// The rows that weigh `floor` or more.
 fn heavy(batch: &RecordBatch, floor: f64) -> Result<RecordBatch> {
@@ -554,7 +603,7 @@ fn condition_of(test: &Test, column: &str) -> Option<String> {
         }
         Test::LevenshteinAtMost(most) => format!("{} <= {most}", both("edits_apart")),
         Test::DamerauLevenshteinAtMost(most) => {
-            format!("{} <= {most}", both("damerau_levenshtein"))
+            format!("damerau_levenshtein_within({l}, {r}, {most})")
         }
         Test::DaysApartAtMost(most) => format!("{} <= {most}", both("days_apart")),
         Test::DatePartsSwapped => both("is_day_month_swapped"),
@@ -640,7 +689,7 @@ fn weighed(model: &Declaration, records: &Records, pairs: &str) -> Result<String
 }
 
 /// What a level weighs, in bits.
-fn weight(comparison: &Comparison, level: &Level) -> Result<f64> {
+pub(super) fn weight(comparison: &Comparison, level: &Level) -> Result<f64> {
     if level.test.is_missing() {
         return Ok(0.0);
     }
@@ -725,7 +774,8 @@ fn literal(value: f64) -> String {
     format!("({value:?})")
 }
 
-/// Compares all pairs of records within each of `groups`, whatever rules find them; `rule` is −1.
+/// Compares all pairs of records within each of `groups`, whatever rules find them, and gives those
+/// that say something of their customers, in order.
 ///
 /// `groups`: for each record a number that those of one group share; none for a record in no group.
 pub(super) async fn score_within(
@@ -733,7 +783,10 @@ pub(super) async fn score_within(
     records: &Records,
     model: &Declaration,
     groups: &[Option<u32>],
-) -> Result<RecordBatch> {
+) -> Result<Vec<Edge>> {
+    if groups.iter().all(Option::is_none) {
+        return Ok(vec![]);
+    }
     let session = records.session_with_groups(engine, groups)?;
     let grouped = "(select records.__n, members.member_of from linking.records as records inner join \
                    linking.members as members on records.__n = members.member)";
@@ -744,8 +797,29 @@ pub(super) async fn score_within(
     let pairs = compared(records, model, &within, &counted_columns(model));
     let failed = || query_error("compare pairs within groups");
     let frame = session.sql(&weighed(model, records, &pairs)?).await.map_err(failed())?;
+    let mut stream = frame.execute_stream().await.map_err(failed())?;
+    let least = model.guards.agreement.ignore_below.unwrap_or(f64::NEG_INFINITY);
+    let mut edges = vec![];
+    while let Some(batch) = stream.try_next().await.map_err(failed())? {
+        edges.extend(edges_of(&batch).into_iter().filter(|edge| edge.weight >= least));
+    }
+    edges.sort_unstable_by_key(|edge| (edge.left, edge.right));
+    Ok(edges)
+}
+
+/// Compares these pairs, which are in order, and gives them as [`Scored::pairs`] are.
+pub(super) async fn score_pairs(
+    engine: &Engine,
+    records: &Records,
+    model: &Declaration,
+    pairs: &[Pair],
+) -> Result<RecordBatch> {
+    let session = records.session_with_pairs(engine, pairs, &[])?;
+    let found = compared(records, model, "linking.pairs", &counted_columns(model));
+    let failed = || query_error("compare pairs");
+    let frame = session.sql(&weighed(model, records, &found)?).await.map_err(failed())?;
     let schema = std::sync::Arc::clone(frame.schema().inner());
     let batches = frame.collect().await.map_err(failed())?;
     let schema = batches.first().map_or(schema, RecordBatch::schema);
-    in_order(&concat_batches(&schema, &batches).context(Kind::Defect, || "keep pairs")?)
+    in_order(&concat_batches(&schema, &batches).context(Kind::Defect, || "compare pairs")?)
 }

@@ -33,9 +33,11 @@ pub struct Chosen {
 pub async fn choose(engine: &Engine, inputs: &[Input]) -> Result<Chosen> {
     let session = engine.session(Layout::Parted, [])?;
     let mut reasons = vec![];
+    let mut row_count = 0;
     let mut known: Vec<(String, InputColumns)> = vec![];
     for input in inputs {
         let sampled = columns_of(&session, input).await?;
+        row_count += sampled.first().map_or(0, |column| column.row_count);
         let recognised = recognise(&sampled);
         let own = InputColumns::of(&recognised, &sampled);
         if own.id.is_none() {
@@ -48,6 +50,11 @@ pub async fn choose(engine: &Engine, inputs: &[Input]) -> Result<Chosen> {
         }
         reasons.extend(recognised.iter().map(|column| in_words(&input.source, column)));
         known.push((input.source.clone(), own));
+    }
+    if row_count == 0 {
+        let what = "link records: there are none, so that no column can be recognised; declare what \
+                    is compared with --config";
+        return Err(Error::new(Failure::Usage, what));
     }
     let mut declaration = parse("person.yaml", PERSON)?;
     restrict(&mut declaration, &known)?;

@@ -155,6 +155,42 @@ impl Records {
         self.record_ids.len()
     }
 
+    /// What the record at `place` is called: its source and id.
+    pub fn name(&self, place: u32) -> String {
+        let place = place as usize;
+        match place < self.count() {
+            true => format!("{}:{}", self.sources.value(place), self.record_ids.value(place)),
+            false => place.to_string(),
+        }
+    }
+
+    /// The place of the record of that name, which is its source and id, or its id alone where
+    /// one record has it.
+    ///
+    /// Errors: [`Kind::Usage`] where there is none, or several have the id.
+    pub fn place_of(&self, name: &str) -> Result<u32> {
+        let ids = self.sources.iter().zip(&self.record_ids);
+        let named: Vec<u32> = (0..)
+            .zip(ids)
+            .filter(|(_, (source, id))| {
+                let (source, id) = (source.unwrap_or_default(), id.unwrap_or_default());
+                let rest = name.strip_prefix(source).and_then(|rest| rest.strip_prefix(':'));
+                rest == Some(id) || name == id
+            })
+            .map(|(place, _)| place)
+            .collect();
+        let whole = |place: &&u32| self.name(**place) == name;
+        let refuse = |what: &str| Err(Error::new(Kind::Usage, format!("{what} `{name}`")));
+        match named.as_slice() {
+            [place] => Ok(*place),
+            [] => refuse("find a record: there is none that is called"),
+            several => match several.iter().find(whole) {
+                Some(place) => Ok(*place),
+                None => refuse("find a record: write its source before its id: several are called"),
+            },
+        }
+    }
+
     /// A session that knows the table `linking.records`, one row a record: `__n`, its place from 0;
     /// `__draw`, its place in an order that chance made; `__source` and `__record_id`; the columns
     /// that comparisons and conditions read; a number for each rule that records with equal values
@@ -554,7 +590,7 @@ async fn collect(rows: DataFrame, declaration: &Declaration, wanted: &Wanted) ->
             columns.push((name.to_string(), text_of(batch, name)?));
         }
         for name in &wanted.columns {
-            columns.push((name.clone(), column(batch, name)?));
+            columns.push((name.clone(), as_compared(&column(batch, name)?)?));
         }
         for (key, numbers) in &key_columns {
             columns.push((key.clone(), Arc::new(numbers.slice(first, count))));
@@ -715,6 +751,16 @@ fn batch_of(columns: Vec<(String, ArrayRef)>) -> Result<RecordBatch> {
 fn column(batch: &RecordBatch, name: &str) -> Result<ArrayRef> {
     let found = batch.column_by_name(name).cloned();
     found.ok_or_else(|| Error::new(Kind::Defect, format!("read column `{name}` of records")))
+}
+
+/// A column as functions read it, so that none has to change it for every batch of pairs.
+fn as_compared(column: &ArrayRef) -> Result<ArrayRef> {
+    match column.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 => {
+            cast(column, &DataType::Utf8View).context(Kind::Defect, || "keep texts of records")
+        }
+        _ => Ok(Arc::clone(column)),
+    }
 }
 
 fn text_of(batch: &RecordBatch, name: &str) -> Result<ArrayRef> {

@@ -7,6 +7,7 @@
 //! and a reason against a join does not go away.
 
 use std::cmp::Ordering;
+use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use petgraph::unionfind::UnionFind;
@@ -46,7 +47,10 @@ pub struct Rules<'a> {
     pub one_value: &'a [Vec<Option<u32>>],
     /// Lists with a value for each record, each of which a cluster has at most once.
     pub each_once: &'a [Vec<Option<u32>>],
-    /// Pairs that are never in one cluster.
+    /// Pairs that are in one cluster whatever they weigh and guards say, and so are those that
+    /// other such pairs join them with.
+    pub must_link: &'a [(u32, u32)],
+    /// Pairs that are never in one cluster, unless they must be.
     pub cannot_link: &'a [(u32, u32)],
 }
 
@@ -88,6 +92,9 @@ pub struct Clustering {
 /// Edges that name a position of n or more, and those of a record with itself, are ignored.
 pub fn cluster(n: u32, edges: &[Edge], rules: &Rules<'_>) -> Clustering {
     let mut groups = Groups::new(n, edges, rules);
+    for (first, record) in together(n, rules.must_link) {
+        groups.join(first, record);
+    }
     let mut refusals = vec![];
     while let Some(candidate) = groups.best() {
         let Candidate { left, right, .. } = candidate;
@@ -101,6 +108,43 @@ pub fn cluster(n: u32, edges: &[Edge], rules: &Rules<'_>) -> Clustering {
         }
     }
     Clustering { clusters: groups.into_clusters(), refusals }
+}
+
+/// Of those that must be one, each record but the smallest with that one, in order.
+fn together(n: u32, must_link: &[(u32, u32)]) -> Vec<(u32, u32)> {
+    if must_link.is_empty() {
+        return vec![];
+    }
+    let known = must_link.iter().filter(|(one, other)| *one.max(other) < n);
+    let mut sets: UnionFind<u32> = UnionFind::new(n as usize);
+    let mut records: Vec<u32> = vec![];
+    for (one, other) in known {
+        sets.union(*one, *other);
+        records.extend([*one, *other]);
+    }
+    records.sort_unstable();
+    records.dedup();
+    let mut smallest: HashMap<u32, u32> = HashMap::new();
+    let mut pairs = vec![];
+    for record in records {
+        match smallest.entry(sets.find(record)) {
+            Entry::Occupied(first) => pairs.push((*first.get(), record)),
+            Entry::Vacant(set) => drop(set.insert(record)),
+        }
+    }
+    pairs
+}
+
+/// The first pair of `cannot_link` whose records must be one because of `must_link`.
+pub fn contradiction(
+    n: u32,
+    must_link: &[(u32, u32)],
+    cannot_link: &[(u32, u32)],
+) -> Option<(u32, u32)> {
+    let first: HashMap<u32, u32> =
+        together(n, must_link).into_iter().map(|(first, record)| (record, first)).collect();
+    let group = |record: &u32| first.get(record).copied().unwrap_or(*record);
+    cannot_link.iter().find(|(one, other)| group(one) == group(other)).copied()
 }
 
 /// What lies between two clusters.
@@ -209,6 +253,9 @@ impl<'a> Groups<'a> {
                 let group = groups.entry(record).or_insert_with(|| alone(record, rules));
                 group.links.insert(other, Link::of(*edge));
             }
+        }
+        for record in rules.must_link.iter().flat_map(|(one, other)| [*one, *other]) {
+            groups.entry(record).or_insert_with(|| alone(record, rules));
         }
         for (left, right) in rules.cannot_link {
             for (record, other) in [(left, right), (right, left)] {

@@ -14,6 +14,7 @@ fn rules(linkage: Linkage, threshold: f64) -> Rules<'static> {
         maximum_size: None,
         one_value: &[],
         each_once: &[],
+        must_link: &[],
         cannot_link: &[],
     }
 }
@@ -62,6 +63,35 @@ fn guards_refuse_the_weaker_join_and_say_why() {
         assert_eq!(found.clusters, [0, 1, 1], "{guard:?}");
         assert_eq!(found.refusals, refused.map(|edge| Refusal { guard, edge }), "{guard:?}");
     }
+}
+
+#[test]
+fn people_join_what_neither_weight_nor_guards_would() {
+    let against = [edge(0, 1, -20.0), edge(1, 2, 9.0), edge(0, 2, 8.0), edge(3, 4, 9.0)];
+    let free = rules(Linkage::Average, 5.0);
+    assert_eq!(cluster(6, &against, &free).clusters, [0, 1, 1, 3, 3, 5]);
+    // 4 and 5, and by way of them 0: three records that no pair would join, one without a pair.
+    let must = Rules { must_link: &[(5, 4), (0, 5)], maximum_size: Some(2), ..free };
+    let found = cluster(6, &against, &must);
+    assert_eq!(found.clusters, [0, 1, 1, 3, 0, 0]);
+    let too_large = Refusal { guard: Guard::Size, edge: edge(3, 4, 9.0) };
+    assert_eq!(found.refusals, [too_large]);
+    // What is joined so is one for all that comes after: 2 may not join by way of 0.
+    let single = rules(Linkage::Single, 5.0);
+    let apart = Rules { must_link: &[(0, 3)], cannot_link: &[(3, 2)], ..single };
+    let found = cluster(6, &against, &apart);
+    assert_eq!(found.clusters, [0, 1, 1, 0, 0, 5]);
+    let never = Refusal { guard: Guard::CannotLink, edge: edge(0, 2, 8.0) };
+    assert_eq!(found.refusals, [never]);
+}
+
+#[test]
+fn people_may_contradict_themselves() {
+    let must = [(0, 1), (3, 2), (1, 2)];
+    assert_eq!(contradiction(6, &must, &[(4, 5), (0, 4), (3, 0)]), Some((3, 0)));
+    assert_eq!(contradiction(6, &must, &[(4, 5), (0, 4)]), None);
+    assert_eq!(contradiction(6, &must, &[(4, 4)]), Some((4, 4)));
+    assert_eq!(contradiction(6, &[], &[(0, 1)]), None);
 }
 
 #[test]
