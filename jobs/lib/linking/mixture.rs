@@ -1,6 +1,8 @@
 //! Models of more kinds of pairs than one person and strangers: their weights in SQL, and their
 //! training on all pairs there are at once.
 
+use std::sync::Arc;
+
 use tracing::info;
 
 use super::blocking;
@@ -8,7 +10,7 @@ use super::explain::in_words;
 use super::pairs;
 use super::records::Records;
 use super::training::Trained;
-use crate::algorithms::identity::candidates::random_pairs;
+use crate::algorithms::identity::candidates::{Candidates, random_pairs};
 use crate::algorithms::identity::relations::{
     self, Estimation, Settings, Shape, Weighted, in_order, maximise,
 };
@@ -103,15 +105,13 @@ async fn patterns(
 ) -> Result<Patterns> {
     let training = &declaration.training;
     let Some(candidates) = &records.candidates else {
-        let session = records.session(engine)?;
         let drawn = rows_for(training.sample_pairs).min(records.count() as u64);
         return Ok(Patterns {
-            found: pairs::found_patterns(&session, records, declaration).await?,
-            others: pairs::other_patterns(&session, records, declaration, drawn).await?,
+            found: pairs::found_patterns(engine, records, declaration).await?,
+            others: pairs::other_patterns(engine, records, declaration, drawn).await?,
         });
     };
-    let session = records.session_with_pairs(engine, &candidates.pairs, &candidates.rules)?;
-    let found = pairs::chosen_patterns(&session, records, declaration).await?;
+    let found = pairs::chosen_patterns(engine, records, declaration, candidates).await?;
     let count = u32::try_from(records.count()).unwrap_or(u32::MAX);
     let all = u64::from(count) * u64::from(count.saturating_sub(1)) / 2;
     if u64::try_from(candidates.pairs.len()).is_ok_and(|chosen| chosen == all) {
@@ -119,8 +119,8 @@ async fn patterns(
     }
     let drawn =
         random_pairs(count, training.sample_pairs, training.seed, |pair| candidates.contains(pair));
-    let session = records.session_with_pairs(engine, &drawn, &[])?;
-    let others = pairs::chosen_patterns(&session, records, declaration).await?;
+    let drawn = Arc::new(Candidates { pairs: drawn, ..Candidates::default() });
+    let others = pairs::patterns_of(engine, records, declaration, &drawn).await?;
     Ok(Patterns { found, others })
 }
 

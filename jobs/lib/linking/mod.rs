@@ -5,6 +5,7 @@
 //! and run by the engine; what is concluded is the algorithms' business. The same records and
 //! declaration give the same bytes on any number of threads.
 
+mod beside;
 mod blocking;
 mod clusters;
 mod columns;

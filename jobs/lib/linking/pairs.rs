@@ -1,26 +1,31 @@
 //! The SQL of pairs: found by rules, compared level by level, weighed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use arrow::array::{AsArray as _, BooleanArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray as _, BooleanArray, RecordBatch};
 use arrow::compute::{
     SortColumn, concat_batches, filter_record_batch, lexsort_to_indices, take_record_batch,
 };
 use arrow::datatypes::{Float64Type, Int8Type, Int64Type};
-use datafusion::prelude::SessionContext;
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
+use datafusion::dataframe::DataFrame;
+use datafusion::logical_expr::Expr;
+use datafusion::prelude::{SessionContext, ident};
 use futures::TryStreamExt as _;
 
+use super::beside::{PLACE, PairTable};
 use super::blocking::{self, Found};
 use super::columns::quoted;
 use super::mixture;
 use super::records::{Counted, Records, RuleSet, counted_columns, frequency_of};
 use crate::algorithms::identity::agglomeration::Edge;
-use crate::algorithms::identity::candidates::Pair;
+use crate::algorithms::identity::candidates::{Candidates, Pair};
 use crate::algorithms::identity::training::{Pattern, probability_of, weight_of};
 use crate::config::linking::{
     BlockingRule, Comparison, Declaration, Level, Linkage, SourcesWithoutDuplicates, Test,
 };
-use crate::engine::{Engine, query_error};
+use crate::engine::{Engine, Layout, query_error};
 use crate::errors::{Context as _, Error, Kind, Result};
 
 /// Pairs with what speaks for their being one person.
@@ -117,8 +122,8 @@ pub async fn score_known(
         return Err(Error::new(Kind::Usage, what));
     }
     let counted = counted_columns(model);
-    let (session, found, pairs) = match &records.candidates {
-        Some(candidates) => {
+    let (session, found, pairs) = match (&records.candidates, &model.records.interchangeable) {
+        (Some(candidates), _) => {
             let counts = candidates.pair_counts.iter().enumerate();
             let found = counts
                 .map(|(place, pair_count)| Found {
@@ -126,14 +131,21 @@ pub async fn score_known(
                     pair_count: *pair_count,
                 })
                 .collect();
-            let session =
-                records.session_with_pairs(engine, &candidates.pairs, &candidates.rules)?;
-            (session, found, compared(records, model, "linking.pairs", &counted))
+            let agreement = records.agreement.get().filter(|known| known.is_of(model));
+            let session = compared(engine, records, model, candidates, &counted, agreement).await?;
+            (session, found, COMPARED.to_string())
         }
-        None => {
+        (None, Some(_)) => {
             let session = records.session(engine)?;
             let found = blocking::count(&session, model, RuleSet::Blocking).await?;
-            (session, found, found_by_rules(records, model, &counted))
+            let pairs = listed(&session, &found_by_rules(model, &Asked::default())).await?;
+            let session = compared(engine, records, model, &pairs, &counted, None).await?;
+            (session, found, COMPARED.to_string())
+        }
+        (None, None) => {
+            let session = records.session(engine)?;
+            let found = blocking::count(&session, model, RuleSet::Blocking).await?;
+            (session, found, format!("({})", compared_by_rules(model, &counted)))
         }
     };
     let sql = weighed(model, records, &pairs)?;
@@ -163,79 +175,222 @@ pub async fn score_known(
     Ok(Scored { pairs: in_order(&kept)?, edges, compared_count, weights, found, once })
 }
 
-/// The pairs that rules find, each once, compared.
-fn found_by_rules(records: &Records, model: &Declaration, counted: &BTreeSet<String>) -> String {
+/// The pairs that rules find, each once.
+fn found_by_rules(model: &Declaration, asked: &Asked<'_>) -> String {
     let rules = 0..model.blocking.rules.len();
-    let union = |asked: &Asked<'_>| {
-        let each = rules.clone().map(|place| one_rule(model, RuleSet::Blocking, place, asked));
-        each.collect::<Vec<_>>().join("\nunion all\n")
-    };
-    match model.records.interchangeable {
-        Some(_) => {
-            let found = format!("({})", union(&Asked::default()));
-            compared(records, model, &found, counted)
+    let each = rules.map(|place| one_rule(model, RuleSet::Blocking, place, asked));
+    each.collect::<Vec<_>>().join("\nunion all\n")
+}
+
+/// The same, compared, where no columns change places.
+fn compared_by_rules(model: &Declaration, counted: &BTreeSet<String>) -> String {
+    let asked =
+        Asked { comparisons: &model.comparisons, counted: counted.clone(), ..Asked::default() };
+    found_by_rules(model, &asked)
+}
+
+/// The pairs of a query with `left_n`, `right_n` and `rule`, as a list in order.
+async fn listed(session: &SessionContext, sql: &str) -> Result<Arc<Candidates>> {
+    let sql = format!(
+        "select cast(left_n as bigint), cast(right_n as bigint), cast(rule as bigint) from ({sql}) \
+         as pairs"
+    );
+    let mut all: Vec<(Pair, Option<u32>)> = vec![];
+    for batch in rows(session, &sql, "find pairs").await? {
+        let [left, right, rule] = batch.columns() else { continue };
+        let numbers = |column: &ArrayRef| column.as_primitive::<Int64Type>().clone();
+        let (left, right, rule) = (numbers(left), numbers(right), numbers(rule));
+        let place = |place: i64| u32::try_from(place).unwrap_or(u32::MAX);
+        for ((left, right), rule) in left.values().iter().zip(right.values()).zip(rule.values()) {
+            let (left, right) = (place(*left), place(*right));
+            all.push(((left.min(right), left.max(right)), u32::try_from(*rule).ok()));
         }
-        None => union(&Asked {
-            comparisons: &model.comparisons,
-            counted: counted.clone(),
-            ..Asked::default()
-        }),
+    }
+    all.sort_unstable();
+    let (pairs, rules) = all.into_iter().unzip();
+    Ok(Arc::new(Candidates { pairs, rules, pair_counts: vec![] }))
+}
+
+/// The table of pairs that were compared: `left_n`, `right_n`, `rule`, each comparison's level, and
+/// both records' frequencies.
+const COMPARED: &str = "linking.compared";
+
+/// Whether the interchangeable columns of a pair changed places.
+const ARE_SWAPPED: &str = "__are_swapped";
+
+/// How the pairs of a list agree: what training counts and scoring weighs.
+#[derive(Debug)]
+pub(super) struct Agreement {
+    /// The comparisons, without their numbers.
+    tests: Vec<(String, String, Vec<Test>)>,
+    /// The level of each, and whether columns changed places.
+    columns: Vec<(String, ArrayRef)>,
+}
+
+impl Agreement {
+    /// Whether this is how a model compares.
+    fn is_of(&self, model: &Declaration) -> bool {
+        self.tests == tests_of(model)
     }
 }
 
-/// The pairs of `source`, which has their places `left_n` and `right_n` and their `rule`, compared
-/// after columns that changed places were put back in the right record.
-fn compared(
+fn tests_of(model: &Declaration) -> Vec<(String, String, Vec<Test>)> {
+    let tests = |comparison: &Comparison| {
+        let levels = comparison.levels.iter().map(|level| level.test.clone()).collect();
+        (comparison.name.clone(), comparison.column.clone(), levels)
+    };
+    model.comparisons.iter().map(tests).collect()
+}
+
+/// A session with the table [`COMPARED`] of a list of pairs, columns that changed places put back
+/// in the right record; how they agree is computed where it is not known.
+async fn compared(
+    engine: &Engine,
     records: &Records,
     model: &Declaration,
-    source: &str,
+    pairs: &Arc<Candidates>,
     counted: &BTreeSet<String>,
-) -> String {
-    let columns = records.columns();
-    let of_right =
-        columns.iter().map(|name| format!("r.{}", quoted(name))).collect::<Vec<_>>().join(", ");
-    let pairs =
-        format!("{source} as pairs inner join linking.records as r on pairs.right_n = r.__n");
-    let right = match &model.records.interchangeable {
-        None => format!(
-            "select pairs.left_n as __left_n, pairs.rule as __rule, {of_right} from {pairs}"
-        ),
-        Some((one, other)) => {
-            let aligned = |name: &String| {
-                let (frequency, column) = (frequency_of(one), quoted(name));
-                let value = match name {
-                    name if name == one => quoted(other),
-                    name if name == other => quoted(one),
-                    // Equal values are counted in the left record, where they stand as they do.
-                    name if *name == frequency || *name == frequency_of(other) => {
-                        "null".to_string()
-                    }
-                    _ => return column,
-                };
-                format!("case when __are_swapped then {value} else {column} end as {column}")
-            };
-            let aligned = columns.iter().map(aligned).collect::<Vec<_>>().join(", ");
-            format!(
-                "select __left_n, __rule, __are_swapped, {aligned} from (select pairs.left_n as \
-                 __left_n, pairs.rule as __rule, {} as __are_swapped, {of_right} from {pairs} inner \
-                 join linking.records as l on pairs.left_n = l.__n) as found",
-                are_swapped(&quoted(one), &quoted(other))
-            )
+    known: Option<&Agreement>,
+) -> Result<SessionContext> {
+    let session = engine.session(Layout::Parted, [])?;
+    let part_count = session.state().config().target_partitions();
+    let own = known.map_or(&[][..], |known| known.columns.as_slice());
+    let table = PairTable::new(&records.rows, Arc::clone(pairs), own, part_count);
+    let failed = || query_error("compare pairs");
+    let both = session.read_table(Arc::new(table)).map_err(failed())?;
+    let both = in_records(both, records, own).map_err(failed())?;
+    let both = match &model.records.interchangeable {
+        None => both,
+        Some((one, other)) => put_back(both, (one, other), known.is_some()).map_err(failed())?,
+    };
+    let guard = blocking::may_be_one(&model.guards);
+    let both = match guard.strip_prefix(" and ") {
+        None => both,
+        Some(guard) => {
+            let guard = both.parse_sql_expr(guard).map_err(failed())?;
+            both.filter(guard).map_err(failed())?
         }
     };
-    let mut selected = vec![
-        "l.__n as left_n".to_string(),
-        "r.__n as right_n".to_string(),
-        "r.__rule as rule".to_string(),
-        levels_of(&model.comparisons),
-    ];
+    let mut selected: Vec<String> =
+        [PLACE, "left_n", "right_n", "rule"].iter().map(ToString::to_string).collect();
+    match known {
+        Some(_) => selected.extend(model.comparisons.iter().map(|one| level_column(&one.name))),
+        None => selected.extend(model.comparisons.iter().map(level_of)),
+    }
+    if model.records.interchangeable.is_some() {
+        selected.push(format!("r.{ARE_SWAPPED} as {ARE_SWAPPED}"));
+    }
     selected.extend(frequencies_of(counted));
-    let guard = blocking::may_be_one(&model.guards);
-    format!(
-        "select {} from ({right}) as r inner join linking.records as l on r.__left_n = l.__n where \
-         true{guard}",
-        selected.join(", ")
-    )
+    let selected: Vec<&str> = selected.iter().map(String::as_str).collect();
+    let compared = both.select_exprs(&selected).map_err(failed())?.into_view();
+    let catalog = session.catalog("rapport").and_then(|catalog| {
+        let schema: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
+        catalog.register_schema("linking", Arc::clone(&schema)).ok()?;
+        Some(schema)
+    });
+    let defect = || Error::new(Kind::Defect, "compare pairs: the session has no catalogue");
+    catalog
+        .ok_or_else(defect)?
+        .register_table("compared".to_string(), compared)
+        .map_err(failed())?;
+    Ok(session)
+}
+
+/// A table of pairs with the records' columns as the relations `l` and `r`.
+fn in_records(
+    pairs: DataFrame,
+    records: &Records,
+    own: &[(String, ArrayRef)],
+) -> datafusion::common::Result<DataFrame> {
+    let mut selected: Vec<Expr> =
+        [PLACE, "left_n", "right_n", "rule"].iter().map(|name| ident(*name)).collect();
+    selected.extend(own.iter().map(|(name, _)| ident(name)));
+    for side in ["l", "r"] {
+        for field in records.rows.schema().fields() {
+            let name = field.name();
+            selected.push(ident(format!("{side}.{name}")).alias_qualified(Some(side), name));
+        }
+    }
+    pairs.select(selected)
+}
+
+/// The pairs with two interchangeable columns of the right record exchanged where that makes the
+/// records alike, and whether they are.
+fn put_back(
+    both: DataFrame,
+    (one, other): (&String, &String),
+    is_known: bool,
+) -> datafusion::common::Result<DataFrame> {
+    let all = |frame: &DataFrame| -> Vec<Expr> {
+        frame.schema().columns().into_iter().map(Expr::Column).collect()
+    };
+    let mut selected = all(&both);
+    if !is_known {
+        let sql = are_swapped(&quoted(one), &quoted(other));
+        selected.push(both.parse_sql_expr(&sql)?.alias(ARE_SWAPPED));
+    }
+    let both = both.select(selected)?;
+    let mut selected = vec![];
+    for column in both.schema().columns() {
+        let name = column.name.clone();
+        let is_right = column.relation.as_ref().is_some_and(|relation| relation.table() == "r");
+        let swapped = match &name {
+            name if !is_right && name == ARE_SWAPPED => {
+                selected.push(Expr::Column(column).alias_qualified(Some("r"), ARE_SWAPPED));
+                continue;
+            }
+            name if is_right && name == one => format!("r.{}", quoted(other)),
+            name if is_right && name == other => format!("r.{}", quoted(one)),
+            // Equal values are counted in the left record, where they stand as they do.
+            name if is_right && (*name == frequency_of(one) || *name == frequency_of(other)) => {
+                "null".to_string()
+            }
+            _ => {
+                selected.push(Expr::Column(column));
+                continue;
+            }
+        };
+        let sql = format!("case when {ARE_SWAPPED} then {swapped} else r.{} end", quoted(&name));
+        selected.push(both.parse_sql_expr(&sql)?.alias_qualified(Some("r"), name));
+    }
+    both.select(selected)
+}
+
+/// How the pairs that a budget chose agree, compared the first time that it is asked.
+async fn agreement<'a>(
+    engine: &Engine,
+    records: &'a Records,
+    model: &Declaration,
+    pairs: &Arc<Candidates>,
+) -> Result<Option<&'a Agreement>> {
+    // Where a guard leaves pairs out, those that are left have other places.
+    if !blocking::may_be_one(&model.guards).is_empty() {
+        return Ok(None);
+    }
+    if let Some(known) = records.agreement.get() {
+        return Ok(Some(known).filter(|known| known.is_of(model)));
+    }
+    let session = compared(engine, records, model, pairs, &BTreeSet::new(), None).await?;
+    let mut names: Vec<String> =
+        model.comparisons.iter().map(|one| level_column(&one.name)).collect();
+    if model.records.interchangeable.is_some() {
+        names.push(ARE_SWAPPED.to_string());
+    }
+    let sql = format!("select {PLACE}, {} from {COMPARED}", names.join(", "));
+    let mut batches = rows(&session, &sql, "compare pairs").await?;
+    // They come in any order, each whole.
+    batches.retain(|batch| batch.num_rows() > 0);
+    batches.sort_by_key(|batch| batch.column(0).as_primitive::<Int64Type>().value(0));
+    let Some(schema) = batches.first().map(RecordBatch::schema) else { return Ok(None) };
+    let all = concat_batches(&schema, &batches).context(Kind::Defect, || "keep how pairs agree")?;
+    let places = all.column(0).as_primitive::<Int64Type>().values();
+    if places.len() != pairs.pairs.len() || !(0_i64..).zip(places).all(|(row, place)| row == *place)
+    {
+        return Err(Error::new(Kind::Defect, "compare pairs: they came in another order"));
+    }
+    let columns = names.into_iter().zip(all.columns().iter().skip(1).cloned()).collect();
+    let found = Agreement { tests: tests_of(model), columns };
+    Ok(Some(records.agreement.get_or_init(|| found)))
 }
 
 /// Whether two columns of a pair changed places: crossed they are alike, and neither is straight.
@@ -395,7 +550,7 @@ pub(super) async fn patterns(
     let asked =
         Asked { comparisons, part: part.unwrap_or_default(), is_alone: true, ..Asked::default() };
     let pairs = one_rule(model, RuleSet::Training, place, &asked);
-    counted(session, &pairs, comparisons).await
+    counted(session, &format!("({pairs})"), comparisons).await
 }
 
 /// How often pairs of records drawn at random agree in each way: those of the first `drawn`
@@ -414,48 +569,68 @@ pub(super) async fn random_patterns(
          inner join (select * from linking.records where __draw < {drawn} and \
          __draw % {chunks} = {chunk}) as r on l.__draw < r.__draw{guard}"
     );
-    counted(session, &pairs, comparisons).await
+    counted(session, &format!("({pairs})"), comparisons).await
 }
 
 /// How often the pairs that rules find agree in each way.
 pub(super) async fn found_patterns(
-    session: &SessionContext,
+    engine: &Engine,
     records: &Records,
     model: &Declaration,
 ) -> Result<Vec<Pattern>> {
-    blocking::count(session, model, RuleSet::Blocking).await?;
+    let session = records.session(engine)?;
+    blocking::count(&session, model, RuleSet::Blocking).await?;
     if model.blocking.rules.is_empty() {
         return Ok(vec![]);
     }
-    let pairs = found_by_rules(records, model, &BTreeSet::new());
-    counted(session, &pairs, &model.comparisons).await
+    if model.records.interchangeable.is_none() {
+        let pairs = compared_by_rules(model, &BTreeSet::new());
+        return counted(&session, &format!("({pairs})"), &model.comparisons).await;
+    }
+    let pairs = listed(&session, &found_by_rules(model, &Asked::default())).await?;
+    patterns_of(engine, records, model, &pairs).await
 }
 
-/// How often the pairs of the table `linking.pairs` agree in each way.
+/// How often the pairs that a budget chose agree in each way; how they do is kept.
 pub(super) async fn chosen_patterns(
-    session: &SessionContext,
+    engine: &Engine,
     records: &Records,
     model: &Declaration,
+    candidates: &Arc<Candidates>,
 ) -> Result<Vec<Pattern>> {
-    let pairs = compared(records, model, "linking.pairs", &BTreeSet::new());
-    counted(session, &pairs, &model.comparisons).await
+    let known = agreement(engine, records, model, candidates).await?;
+    let none = BTreeSet::new();
+    let session = compared(engine, records, model, candidates, &none, known).await?;
+    counted(&session, COMPARED, &model.comparisons).await
+}
+
+/// How often the pairs of a list agree in each way.
+pub(super) async fn patterns_of(
+    engine: &Engine,
+    records: &Records,
+    model: &Declaration,
+    pairs: &Arc<Candidates>,
+) -> Result<Vec<Pattern>> {
+    let session = compared(engine, records, model, pairs, &BTreeSet::new(), None).await?;
+    counted(&session, COMPARED, &model.comparisons).await
 }
 
 /// How often pairs of the first `drawn` records agree in each way that no rule finds.
 pub(super) async fn other_patterns(
-    session: &SessionContext,
+    engine: &Engine,
     records: &Records,
     model: &Declaration,
     drawn: u64,
 ) -> Result<Vec<Pattern>> {
+    let session = records.session(engine)?;
     let not_found = not_found(RuleSet::Blocking, model.blocking.rules.iter());
     let others = format!(
-        "(select l.__n as left_n, r.__n as right_n, -1 as rule from (select * from linking.records \
+        "select l.__n as left_n, r.__n as right_n, -1 as rule from (select * from linking.records \
          where __draw < {drawn}) as l inner join (select * from linking.records where __draw < \
-         {drawn}) as r on l.__draw < r.__draw where true{not_found})"
+         {drawn}) as r on l.__draw < r.__draw where true{not_found}"
     );
-    let pairs = compared(records, model, &others, &BTreeSet::new());
-    counted(session, &pairs, &model.comparisons).await
+    let pairs = listed(&session, &others).await?;
+    patterns_of(engine, records, model, &pairs).await
 }
 
 async fn counted(
@@ -466,7 +641,7 @@ async fn counted(
     let names: Vec<String> = comparisons.iter().map(|one| level_column(&one.name)).collect();
     let names = names.join(", ");
     let sql = format!(
-        "select {names}, cast(count(*) as bigint) as pair_count from ({pairs}) as pairs group by \
+        "select {names}, cast(count(*) as bigint) as pair_count from {pairs} as pairs group by \
          {names}"
     );
     let mut patterns = vec![];
@@ -566,25 +741,24 @@ pub(super) fn level_column(comparison: &str) -> String {
 }
 
 fn levels_of(comparisons: &[Comparison]) -> String {
-    let levels: Vec<String> = comparisons
+    comparisons.iter().map(level_of).collect::<Vec<_>>().join(", ")
+}
+
+/// The level of a pair, in SQL over the records `l` and `r`.
+fn level_of(comparison: &Comparison) -> String {
+    let cases: String = comparison
+        .levels
         .iter()
-        .map(|comparison| {
-            let cases: String = comparison
-                .levels
-                .iter()
-                .enumerate()
-                .map(|(place, level)| {
-                    let value = comparison.value_of(place);
-                    match condition_of(&level.test, &comparison.column) {
-                        Some(condition) => format!(" when {condition} then {value}"),
-                        None => format!(" else {value}"),
-                    }
-                })
-                .collect();
-            format!("cast(case{cases} end as tinyint) as {}", level_column(&comparison.name))
+        .enumerate()
+        .map(|(place, level)| {
+            let value = comparison.value_of(place);
+            match condition_of(&level.test, &comparison.column) {
+                Some(condition) => format!(" when {condition} then {value}"),
+                None => format!(" else {value}"),
+            }
         })
         .collect();
-    levels.join(", ")
+    format!("cast(case{cases} end as tinyint) as {}", level_column(&comparison.name))
 }
 
 /// When a level holds, in SQL over the records `l` and `r`; none for the last one.
@@ -652,7 +826,7 @@ fn weighed(model: &Declaration, records: &Records, pairs: &str) -> Result<String
         }
         bits.push(sum);
     }
-    let mut layers = format!("({pairs}) as pairs");
+    let mut layers = format!("{pairs} as pairs");
     let mut add = |columns: &[String]| {
         if !columns.is_empty() {
             layers = format!("(select *, {} from {layers}) as layer", columns.join(", "));
@@ -787,16 +961,21 @@ pub(super) async fn score_within(
     if groups.iter().all(Option::is_none) {
         return Ok(vec![]);
     }
-    let session = records.session_with_groups(engine, groups)?;
-    let grouped = "(select records.__n, members.member_of from linking.records as records inner join \
-                   linking.members as members on records.__n = members.member)";
-    let within = format!(
-        "(select l.__n as left_n, r.__n as right_n, -1 as rule from {grouped} as l inner join \
-         {grouped} as r on l.member_of = r.member_of and l.__n < r.__n)"
-    );
-    let pairs = compared(records, model, &within, &counted_columns(model));
+    let mut members: Vec<(u32, u32)> =
+        (0..).zip(groups).filter_map(|(place, group)| Some(((*group)?, place))).collect();
+    members.sort_unstable();
+    let mut pairs: Vec<Pair> = vec![];
+    for group in members.chunk_by(|one, other| one.0 == other.0) {
+        for (place, (_, left)) in group.iter().enumerate() {
+            pairs.extend(group.iter().skip(place + 1).map(|(_, right)| (*left, *right)));
+        }
+    }
+    pairs.sort_unstable();
+    let pairs = Arc::new(Candidates { pairs, ..Candidates::default() });
+    let counted = counted_columns(model);
+    let session = compared(engine, records, model, &pairs, &counted, None).await?;
     let failed = || query_error("compare pairs within groups");
-    let frame = session.sql(&weighed(model, records, &pairs)?).await.map_err(failed())?;
+    let frame = session.sql(&weighed(model, records, COMPARED)?).await.map_err(failed())?;
     let mut stream = frame.execute_stream().await.map_err(failed())?;
     let least = model.guards.agreement.ignore_below.unwrap_or(f64::NEG_INFINITY);
     let mut edges = vec![];
@@ -814,11 +993,12 @@ pub(super) async fn score_pairs(
     model: &Declaration,
     pairs: &[Pair],
 ) -> Result<RecordBatch> {
-    let session = records.session_with_pairs(engine, pairs, &[])?;
-    let found = compared(records, model, "linking.pairs", &counted_columns(model));
+    let pairs = Arc::new(Candidates { pairs: pairs.to_vec(), ..Candidates::default() });
+    let counted = counted_columns(model);
+    let session = compared(engine, records, model, &pairs, &counted, None).await?;
     let failed = || query_error("compare pairs");
-    let frame = session.sql(&weighed(model, records, &found)?).await.map_err(failed())?;
-    let schema = std::sync::Arc::clone(frame.schema().inner());
+    let frame = session.sql(&weighed(model, records, COMPARED)?).await.map_err(failed())?;
+    let schema = Arc::clone(frame.schema().inner());
     let batches = frame.collect().await.map_err(failed())?;
     let schema = batches.first().map_or(schema, RecordBatch::schema);
     in_order(&concat_batches(&schema, &batches).context(Kind::Defect, || "compare pairs")?)

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{
-    Array as _, ArrayRef, AsArray as _, Float64Array, Int32Array, Int64Array, ListBuilder,
-    RecordBatch, StringArray, StringBuilder,
+    Array as _, ArrayRef, AsArray as _, Float64Array, Int64Array, ListBuilder, RecordBatch,
+    StringArray, StringBuilder,
 };
-use arrow::compute::cast;
+use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 use datafusion::catalog::{MemTable, TableProvider};
@@ -19,7 +19,8 @@ use futures::TryStreamExt as _;
 use twox_hash::XxHash3_128;
 
 use super::columns::{self, quoted};
-use crate::algorithms::identity::candidates::{self, Candidates, Limits, Pair};
+use super::pairs::Agreement;
+use crate::algorithms::identity::candidates::{self, Candidates, Limits};
 use crate::config::linking::{BlockingRule, Comparison, Declaration, InputColumns, Test};
 use crate::engine::{Engine, Layout, query_error};
 use crate::errors::{Context as _, Error, Kind, Result, did_you_mean};
@@ -55,8 +56,12 @@ pub struct Records {
     pub sources: StringArray,
     /// Each record's id, in the same order.
     pub record_ids: StringArray,
+    /// All that is computed of them, in the same order.
+    pub(super) rows: RecordBatch,
     /// The table `linking.records`; see [`Records::session`].
     table: Arc<MemTable>,
+    /// How the pairs that a budget chose agree, once they are compared.
+    pub(super) agreement: Arc<OnceLock<Agreement>>,
     /// The values of each guarded column, as numbers that equal values share.
     pub(super) guarded: BTreeMap<String, Vec<Option<u32>>>,
     /// The pairs that are compared, where a budget chose them.
@@ -199,76 +204,6 @@ impl Records {
         let table: Arc<dyn TableProvider> = Arc::clone(&self.table) as _;
         engine.session(Layout::Parted, [(TableName::new("linking", "records"), table)])
     }
-
-    /// The same, with the table `linking.members`: the place `member` of each record that is in a
-    /// group, and the group that it is `member_of`.
-    pub(super) fn session_with_groups(
-        &self,
-        engine: &Engine,
-        groups: &[Option<u32>],
-    ) -> Result<SessionContext> {
-        let rows = || (0_i64..).zip(groups).filter_map(|(place, group)| Some((place, (*group)?)));
-        let columns: Vec<(String, ArrayRef)> = vec![
-            (
-                "member".to_string(),
-                Arc::new(rows().map(|row| row.0).collect::<Int64Array>()) as ArrayRef,
-            ),
-            (
-                "member_of".to_string(),
-                Arc::new(rows().map(|row| i64::from(row.1)).collect::<Int64Array>()),
-            ),
-        ];
-        let batch = batch_of(columns)?;
-        let members: Arc<dyn TableProvider> = table_of(batch.schema(), vec![batch])? as _;
-        let table: Arc<dyn TableProvider> = Arc::clone(&self.table) as _;
-        engine.session(
-            Layout::Parted,
-            [
-                (TableName::new("linking", "records"), table),
-                (TableName::new("linking", "members"), members),
-            ],
-        )
-    }
-
-    /// The same, with the table `linking.pairs`: the places `left_n` and `right_n` of the records
-    /// of each pair, and the place of the `rule` that found it, or −1.
-    pub(super) fn session_with_pairs(
-        &self,
-        engine: &Engine,
-        pairs: &[Pair],
-        rules: &[Option<u32>],
-    ) -> Result<SessionContext> {
-        let sides: [fn(&Pair) -> u32; 2] = [|pair| pair.0, |pair| pair.1];
-        let [left, right] = sides.map(|side| {
-            Arc::new(Int64Array::from_iter_values(pairs.iter().map(side).map(i64::from)))
-        });
-        let rule = |place: usize| {
-            let rule = rules.get(place).copied().flatten();
-            rule.and_then(|rule| i32::try_from(rule).ok()).unwrap_or(-1)
-        };
-        let batch = batch_of(vec![
-            ("left_n".to_string(), left as ArrayRef),
-            ("right_n".to_string(), right as ArrayRef),
-            (
-                "rule".to_string(),
-                Arc::new(Int32Array::from_iter_values((0..pairs.len()).map(rule))),
-            ),
-        ])?;
-        let found: Arc<dyn TableProvider> = table_of(batch.schema(), vec![batch])? as _;
-        let table: Arc<dyn TableProvider> = Arc::clone(&self.table) as _;
-        engine.session(
-            Layout::Parted,
-            [
-                (TableName::new("linking", "records"), table),
-                (TableName::new("linking", "pairs"), found),
-            ],
-        )
-    }
-
-    /// The columns of the table `linking.records`.
-    pub(super) fn columns(&self) -> Vec<String> {
-        self.table.schema().fields().iter().map(|field| field.name().clone()).collect()
-    }
 }
 
 /// Reads the records of `inputs` and computes what `declaration` looks at.
@@ -403,11 +338,6 @@ fn together(before: DataFrame, rows: DataFrame) -> datafusion::common::Result<Da
     as_text(before, &one, &other)?.union_by_name(as_text(rows, &other, &one)?)
 }
 
-/// The column of one of a rule's values.
-fn value_of(key: &str, place: usize) -> String {
-    format!("{key}_{place}")
-}
-
 /// A rule's key for people.
 fn in_words(key: &str) -> String {
     key.trim_start_matches('_').replace('_', " ")
@@ -419,6 +349,8 @@ struct Wanted {
     columns: BTreeSet<String>,
     /// For each rule the expressions that are equal.
     keys: Vec<(String, Vec<String>)>,
+    /// The expressions of all rules, each once: its place names its column.
+    values: Vec<String>,
     /// Columns whose values are counted.
     counted: BTreeSet<String>,
     /// Columns that guards look at.
@@ -429,6 +361,7 @@ fn wanted(declaration: &Declaration) -> Result<Wanted> {
     let mut wanted = Wanted {
         columns: BTreeSet::new(),
         keys: vec![],
+        values: vec![],
         counted: counted_columns(declaration),
         guarded: declaration.guards.one_value.iter().cloned().collect(),
     };
@@ -441,6 +374,11 @@ fn wanted(declaration: &Declaration) -> Result<Wanted> {
     for set in RuleSet::asked(declaration) {
         for (place, rule) in set.of(declaration).iter().enumerate() {
             wanted.keys.push((set.key(place), rule.on.clone()));
+            for sql in &rule.on {
+                if !wanted.values.contains(sql) {
+                    wanted.values.push(sql.clone());
+                }
+            }
             if let Some(condition) = &rule.condition {
                 wanted.columns.extend(columns::of_pair(&set.name(place), condition)?);
             }
@@ -449,6 +387,19 @@ fn wanted(declaration: &Declaration) -> Result<Wanted> {
     wanted.columns.extend(wanted.counted.iter().cloned());
     wanted.columns.extend(wanted.guarded.iter().cloned());
     Ok(wanted)
+}
+
+impl Wanted {
+    /// The columns with the values of a rule's expressions.
+    fn values_of(&self, rule: &BlockingRule) -> Vec<String> {
+        let place = |sql: &String| self.values.iter().position(|known| known == sql);
+        rule.on.iter().filter_map(place).map(value_column).collect()
+    }
+}
+
+/// The column with the values of the expression at a place.
+fn value_column(place: usize) -> String {
+    format!("__value_{place}")
 }
 
 /// The columns that a comparison reads.
@@ -491,13 +442,13 @@ fn derived(mut rows: DataFrame, declaration: &Declaration, wanted: &Wanted) -> R
     }
     let mut selected = vec![SOURCE.to_string(), RECORD_ID.to_string()];
     selected.extend(wanted.columns.iter().map(|name| quoted(name)));
-    for (key, expressions) in &wanted.keys {
-        for (place, sql) in expressions.iter().enumerate() {
-            // Parsed on its own first, so that a mistake names it.
-            let what = || format!("compute `{sql}` of {}", in_words(key));
-            rows.parse_sql_expr(sql).map_err(query_error(what()))?;
-            selected.push(format!("{sql} as {}", value_of(key, place)));
-        }
+    for (place, sql) in wanted.values.iter().enumerate() {
+        // Parsed on its own first, so that a mistake names it.
+        let key = wanted.keys.iter().find(|(_, expressions)| expressions.contains(sql));
+        let key = key.map(|(key, _)| in_words(key)).unwrap_or_default();
+        let what = || format!("compute `{sql}` of {key}");
+        rows.parse_sql_expr(sql).map_err(query_error(what()))?;
+        selected.push(format!("{sql} as {}", value_column(place)));
     }
     let selected: Vec<&str> = selected.iter().map(String::as_str).collect();
     let failed = || query_error("compute what is compared");
@@ -559,14 +510,14 @@ async fn collect(rows: DataFrame, declaration: &Declaration, wanted: &Wanted) ->
     let draws = ids.draws(declaration.training.seed);
     let mut key_columns: Vec<(String, Int64Array)> = vec![];
     let mut left_out = vec![];
-    let candidates = chosen_pairs(&batches, declaration, ids.record_ids.len())?;
+    let candidates = chosen_pairs(&batches, declaration, wanted, ids.record_ids.len())?;
     for set in RuleSet::asked(declaration) {
         for (place, rule) in set.of(declaration).iter().enumerate() {
             if *set == RuleSet::Blocking && candidates.is_some() {
                 break;
             }
             let key = set.key(place);
-            let numbers = keys_of(&batches, &key, rule.on.len())?;
+            let numbers = keys_of(&batches, &key, &wanted.values_of(rule))?;
             let (numbers, without) = match rule.maximum_block {
                 None => (numbers, LeftOut::default()),
                 Some(most) => within(&numbers, most),
@@ -615,12 +566,16 @@ async fn collect(rows: DataFrame, declaration: &Declaration, wanted: &Wanted) ->
         Some(batch) => batch.schema(),
         None => Arc::new(Schema::empty()),
     };
-    let table = table_of(schema, made)?;
+    let rows = concat_batches(&schema, &made).context(Kind::Defect, || "keep records")?;
+    drop((made, batches));
+    let table = table_of(schema, vec![rows.clone()])?;
     let guarded = guards.into_iter().map(|(name, numbered)| (name, numbered.values)).collect();
     Ok(Records {
         sources: ids.sources,
         record_ids: ids.record_ids,
+        rows,
         table,
+        agreement: Arc::default(),
         guarded,
         candidates: candidates.map(Arc::new),
         counted,
@@ -634,6 +589,7 @@ async fn collect(rows: DataFrame, declaration: &Declaration, wanted: &Wanted) ->
 fn chosen_pairs(
     batches: &[RecordBatch],
     declaration: &Declaration,
+    wanted: &Wanted,
     record_count: usize,
 ) -> Result<Option<Candidates>> {
     let Some(budget) = declaration.blocking.budget else { return Ok(None) };
@@ -647,8 +603,9 @@ fn chosen_pairs(
     let mut chosen = Candidates::default();
     for (place, rule) in declaration.blocking.rules.iter().enumerate() {
         let key = RuleSet::Blocking.key(place);
-        let entries = match rule.on.len() {
-            1 if is_list(batches, &value_of(&key, 0)) => element_keys(batches, &value_of(&key, 0))?,
+        let values = wanted.values_of(rule);
+        let entries = match values.as_slice() {
+            [list] if is_list(batches, list) => element_keys(batches, list)?,
             values => {
                 let numbers = keys_of(batches, &key, values)?;
                 (0..).zip(&numbers).filter_map(|(row, key)| Some((key?, row))).collect()
@@ -724,7 +681,7 @@ fn counted_lists(
 }
 
 /// Rows in a batch of the table: what one thread compares at a time.
-const BATCH_ROWS: usize = 8192;
+pub(super) const BATCH_ROWS: usize = 8192;
 
 /// The batches as a table in as many parts as there are batches to share among threads.
 fn table_of(schema: SchemaRef, batches: Vec<RecordBatch>) -> Result<Arc<MemTable>> {
@@ -862,13 +819,13 @@ fn within(keys: &Int64Array, most: u64) -> (Int64Array, LeftOut) {
 ///
 /// They are 63 bits of a hash. Among five million different values two share a number by chance
 /// once in a million times, and then a pair is compared that need not be.
-fn keys_of(batches: &[RecordBatch], key: &str, count: usize) -> Result<Int64Array> {
+fn keys_of(batches: &[RecordBatch], key: &str, values: &[String]) -> Result<Int64Array> {
     let failed = || format!("compare the values of {}", in_words(key));
     let mut converter = None;
     let mut numbers: Vec<Option<i64>> = vec![];
     for batch in batches {
         let columns: Vec<ArrayRef> =
-            (0..count).map(|place| column(batch, &value_of(key, place))).collect::<Result<_>>()?;
+            values.iter().map(|name| column(batch, name)).collect::<Result<_>>()?;
         if converter.is_none() {
             let fields = columns.iter().map(|one| SortField::new(one.data_type().clone()));
             converter = Some(RowConverter::new(fields.collect()).context(Kind::Usage, failed)?);
