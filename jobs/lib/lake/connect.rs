@@ -41,7 +41,10 @@ const WEB_ANSWER: Duration = Duration::from_secs(60 * 60);
 /// Builds a store from what the environment says of it, by object_store's own names.
 macro_rules! of_cloud {
     ($builder:ty, $url:expr, $patience:expr) => {{
-        let builder = <$builder>::new().with_url($url.to_string()).with_retry(retry($patience));
+        let builder = <$builder>::new()
+            .with_url($url.to_string())
+            .with_retry(retry($patience))
+            .with_http_connector(CloudConnector);
         let waits = [
             ("timeout".to_string(), seconds($patience.timeout)),
             ("connect_timeout".to_string(), seconds(CONNECT.min($patience.timeout))),
@@ -122,6 +125,47 @@ fn storage_variables() -> impl Iterator<Item = (String, String)> {
     let known =
         |name: &str| ["AWS_", "GOOGLE_", "AZURE_"].iter().any(|start| name.starts_with(start));
     variables().filter(move |(name, _)| known(name))
+}
+
+/// Connects to object stores.
+#[derive(Debug)]
+struct CloudConnector;
+
+impl HttpConnector for CloudConnector {
+    fn connect(&self, options: &ClientOptions) -> Result<HttpClient> {
+        let client = ReqwestConnector::default().connect(options)?;
+        Ok(HttpClient::new(CloudService { client }))
+    }
+}
+
+/// Requests to object stores: an answer that breaks off counts as none.
+///
+/// object_store sends a request again that gets no answer, and goes on with the content of an object
+/// that broke off. All other answers, listings above all, it reads only after that, and a connection
+/// that breaks then would be the end.
+#[derive(Debug)]
+struct CloudService {
+    client: HttpClient,
+}
+
+#[async_trait]
+impl HttpService for CloudService {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let is_content = request.method().as_str() == "GET" && !is_listing(&request);
+        let answer = self.client.execute(request).await?;
+        if is_content {
+            return Ok(answer);
+        }
+        let (head, body) = answer.into_parts();
+        let broken = |error: HttpError| HttpError::new(HttpErrorKind::Interrupted, error);
+        Ok(HttpResponse::from_parts(head, body.bytes().await.map_err(broken)?.into()))
+    }
+}
+
+/// Whether a page of names is asked for: of S3 and Google (`list-type`), or of Azure (`comp=list`).
+fn is_listing(request: &HttpRequest) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    query.split('&').any(|part| part.starts_with("list-type=") || part == "comp=list")
 }
 
 /// A web server that does not tell what it has.
