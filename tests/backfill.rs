@@ -174,7 +174,7 @@ fn by_force_what_is_fresh_is_built_too_and_comes_out_the_same() {
 }
 
 #[test]
-fn when_its_time_is_over_it_begins_nothing_more_and_the_next_run_goes_on() {
+pub fn when_its_time_is_over_it_begins_nothing_more_and_the_next_run_goes_on() {
     let project = project();
     let result = backfill(&project, &["--max-runtime", "0s"], 12);
     assert_eq!(result["error"]["kind"], "out_of_time");

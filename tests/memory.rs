@@ -97,7 +97,7 @@ fn queries_spill_to_the_same_bytes() {
 }
 
 #[test]
-fn memory_that_is_too_little_is_named_as_the_setting_to_change() {
+pub fn memory_that_is_too_little_is_named_as_the_setting_to_change() {
     let project = busy_shop();
     project.edit("rapport.yaml", "memory_limit: 256MiB", "memory_limit: 32MiB");
     // One value that grows cannot be spilled.

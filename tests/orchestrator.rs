@@ -32,7 +32,7 @@ fn error_of(result: &Value) -> &str {
 }
 
 #[test]
-fn a_run_that_did_its_work_ends_with_0() {
+pub fn a_run_that_did_its_work_ends_with_0() {
     let project = Project::small();
     let result = project.run("daily", &DAYS).expect(0);
     assert_eq!(result["job"], "daily");
@@ -49,7 +49,7 @@ fn a_run_that_did_its_work_ends_with_0() {
 }
 
 #[test]
-fn usage_and_settings_mistakes_end_with_2() {
+pub fn usage_and_settings_mistakes_end_with_2() {
     let project = Project::small();
     let cases: [(&[&str], &str); 9] = [
         (&[], "which days?"),
@@ -128,7 +128,7 @@ fn jobs_hold_models_to_the_rules_of_rapport_check() {
 }
 
 #[test]
-fn a_failed_check_ends_with_10_and_publishes_nothing_of_the_table() {
+pub fn a_failed_check_ends_with_10_and_publishes_nothing_of_the_table() {
     let project = Project::small();
     // The same number on two different sales breaks the grain of staging.sales.
     project.write(
@@ -184,7 +184,7 @@ fn checks_of_every_kind_stop_a_publish_or_warn() {
 }
 
 #[test]
-fn an_export_that_broke_its_contract_ends_with_11_and_publishes_nothing() {
+pub fn an_export_that_broke_its_contract_ends_with_11_and_publishes_nothing() {
     let project = Project::small();
     project.write(
         "landing/sales/2024-03-04.csv",
@@ -280,7 +280,7 @@ fn a_truncated_export_ends_with_11_and_is_named() {
 }
 
 #[test]
-fn an_export_that_is_not_there_yet_ends_with_12() {
+pub fn an_export_that_is_not_there_yet_ends_with_12() {
     let project = Project::small();
     let result = project.run("daily", &["--date", "2024-03-07"]).expect(12);
     assert_eq!(result["error"]["kind"], "not_there_yet");
@@ -425,7 +425,7 @@ fn nothing_is_built_on_an_earlier_version_of_what_failed() {
 }
 
 #[test]
-fn a_panic_ends_with_30_and_tells_nothing_of_what_it_panicked_with() {
+pub fn a_panic_ends_with_30_and_tells_nothing_of_what_it_panicked_with() {
     let project = Project::small();
     // No machine has stacks of this size: the runtime cannot start its threads, and panics.
     let mut command = project.command("daily", &DAY);
@@ -479,7 +479,7 @@ fn a_result_that_nobody_can_read_is_no_success() {
 }
 
 #[test]
-fn storage_trouble_ends_with_20() {
+pub fn storage_trouble_ends_with_20() {
     let project = Project::small();
     // A file stands where a folder must be: the disk's way of saying no.
     project.write("warehouse/staging/sales", "in the way");
@@ -489,7 +489,7 @@ fn storage_trouble_ends_with_20() {
 }
 
 #[test]
-fn a_job_with_nothing_to_do_ends_with_99_only_when_asked() {
+pub fn a_job_with_nothing_to_do_ends_with_99_only_when_asked() {
     let project = Project::small();
     project.must_run("daily", &DAYS);
     let result = project.run("daily", &DAYS).expect(0);
@@ -504,7 +504,7 @@ fn a_job_with_nothing_to_do_ends_with_99_only_when_asked() {
 }
 
 #[test]
-fn a_signal_stops_within_five_seconds_and_the_next_run_finishes() {
+pub fn a_signal_stops_within_five_seconds_and_the_next_run_finishes() {
     for (signal, exit_code, kind) in [("TERM", 143, "terminated"), ("INT", 130, "interrupted")] {
         let project = long_project();
         let undisturbed = project.copy();

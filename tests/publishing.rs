@@ -129,7 +129,7 @@ fn a_publish_that_was_cut_short_is_rolled_forward() {
 }
 
 #[test]
-fn a_run_that_finds_a_lease_held_ends_with_13() {
+pub fn a_run_that_finds_a_lease_held_ends_with_13() {
     let project = long_project();
     let first = stopped_while_holding_a_lease(&project, &MANY_DAYS);
     let before = project.published();

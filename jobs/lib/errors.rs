@@ -42,6 +42,22 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind there is.
+    pub const ALL: [Kind; 12] = [
+        Kind::Usage,
+        Kind::OutOfMemory,
+        Kind::CheckFailed,
+        Kind::ExportBroken,
+        Kind::NotThereYet,
+        Kind::LeaseHeld,
+        Kind::Storage,
+        Kind::Defect,
+        Kind::OutOfTime,
+        Kind::NothingToDo,
+        Kind::Interrupted,
+        Kind::Terminated,
+    ];
+
     /// The process exit code that tells this kind to an orchestrator.
     pub fn exit_code(self) -> u8 {
         match self {
