@@ -98,6 +98,7 @@ fn checked_columns(file: &str, yaml: &SourceYaml, zone: Option<Tz>) -> Result<Ve
         .collect::<Result<Vec<_>>>()?;
     let format = yaml.format.value;
     columns::check_names(file, format, written)?;
+    columns::check_systems(file, written)?;
     for (column, written) in checked.iter().zip(written) {
         if format == Format::Json || format == Format::Ndjson {
             let place = written.value.from.as_ref().unwrap_or(&written.value.name);

@@ -64,6 +64,7 @@ impl Shape {
                 trim: true,
                 drop_zero_fraction: false,
                 personal: None,
+                identifies: Vec::new(),
             })
             .collect();
         Shape { source, widened }

@@ -232,6 +232,9 @@ pub struct Column {
     pub drop_zero_fraction: bool,
     /// The kind of personal data the column holds.
     pub personal: Option<String>,
+    /// The systems in which its values are persons' keys, `{column}` for one that another column
+    /// names; none where they are nobody's.
+    pub identifies: Vec<String>,
 }
 
 /// The type of a column, as it is declared.

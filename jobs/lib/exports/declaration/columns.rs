@@ -60,6 +60,28 @@ pub(super) fn check_names(
     Ok(())
 }
 
+/// Checks that a system which another column names is named by a column that there is.
+pub(super) fn check_systems(file: &str, columns: &[Spanned<ColumnYaml>]) -> Result<()> {
+    for systems in columns.iter().filter_map(|column| column.value.identifies.as_ref()) {
+        for system in &systems.value {
+            let named = system.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+            let is_there = |name: &str| {
+                columns.iter().any(|column| {
+                    column.value.name.value == name && column.value.data_type.value == "string"
+                })
+            };
+            if named.is_some_and(|name| !is_there(name)) || system.is_empty() {
+                let what = format!(
+                    "`{system}` names no system: expected such as `crm`, or `{{column}}` with a \
+                     string column of the source that holds it"
+                );
+                return Err(mistake(file, systems, what));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Checks one column. `null_tokens` and `zone` are the source's.
 pub(super) fn check_column(
     file: &str,
@@ -100,6 +122,7 @@ pub(super) fn check_column(
     only_for!(true_values, is_boolean, "booleans");
     only_for!(false_values, is_boolean, "booleans");
     only_for!(drop_zero_fraction, is_text, "strings");
+    only_for!(identifies, is_text, "strings");
     only_for!(range, is_number || is_moment, "numbers, dates and timestamps");
     only_for!(allowed, is_text || data_type == ColumnType::Integer, "strings and integers");
 
@@ -234,6 +257,7 @@ pub(super) fn check_column(
         trim: yaml.trim.unwrap_or(true),
         drop_zero_fraction: yaml.drop_zero_fraction.as_ref().is_some_and(|yes| yes.value),
         personal: yaml.personal.clone(),
+        identifies: yaml.identifies.as_ref().map_or_else(Vec::new, |systems| systems.value.clone()),
     })
 }
 

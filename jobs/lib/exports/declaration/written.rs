@@ -169,6 +169,8 @@ pub(super) struct ColumnYaml {
     pub drop_zero_fraction: Option<Spanned<bool>>,
     /// The kind of personal data it holds.
     pub personal: Option<String>,
+    /// The systems in which its values are persons' keys. Default none.
+    pub identifies: Option<Spanned<Vec<String>>>,
 }
 
 /// Limits of a column, inclusive.
