@@ -6,6 +6,7 @@ mod backfill;
 mod business_time;
 mod documentation;
 mod end_to_end;
+mod erasure;
 mod exit_codes;
 mod exports_corpus;
 mod failed_checks;

@@ -30,6 +30,33 @@ impl ContentHash {
     }
 }
 
+/// A secret, with which values are hashed that could be guessed from plain hashes.
+#[derive(Clone)]
+pub struct HashKey([u8; 32]);
+
+impl fmt::Debug for HashKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("HashKey")
+    }
+}
+
+impl HashKey {
+    /// Derived from what people keep secret, for one `purpose` (BLAKE3's key derivation).
+    pub fn derive(purpose: &str, secret: &str) -> HashKey {
+        HashKey(blake3::derive_key(purpose, secret.as_bytes()))
+    }
+
+    /// The keyed hash of `parts`, told apart from those of any others.
+    pub fn hash(&self, parts: &[&str]) -> ContentHash {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        for part in parts {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        ContentHash(*hasher.finalize().as_bytes())
+    }
+}
+
 impl fmt::Display for ContentHash {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", blake3::Hash::from_bytes(self.0).to_hex())

@@ -8,6 +8,7 @@ use std::time::Instant;
 use chrono::DateTime;
 use tracing::warn;
 
+use crate::build::erase::ERASED_ROWS;
 use crate::build::fingerprint::{self, Evaluation, Freshness, Reason};
 use crate::build::query::Built;
 use crate::build::run::Run;
@@ -15,7 +16,8 @@ use crate::build::target::{Made, guarded};
 use crate::build::{Published, Workshop};
 use crate::dates::Day;
 use crate::errors::{Error, Kind, Result};
-use crate::exports::{self, Counts, EarlierFile, ExportFile, FileRead, ReadOptions, Source};
+use crate::exports::erasing::Roles;
+use crate::exports::{self, Counts, EarlierFile, ExportFile, FileRead, ReadOptions, Rows, Source};
 use crate::hash::ContentHash;
 use crate::lake::lease::Lease;
 use crate::lake::ledger::{Accounting, Entry, ExportInput};
@@ -203,6 +205,10 @@ pub(super) async fn build(
     options.earlier = earlier_files(workshop, source, partition.dt).await?;
     let landing = workshop.landing.store();
     let mut reader = exports::read(landing, Arc::clone(source), files.clone(), options).await?;
+    // Whoever was erased must not come back by a file that is read once more.
+    let erasing = workshop.erasing().await?;
+    let roles = Roles::of(source);
+    let mut erased_row_count = 0;
 
     let quarantine_name = TableName::new(QUARANTINE, &source.name);
     let quarantine = workshop.catalogue.get(&quarantine_name).cloned().ok_or_else(|| {
@@ -218,7 +224,13 @@ pub(super) async fn build(
         ParquetSink::create(store, quarantine_key.clone(), Arc::clone(&quarantine.schema), &[])
             .await?;
     let read = async {
-        while let Some(rows) = reader.next().await? {
+        while let Some(mut rows) = reader.next().await? {
+            if let Some(erasing) = &erasing {
+                let (accepted, accepted_count) = erasing.rows(&roles, &rows.accepted)?;
+                let (quarantined, count) = erasing.quarantined(&rows.quarantined)?;
+                rows = Rows { accepted, quarantined };
+                erased_row_count += accepted_count + count;
+            }
             if rows.accepted.num_rows() > 0 {
                 accepted.write(&rows.accepted).await?;
             }
@@ -260,7 +272,10 @@ pub(super) async fn build(
             Built { key: raw_key, written: accepted.finish().await?, findings: vec![] },
         ),
     ];
-    let warnings = warnings(&counts);
+    let mut warnings = warnings(&counts);
+    if erased_row_count > 0 {
+        warnings.insert(ERASED_ROWS.to_string(), erased_row_count);
+    }
     Ok(Made { parts, exports, accounting: Some(accounting(&counts)), warnings, objects })
 }
 

@@ -9,6 +9,7 @@ pub mod backfill;
 pub mod change;
 mod definition;
 pub mod earlier;
+pub mod erase;
 pub mod estimate;
 mod fingerprint;
 pub mod ingest;

@@ -347,7 +347,7 @@ async fn ensure_sound_inputs(workshop: &Workshop, evaluation: &Evaluation) -> Re
 impl Workshop {
     /// Takes in what other runs published since, and looks again whether the object of
     /// `partition` (and its quarantine) stands.
-    async fn refresh_one(&self, partition: &Partition) -> Result<()> {
+    pub(super) async fn refresh_one(&self, partition: &Partition) -> Result<()> {
         self.refresh().await?;
         let mut published = self.published.write().await;
         for partition in guarded(partition) {
@@ -359,17 +359,21 @@ impl Workshop {
         Ok(())
     }
 
-    async fn note_published(&self, entries: Vec<Entry>, model: &Model) -> Result<Arc<Entry>> {
+    /// Takes in what was just published.
+    pub(super) async fn note_entries(&self, entries: Vec<Entry>) {
         let mut published = self.published.write().await;
-        let mut own = None;
         for entry in entries {
-            let partition = entry.partition.clone();
-            published.objects.insert(partition.clone(), entry.byte_count);
+            published.objects.insert(entry.partition.clone(), entry.byte_count);
             published.ledger.add(entry);
-            if partition.table == model.name {
-                own = published.ledger.current(&partition).cloned();
-            }
         }
+    }
+
+    async fn note_published(&self, entries: Vec<Entry>, model: &Model) -> Result<Arc<Entry>> {
+        let own = entries.iter().find(|entry| entry.partition.table == model.name);
+        let own = own.map(|entry| entry.partition.clone());
+        self.note_entries(entries).await;
+        let published = self.published.read().await;
+        let own = own.and_then(|partition| published.ledger.current(&partition).cloned());
         own.ok_or_else(|| Error::new(Kind::Defect, format!("publish {}: not noted", model.name)))
     }
 }

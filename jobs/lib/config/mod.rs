@@ -16,7 +16,7 @@ pub use location::Location;
 pub use parameters::Parameter;
 pub use patience::Patience;
 pub use schedules::Schedules;
-pub use settings::Settings;
+pub use settings::{Hidden, Settings};
 
 /// The variables of the environment. Bytes that are no text come as U+FFFD: a variable that is
 /// none of ours must not end a job.

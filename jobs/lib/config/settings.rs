@@ -46,11 +46,33 @@ pub struct Settings {
     pub lease_seconds: u64,
     /// How long remote storage is waited for.
     pub patience: Patience,
+    /// By which persons who were erased are known: from the environment alone.
+    pub erasure_key: Option<Hidden>,
     /// Values that models may name as `$name`.
     pub parameters: BTreeMap<String, Parameter>,
     /// Every key there is, with its value and where that came from.
     pub effective: Vec<Effective>,
 }
+
+/// A secret, which no log and no message shows.
+#[derive(Clone)]
+pub struct Hidden(String);
+
+impl Hidden {
+    /// The secret itself.
+    pub fn shown(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("***")
+    }
+}
+
+/// The variable that holds [`Settings::erasure_key`].
+const ERASURE_KEY: &str = "RAPPORT_ERASURE_KEY";
 
 /// The YAML as written; every key may be missing.
 #[derive(Debug, Default, Deserialize)]
@@ -92,10 +114,11 @@ const KEYS: [&str; 14] = [
 ];
 
 /// Variables that belong to flags, not to settings; a test holds them to the flags there are.
-const FLAG_VARIABLES: [&str; 33] = [
+const FLAG_VARIABLES: [&str; 35] = [
     "RAPPORT_ATTEMPT",
     "RAPPORT_CONFIG",
     "RAPPORT_CONTINUE_ON_ERROR",
+    "RAPPORT_CUSTOMER",
     "RAPPORT_CUSTOMERS",
     "RAPPORT_DATE",
     "RAPPORT_DIRT",
@@ -103,6 +126,7 @@ const FLAG_VARIABLES: [&str; 33] = [
     "RAPPORT_FORCE",
     "RAPPORT_FORMAT_MIX",
     "RAPPORT_FROM",
+    "RAPPORT_IDENTIFIERS",
     "RAPPORT_INPUT",
     "RAPPORT_KEEP_DAYS",
     "RAPPORT_LEDGER_FILE",
@@ -197,6 +221,7 @@ impl Settings {
         let patience =
             reader.patience(written.storage_timeout_seconds, written.storage_retry_seconds);
         let patience = noted(patience, &mut mistakes);
+        let erasure_key = (reader.variable)(ERASURE_KEY).map(Hidden);
         let own = written.parameters.map(|parameters| (reader.name.as_str(), parameters));
         let declared = declarations
             .iter()
@@ -251,6 +276,7 @@ impl Settings {
                 scratch,
                 lease_seconds,
                 patience,
+                erasure_key,
                 parameters,
                 effective: reader.effective,
             }),
@@ -266,7 +292,7 @@ impl Settings {
 fn mistyped_variables(names: &[String]) -> Vec<Error> {
     let mut known: Vec<String> =
         KEYS.iter().map(|key| format!("RAPPORT_{}", key.to_uppercase())).collect();
-    known.extend(FLAG_VARIABLES.iter().map(ToString::to_string));
+    known.extend(FLAG_VARIABLES.iter().chain([&ERASURE_KEY]).map(ToString::to_string));
     let ours = names.iter().filter(|name| name.starts_with("RAPPORT_"));
     let unknown =
         ours.filter(|name| !known.contains(name) && !name.starts_with(parameters::PREFIX));

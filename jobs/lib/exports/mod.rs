@@ -12,6 +12,7 @@ mod cells;
 mod csv;
 mod declaration;
 mod duplicates;
+pub mod erasing;
 mod faults;
 mod grid;
 mod gzip;

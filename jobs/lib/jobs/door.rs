@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
 use crate::build::backfill::{self, Backfill};
+use crate::build::erase::{self, Erased, Persons};
 use crate::build::plan::Plan;
 use crate::build::progress::Progress;
 use crate::build::run::{self, Run};
@@ -25,7 +26,9 @@ use crate::build::{Workshop, earlier};
 use crate::config::Settings;
 use crate::dates::{Day, DayRange};
 use crate::errors::{Context as _, Error, Kind, Result};
-use crate::jobs::flags::{BackfillFlags, CommonFlags, DayFlags, RunFlags, without_empty_variables};
+use crate::jobs::flags::{
+    BackfillFlags, CommonFlags, DayFlags, EraseFlags, RunFlags, without_empty_variables,
+};
 use crate::jobs::{Job, panics, result_file};
 use crate::lake::lease::Holder;
 use crate::lake::{Lake, Partition, runs};
@@ -62,6 +65,8 @@ enum Task<'a> {
     Zones(&'static [&'static str]),
     /// Do what a plan says.
     Backfill(&'a BackfillFlags),
+    /// Erase persons from all days.
+    Erase(&'a EraseFlags),
 }
 
 /// The result line.
@@ -79,6 +84,9 @@ struct Report {
     /// What would be built, where that alone was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<Plan>,
+    /// What was erased, or would be, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased: Option<Erased>,
     warehouse: Option<String>,
     duration_ms: u64,
     error: Option<Failure>,
@@ -143,6 +151,7 @@ impl Report {
             to: None,
             summary: Summary::default(),
             plan: None,
+            erased: None,
             warehouse: None,
             duration_ms: 0,
             error: None,
@@ -184,13 +193,28 @@ pub(super) fn backfill(common: &CommonFlags, flags: &BackfillFlags) -> ExitCode 
     ExitCode::from(undertake(&undertaking, &mut std::io::stdout(), enter))
 }
 
-/// Tells a backfill whose flags could not be understood as a job tells it.
-pub(super) fn refuse_backfill(mistake: &clap::Error) -> ExitCode {
-    ExitCode::from(refuse(BACKFILL, mistake, std::env::args_os(), &mut std::io::stdout()))
+/// Runs an erasure of the operator's tool: from its flags to its exit code.
+pub(super) fn erase(common: &CommonFlags, flags: &EraseFlags) -> ExitCode {
+    let undertaking = Undertaking {
+        name: ERASE,
+        task: Task::Erase(flags),
+        days: &DayFlags::default(),
+        common,
+        run: &flags.run,
+    };
+    ExitCode::from(undertake(&undertaking, &mut std::io::stdout(), enter))
+}
+
+/// Tells a backfill or an erasure whose flags could not be understood as a job tells it.
+pub(super) fn refuse_task(name: &'static str, mistake: &clap::Error) -> ExitCode {
+    ExitCode::from(refuse(name, mistake, std::env::args_os(), &mut std::io::stdout()))
 }
 
 /// The name of a backfill, as a subcommand and among the runs.
 pub(super) const BACKFILL: &str = "backfill";
+
+/// The name of an erasure, as a subcommand and among the runs.
+pub(super) const ERASE: &str = "erase";
 
 /// Has `work` done as `arguments` ask for it, tells `stdout` the result, and gives the exit code.
 fn attend(
@@ -363,27 +387,39 @@ pub(super) fn say<R: ResultLine>(
 
 fn enter(undertaking: &Undertaking<'_>, report: &mut Report) -> Result<()> {
     let Undertaking { name, task, days, common, run } = undertaking;
-    let days = days.range()?;
-    report.from = Some(days.from);
-    report.to = Some(days.to);
-    refuse_future(days, chrono::Utc::now())?;
+    // An erasure is of all days.
+    let days = match task {
+        Task::Erase(_) => None,
+        Task::Zones(_) | Task::Backfill(_) => Some(days.range()?),
+    };
+    if let Some(days) = days {
+        report.from = Some(days.from);
+        report.to = Some(days.to);
+        refuse_future(days, chrono::Utc::now())?;
+    }
     run.result_file.as_deref().map_or(Ok(()), result_file::ensure_writable)?;
     let settings = Settings::read(&common.config)?;
     report.warehouse = Some(settings.warehouse.to_string());
-    info!(job = name, run_id = report.run_id, %days, "started");
+    info!(job = name, run_id = report.run_id, days = told_days(days), "started");
     telemetry::start_progress(common.log_format);
     let runtime = runtime(settings.threads)?;
     let outcome = runtime.block_on(async {
-        match task {
-            Task::Backfill(flags) if flags.dry_run => {
+        match (task, days) {
+            (Task::Backfill(flags), Some(days)) if flags.dry_run => {
                 until_stopped(dry_run(flags, settings, days, report)).await
             }
-            task => work(*task, settings, days, report).await,
+            (Task::Erase(flags), _) if flags.dry_run => {
+                until_stopped(look_for_persons(flags, settings, report)).await
+            }
+            (task, days) => work(*task, settings, days, report).await,
         }
     });
     // Threads that still read or encode must not hold a stopped job back.
     runtime.shutdown_background();
-    if report.plan.is_none() && Failure::of(&outcome, &report.summary).is_none() {
+    if report.plan.is_none()
+        && report.erased.is_none()
+        && Failure::of(&outcome, &report.summary).is_none()
+    {
         tell_where(report);
     }
     outcome
@@ -404,6 +440,36 @@ async fn dry_run(
     report.status = "planned";
     report.plan = Some(plan);
     Ok(())
+}
+
+/// What an erasure would take out; writes nothing.
+async fn look_for_persons(
+    flags: &EraseFlags,
+    settings: Settings,
+    report: &mut Report,
+) -> Result<()> {
+    let warehouse = Lake::open_for_reading(&settings.warehouse, settings.patience)?;
+    let workshop = Workshop::open(settings, warehouse).await?;
+    report.erased = Some(erase::look(&workshop, &persons(flags)?).await?);
+    report.status = "planned";
+    Ok(())
+}
+
+/// Whom the flags name.
+fn persons(flags: &EraseFlags) -> Result<Persons> {
+    let text = match &flags.identifiers {
+        None => Ok(String::new()),
+        Some(path) if path.as_os_str() == "-" => std::io::read_to_string(std::io::stdin()),
+        Some(path) => std::fs::read_to_string(path),
+    };
+    let text = text.context(Kind::Usage, || "read the file of identifiers")?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let identifiers = lines.map(ToString::to_string).collect();
+    Ok(Persons { customers: flags.customer.clone(), identifiers })
+}
+
+fn told_days(days: Option<DayRange>) -> String {
+    days.map_or_else(|| "all".to_string(), |days| days.to_string())
 }
 
 fn backfill_of(flags: &BackfillFlags, workshop: &Workshop, days: DayRange) -> Result<Backfill> {
@@ -445,7 +511,7 @@ pub(super) fn runtime(threads: usize) -> Result<tokio::runtime::Runtime> {
 async fn work(
     task: Task<'_>,
     settings: Settings,
-    days: DayRange,
+    days: Option<DayRange>,
     report: &mut Report,
 ) -> Result<()> {
     let lease_length = Duration::from_secs(settings.lease_seconds);
@@ -459,12 +525,13 @@ async fn work(
         run_id: run.run_id.clone(),
         attempt: run.attempt,
         job: report.job.to_string(),
-        days: days.to_string(),
+        days: told_days(days),
         started_at: chrono::Utc::now(),
         version: env!("CARGO_PKG_VERSION").to_string(),
         orchestrator: orchestrator_variables(),
     };
     let mut summary = Summary::default();
+    let mut erased = None;
     let mut open = None;
     let outcome = until_stopped(async {
         open = Some(runs::start(&warehouse, &start).await?);
@@ -476,17 +543,25 @@ async fn work(
                 &format!("{partition}{}", told(progress)),
             );
         };
-        let models = match task {
-            Task::Zones(zones) => {
+        let (models, days) = match (task, days) {
+            (Task::Erase(flags), _) => {
+                let persons = persons(flags)?;
+                let on_target = &mut on_target;
+                let done = erase::carry_out(&workshop, &run, &persons, on_target, &mut summary);
+                erased = Some(done.await?);
+                return Ok(());
+            }
+            (_, None) => return Err(Error::new(Kind::Defect, "build tables of no days")),
+            (Task::Zones(zones), Some(days)) => {
                 run::bring_up_to_date(&workshop, &run, zones, days, &mut on_target, &mut summary)
                     .await?;
-                workshop.models_of(zones)
+                (workshop.models_of(zones), days)
             }
-            Task::Backfill(flags) => {
+            (Task::Backfill(flags), Some(days)) => {
                 let backfill = backfill_of(flags, &workshop, days)?;
                 let on_target = &mut on_target;
                 backfill::carry_out(&workshop, &run, &backfill, on_target, &mut summary).await?;
-                backfill.models
+                (backfill.models, days)
             }
         };
         summary.stale_earlier_days = earlier::stale_days(&workshop, &models, days.from).await?;
@@ -494,6 +569,7 @@ async fn work(
     })
     .await;
     report.summary = summary;
+    report.erased = erased;
     // Best effort, and brief: what was published is in the ledger already.
     let goodbye = async {
         run.holder.release_all(&warehouse).await;

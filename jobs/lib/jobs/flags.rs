@@ -13,7 +13,7 @@ use crate::errors::{Error, Kind, Result};
 use crate::telemetry::{self, LogFormat};
 
 /// The days of a run: never "today" by default.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct DayFlags {
     /// The day to build, YYYY-MM-DD
     #[arg(long, env = "RAPPORT_DATE", value_name = "DAY", conflicts_with_all = ["from", "to"])]
@@ -130,6 +130,23 @@ pub(super) struct BackfillFlags {
     #[arg(long, env = "RAPPORT_SHARD_PATIENCE", value_name = "TIME", default_value = "15m",
         value_parser = duration)]
     pub shard_patience: Duration,
+}
+
+/// The flags of an erasure.
+#[derive(Debug, Args)]
+pub(super) struct EraseFlags {
+    /// The customers to erase, by their ids; without any, erasures that were cut short are finished
+    #[arg(long, env = "RAPPORT_CUSTOMER", value_name = "ID", num_args = 1.., value_delimiter = ',')]
+    pub customer: Vec<String>,
+    /// A file of more that identifies the person, one a line: `email:…`, `phone:…`, or a key of a
+    /// system such as `crm:…`; `-` for stdin, so that nothing personal is among the arguments
+    #[arg(long, env = "RAPPORT_IDENTIFIERS", value_name = "FILE")]
+    pub identifiers: Option<PathBuf>,
+    /// Only tell what would be erased
+    #[arg(long, env = "RAPPORT_DRY_RUN", value_parser = BoolishValueParser::new())]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub run: RunFlags,
 }
 
 impl BackfillFlags {

@@ -1,8 +1,8 @@
 //! The operator's tool `rapport`: looks at a project, brings days of it up to date, and keeps its
 //! warehouse in order.
 //!
-//! Text for people on stdout, or JSON with `--json`; mistakes and logs on stderr. A backfill is a
-//! job, and tells its result as jobs do.
+//! Text for people on stdout, or JSON with `--json`; mistakes and logs on stderr. A backfill and an
+//! erasure are jobs, and tell their results as jobs do.
 
 mod ledger;
 mod plan;
@@ -19,10 +19,10 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::config::Settings;
 use crate::errors::{Error, Kind, Result};
 use crate::jobs::door::{
-    self, BACKFILL, EXIT_CODES, log_failure, runtime, tell_usage, until_stopped,
+    self, BACKFILL, ERASE, EXIT_CODES, log_failure, runtime, tell_usage, until_stopped,
 };
 use crate::jobs::flags::{
-    BackfillFlags, CommonFlags, DayFlags, SelectFlags, ask_for, without_empty_variables,
+    BackfillFlags, CommonFlags, DayFlags, EraseFlags, SelectFlags, ask_for, without_empty_variables,
 };
 use crate::jobs::operator::quarantine::QuarantineCommand::Replay;
 use crate::jobs::operator::quarantine::QuarantineFlags;
@@ -84,6 +84,8 @@ enum Command {
     },
     /// Clear away what nobody needs, and fold the ledger
     Vacuum(upkeep::VacuumFlags),
+    /// Erase persons from every table, and keep them from coming back
+    Erase(Box<EraseFlags>),
     /// List the leases that stand, or take one away from whoever holds it
     Unlock(upkeep::UnlockFlags),
 }
@@ -117,8 +119,10 @@ pub fn main() -> ExitCode {
     let flags = match flags {
         Ok(flags) => flags,
         Err(error) => {
-            if ask_for(std::env::args_os().skip(1), BACKFILL) {
-                return door::refuse_backfill(&error);
+            for job in [BACKFILL, ERASE] {
+                if ask_for(std::env::args_os().skip(1), job) {
+                    return door::refuse_task(job, &error);
+                }
             }
             tell_usage(&error);
             let code = if error.use_stderr() { Kind::Usage.exit_code() } else { 0 };
@@ -130,6 +134,7 @@ pub fn main() -> ExitCode {
         Flags { common, command: Command::Backfill(backfill) } => {
             return door::backfill(&common, &backfill);
         }
+        Flags { common, command: Command::Erase(erase) } => return door::erase(&common, &erase),
         Flags {
             common,
             command: Command::Quarantine(QuarantineFlags { command: Replay(replay) }),
@@ -164,7 +169,9 @@ fn run(flags: &Flags) -> Result<Told> {
             Command::Plan { days, tables, output } => {
                 plan::run(settings, days, tables, output.json).await.map(Told::from)
             }
-            Command::Backfill(_) => Err(Error::new(Kind::Defect, "a backfill is a job")),
+            Command::Backfill(_) | Command::Erase(_) => {
+                Err(Error::new(Kind::Defect, "a backfill and an erasure are jobs"))
+            }
             Command::Runs(flags) => runs::run(&settings, flags).await.map(Told::from),
             Command::Quarantine(flags) => quarantine::run(&settings, flags).await.map(Told::from),
             Command::Ledger { out } => ledger::write(&settings, out).await.map(Told::from),

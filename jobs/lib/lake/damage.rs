@@ -22,6 +22,10 @@ pub(super) fn damaged(
         Some("intents") => {
             "delete it: the partition that it was publishing is looked at anew, and built where need be"
         }
+        Some("erasures") => {
+            "restore it from a copy, or an earlier version where the store keeps them: it says whose \
+             records must not come back"
+        }
         Some("leases") => "delete it when no job is running",
         Some("projects") => "delete it: it only says what models were",
         Some("restatements") => "delete it: it only says what moved of figures",

@@ -13,11 +13,13 @@
 //! <warehouse>/_rapport/runs/…      the runs and their results
 //! <warehouse>/_rapport/projects/…  the models and contracts that tables were built from
 //! <warehouse>/_rapport/restatements/…   what moved of figures that were published anew
+//! <warehouse>/_rapport/erasures/…  who must not come back, and the proofs that they are gone
 //! <warehouse>/_rapport/failed_checks/<zone>/<table>/dt=YYYY-MM-DD/<check>.parquet     bad rows
 //! ```
 
 mod connect;
 mod damage;
+pub mod erasures;
 pub mod failed_checks;
 pub mod fetch;
 pub mod lease;
