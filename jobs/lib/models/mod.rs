@@ -9,6 +9,7 @@ pub mod contract;
 mod declared;
 mod definitions;
 mod generated;
+pub mod lineage;
 pub mod reads;
 mod restatements;
 mod roles;

@@ -128,6 +128,36 @@ pub async fn look(
     settings: &Settings,
     query: &Query,
 ) -> Result<Look> {
+    let (state, plan) = open_plan(engine, catalogue, settings, query).await?;
+    let mistake = |error: DataFusionError| locate(query, &error);
+    let schema = Arc::new(plan.schema().as_arrow().clone());
+    let ordered_by = order_of(&plan);
+    let options = Arc::clone(state.config_options());
+    let analyzed =
+        state.analyzer().execute_and_check(plan, &options, |_, _| {}).map_err(mistake)?;
+    let impurities = impurities(&analyzed).map_err(mistake)?;
+    // An outer join whose filter keeps no row without a match lets filters through to both sides.
+    let pushed = Optimizer::with_rules(vec![
+        Arc::new(EliminateOuterJoin::new()),
+        Arc::new(PushDownFilter::new()),
+    ])
+    .optimize(analyzed, &state, |_, _| {})
+    .map_err(mistake)?;
+    let mut reads = ModelReads::default();
+    collect_scans(&pushed, &mut reads).map_err(mistake)?;
+    reads.emptiness.push(Emptiness::of(&pushed));
+    reads.names_day = query.parameters.contains("first_input_date")
+        || names_day(pushed, &state).map_err(mistake)?;
+    Ok(Look { reads, schema, ordered_by, impurities })
+}
+
+/// `query` with the run date left open, over tables without data, as it is planned at first.
+pub(super) async fn open_plan(
+    engine: &Engine,
+    catalogue: &Catalogue,
+    settings: &Settings,
+    query: &Query,
+) -> Result<(SessionState, LogicalPlan)> {
     let session = session_without_data(engine, catalogue, query)?;
     let known = || settings.parameters.keys().map(String::as_str).chain(parameters::GIVEN);
     for name in &query.parameters {
@@ -151,27 +181,9 @@ pub async fn look(
         name => settings.parameters.get(name).map(Bound::Value),
     })?;
     let state = session.state();
-    let mistake = |error: DataFusionError| locate(query, &error);
-    let plan = state.statement_to_plan(statement).await.map_err(mistake)?;
-    let schema = Arc::new(plan.schema().as_arrow().clone());
-    let ordered_by = order_of(&plan);
-    let options = Arc::clone(state.config_options());
-    let analyzed =
-        state.analyzer().execute_and_check(plan, &options, |_, _| {}).map_err(mistake)?;
-    let impurities = impurities(&analyzed).map_err(mistake)?;
-    // An outer join whose filter keeps no row without a match lets filters through to both sides.
-    let pushed = Optimizer::with_rules(vec![
-        Arc::new(EliminateOuterJoin::new()),
-        Arc::new(PushDownFilter::new()),
-    ])
-    .optimize(analyzed, &state, |_, _| {})
-    .map_err(mistake)?;
-    let mut reads = ModelReads::default();
-    collect_scans(&pushed, &mut reads).map_err(mistake)?;
-    reads.emptiness.push(Emptiness::of(&pushed));
-    reads.names_day = query.parameters.contains("first_input_date")
-        || names_day(pushed, &state).map_err(mistake)?;
-    Ok(Look { reads, schema, ordered_by, impurities })
+    let planned = state.statement_to_plan(statement).await;
+    let plan = planned.map_err(|error| locate(query, &error))?;
+    Ok((state, plan))
 }
 
 /// The mistake of a parameter whose text the query takes for something else, such as a number.
