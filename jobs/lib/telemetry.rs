@@ -1,6 +1,8 @@
 //! Logs and progress, both to stderr: JSON lines for machines, text and a progress bar for people
 //! at a terminal. Never a value of a customer's.
 
+mod lines;
+
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 
@@ -8,6 +10,9 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::JsonFields;
+
+use lines::{JsonLines, TextLines};
 
 /// How logs are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -48,11 +53,12 @@ pub fn start(format: LogFormat, filter: &str) {
     let filter = quiet.into_iter().flatten().fold(filter, EnvFilter::add_directive);
     let json = format.is_json();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(AboveProgress);
+    let builder = builder.fmt_fields(JsonFields::new());
     // A second start (tests run several jobs in one process) keeps the first.
     let _ = if json {
-        builder.json().flatten_event(true).with_current_span(false).with_target(false).try_init()
+        builder.event_format(JsonLines).try_init()
     } else {
-        builder.with_target(false).with_ansi(terminal).compact().try_init()
+        builder.event_format(TextLines { is_coloured: terminal }).try_init()
     };
 }
 

@@ -48,7 +48,7 @@ pub(super) async fn build(
     let layout = Layout::for_bytes(input_bytes(workshop, evaluation).await);
     let (gate, written) = match write(workshop, model, evaluation, &key, layout).await {
         Err(error) if error.kind() == Kind::OutOfMemory => {
-            debug!(partition = %evaluation.partition, "building once more with less memory");
+            debug!("building once more with less memory");
             write(workshop, model, evaluation, &key, Layout::Thrifty).await?
         }
         written => written?,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::task::{JoinError, JoinSet};
-use tracing::{info, warn};
+use tracing::{Instrument as _, error_span, info, warn};
 
 use crate::build::order::Order;
 use crate::build::others::{Others, Seen};
@@ -258,9 +258,13 @@ impl Work<'_> {
                 Ok(None) => {
                     let (workshop, run) = (Arc::clone(self.workshop), self.run.clone());
                     let (target, is_forced) = (target.clone(), self.manner.is_forced);
-                    going.running.spawn(async move {
+                    let Partition { table, dt } = &partition;
+                    // Of the level that every filter lets through.
+                    let span = error_span!("target", %table, %dt);
+                    let work = async move {
                         (at, target::bring_up_to_date(&workshop, &run, &target, is_forced).await)
-                    });
+                    };
+                    going.running.spawn(work.instrument(span));
                 }
                 Err(failure) => {
                     going.running.spawn(async move { (at, Err(failure)) });

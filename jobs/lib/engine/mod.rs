@@ -8,6 +8,7 @@ pub mod functions;
 mod memory;
 pub mod partitions;
 mod scratch;
+mod spans;
 pub mod sql;
 
 use std::path::Path;
@@ -114,6 +115,7 @@ impl Engine {
         memory_bytes: usize,
         scratch: &Path,
     ) -> Result<Engine> {
+        spans::carry();
         let scratch = Scratch::create(scratch)?;
         let disk = DiskManagerBuilder::default()
             .with_mode(DiskManagerMode::Directories(vec![scratch.folder().to_path_buf()]));

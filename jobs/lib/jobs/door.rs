@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, ValueEnum as _};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{error, info, warn};
+use tracing::{error, error_span, info, warn};
 
 use crate::build::backfill::{self, Backfill};
 use crate::build::erase::{self, Erased, Persons};
@@ -269,6 +269,11 @@ fn undertake(
         _ => uuid::Uuid::now_v7().to_string(),
     };
     let mut report = Report::new(undertaking.name, run_id, flags.attempt);
+    let run =
+        error_span!("run", run_id = report.run_id, job = report.job, attempt = report.attempt);
+    // Of the level that every filter lets through; and of what is logged last too: all that this
+    // process does is this run.
+    let _within = run.entered();
     let outcome = panics::caught(|| work(undertaking, &mut report));
     telemetry::end_progress();
     if let Err(failure) = &outcome {
@@ -386,7 +391,7 @@ pub(super) fn say<R: ResultLine>(
 }
 
 fn enter(undertaking: &Undertaking<'_>, report: &mut Report) -> Result<()> {
-    let Undertaking { name, task, days, common, run } = undertaking;
+    let Undertaking { task, days, common, run, .. } = undertaking;
     // An erasure is of all days.
     let days = match task {
         Task::Erase(_) => None,
@@ -400,7 +405,7 @@ fn enter(undertaking: &Undertaking<'_>, report: &mut Report) -> Result<()> {
     run.result_file.as_deref().map_or(Ok(()), result_file::ensure_writable)?;
     let settings = Settings::read(&common.config)?;
     report.warehouse = Some(settings.warehouse.to_string());
-    info!(job = name, run_id = report.run_id, days = told_days(days), "started");
+    info!(days = told_days(days), "started");
     telemetry::start_progress(common.log_format);
     let runtime = runtime(settings.threads)?;
     let outcome = runtime.block_on(async {

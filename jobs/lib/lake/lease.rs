@@ -18,7 +18,7 @@ use object_store::ObjectMeta;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
-use tracing::{debug, warn};
+use tracing::{Instrument as _, debug, warn};
 
 use crate::errors::{Error, Kind, Result};
 use crate::lake::{Lake, OWN, Partition, damage};
@@ -196,7 +196,8 @@ impl Lease {
         }
         let lost = Arc::new(AtomicBool::new(false));
         let (stop, stopped) = oneshot::channel();
-        let renewal = tokio::spawn(renew(held.clone(), acquired, stopped, Arc::clone(&lost)));
+        let renewal = renew(held.clone(), acquired, stopped, Arc::clone(&lost));
+        let renewal = tokio::spawn(renewal.in_current_span());
         Ok(Lease { held, lost, stop: Some(stop), renewal })
     }
 
@@ -309,8 +310,8 @@ async fn renew(
             Ok(Ok(true)) => valid_until = started + length,
             Ok(Ok(false)) | Err(_) => break,
             Ok(Err(error)) => {
-                let partition = &held.partition;
-                debug!(%partition, error = %error.chain(), "lease not renewed yet");
+                let Partition { table, dt } = &held.partition;
+                debug!(%table, %dt, error = %error.chain(), "lease not renewed yet");
             }
         }
         if Instant::now() >= valid_until {

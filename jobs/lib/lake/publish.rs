@@ -95,7 +95,8 @@ pub async fn recover(lake: &Lake, lease: &Lease) -> Result<()> {
     // In the order of their fencing numbers, with which their names begin.
     for object in own_intents(lake, &intents(lake, lease.partition())).await? {
         if let Some(intent) = lake.get_json::<Intent>(&object.location).await? {
-            info!(partition = %lease.partition(), "rolling a publish forward that was cut short");
+            let Partition { table, dt } = lease.partition();
+            info!(%table, %dt, "rolling a publish forward that was cut short");
             carry_out(lake, &object.location, &intent).await?;
         }
     }
@@ -143,7 +144,7 @@ pub async fn recover_all(lake: &Lake, holder: &Holder) -> Result<()> {
                 lease.release().await?;
             }
             Err(error) if error.kind() == Kind::LeaseHeld => {
-                info!(partition = %guard, "a living run is publishing it");
+                info!(table = %guard.table, dt = %guard.dt, "a living run is publishing it");
             }
             Err(error) => return Err(error),
         }
@@ -196,7 +197,8 @@ async fn carry_out(lake: &Lake, key: &Path, intent: &Intent) -> Result<Vec<Shown
         } else {
             // A later publish has replaced them, or somebody emptied the work area. The ledger
             // must not claim it.
-            warn!(partition = %part.entry.partition, "a publish that was cut short is void");
+            let Partition { table, dt } = &part.entry.partition;
+            warn!(%table, %dt, "a publish that was cut short is void");
         }
     }
     lake.delete(key).await?;
@@ -213,7 +215,8 @@ async fn show(lake: &Lake, part: &Part) -> Result<Shown> {
     let (from, to) = (Path::from(staged.as_str()), lake.partition_key(&entry.partition));
     match transfer::move_object(lake, &from, &to, entry.byte_count).await {
         Ok(()) if part.is_unchanged => {
-            warn!(partition = %entry.partition, "its object had been altered, and is replaced");
+            let Partition { table, dt } = &entry.partition;
+            warn!(%table, %dt, "its object had been altered, and is replaced");
             Ok(Shown::Mended)
         }
         Ok(()) => Ok(Shown::InPlace),

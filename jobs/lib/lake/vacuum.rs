@@ -115,7 +115,7 @@ async fn work(lake: &Lake, holder: Option<&Holder>) -> Result<Cleared> {
                 lease.release().await?;
             }
             Err(error) if error.kind() == Kind::LeaseHeld => {
-                info!(%partition, "a run has begun to build it meanwhile");
+                info!(table = %partition.table, dt = %partition.dt, "a run has begun to build it meanwhile");
             }
             Err(error) => return Err(error),
         }
