@@ -83,10 +83,47 @@ fn figures_that_moved_are_told_with_their_run_and_reason() {
     assert_eq!(forced["built_count"], 0, "{forced}");
     assert_eq!(project.published(), published);
 
+    // What moved in sum, from the first version to the last, and by the last alone.
+    let diff = |arguments: &[&str]| -> Value {
+        let command = ["runs", "diff", "metrics.daily", "2024-03-05", "--json"];
+        let finished = project.run("rapport", &[&command[..], arguments].concat());
+        assert_eq!(finished.exit_code, 0, "{}", finished.stderr);
+        serde_json::from_str(&finished.stdout).unwrap()
+    };
+    let figures = |diff: &Value| -> Vec<Value> {
+        let moved = diff["moved"].as_array().unwrap().iter();
+        moved.map(|one| json!([one["column"], one["before"], one["after"]])).collect()
+    };
+    let in_sum = diff(&["--from-version", "1", "--to-version", "3"]);
+    let of_all = [
+        json!(["amount", "7.75", "9.75"]),
+        json!(["amount_counts", "[1, 0]", "[2, 0]"]),
+        json!(["average_amount", "7.75", "4.88"]),
+        json!(["largest_amount", "7.75", "8.75"]),
+        json!(["sale_count", "1", "2"]),
+    ];
+    assert_eq!(figures(&in_sum), of_all);
+    assert_eq!(in_sum["columns"]["amount"]["changed_count"], 1);
+    let last = diff(&[]);
+    assert_eq!(last["before"], "version 2");
+    assert_eq!(figures(&last).len(), 4);
+
     // A warehouse of its own has another history, and the same figures.
     let anew = project.copy();
     std::fs::remove_dir_all(anew.path("warehouse")).unwrap();
+    let late_is_there = anew.read(late);
+    anew.write(late, late_is_there.replace("S-9,2024-03-05T09:00:00Z,,store,1.00\n", ""));
     anew.must_run("daily", &DAYS);
+    let other = anew.path("warehouse");
+    let other = other.to_str().unwrap();
+    // Between warehouses as between versions; and of a copy of one object.
+    assert_eq!(figures(&diff(&["--with", other])), figures(&last));
+    let object = format!("{other}/metrics/daily/dt=2024-03-05/data.parquet");
+    assert_eq!(figures(&diff(&["--with", &object])), figures(&last));
+    anew.write(late, late_is_there);
+    std::fs::remove_dir_all(anew.path("warehouse")).unwrap();
+    anew.must_run("daily", &DAYS);
+    assert_eq!(figures(&diff(&["--with", other])), Vec::<Value>::new());
     assert_eq!(restatements(&anew, "2024-03-05"), []);
     let figures = |project: &Project| {
         let mut published = project.published();

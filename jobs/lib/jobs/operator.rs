@@ -4,6 +4,7 @@
 //! Text for people on stdout, or JSON with `--json`; mistakes and logs on stderr. A backfill and an
 //! erasure are jobs, and tell their results as jobs do.
 
+mod diff;
 mod ledger;
 mod plan;
 mod project;
@@ -63,7 +64,7 @@ enum Command {
     },
     /// Build what the plan of the days says, and nothing else
     Backfill(Box<BackfillFlags>),
-    /// List the latest runs, show one, or tell why a partition has its content
+    /// List the latest runs, show one, or tell of a partition why it has its content and what moved
     Runs(runs::RunsFlags),
     /// Write the whole ledger to a Parquet file
     Ledger {

@@ -10,6 +10,7 @@ use crate::config::Settings;
 use crate::dates::Day;
 use crate::errors::{Error, Kind, Result, did_you_mean};
 use crate::hash::ContentHash;
+use crate::jobs::operator::diff::{self, DiffFlags};
 use crate::jobs::operator::{OutputFlags, line};
 use crate::lake::ledger::{self, Entry};
 use crate::lake::runs::{self, Run};
@@ -45,6 +46,8 @@ enum RunsCommand {
         #[command(flatten)]
         output: OutputFlags,
     },
+    /// Tell how two versions of a partition differ, by column and by row
+    Diff(DiffFlags),
     /// Tell why a partition has its content: what it was made of, by which runs, and its versions
     Why {
         /// The table, such as `metrics.nps`
@@ -63,6 +66,7 @@ pub(super) async fn run(settings: &Settings, flags: &RunsFlags) -> Result<String
         None => list(&lake, &flags.list).await,
         Some(RunsCommand::List(flags)) => list(&lake, flags).await,
         Some(RunsCommand::Show { run_id, output }) => show(&lake, run_id, output.json).await,
+        Some(RunsCommand::Diff(flags)) => diff::run(settings, flags).await,
         Some(RunsCommand::Why { table, day, output }) => why(&lake, table, *day, output.json).await,
     }
 }
