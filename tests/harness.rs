@@ -99,7 +99,8 @@ impl Project {
         let mut command = Command::new(binary_path(binary));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars() {
-            let foreign = ["RAPPORT_", "AWS_", "AZURE_", "GOOGLE_", "AIRFLOW_"];
+            let foreign =
+                ["RAPPORT_", "AWS_", "AZURE_", "GOOGLE_", "AIRFLOW_", "OPENLINEAGE_", "OTEL_"];
             if foreign.iter().any(|prefix| name.starts_with(prefix)) {
                 command.env_remove(name);
             }

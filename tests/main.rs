@@ -15,6 +15,7 @@ mod linking;
 mod measures;
 mod memory;
 mod model_cases;
+mod observability;
 mod orchestrator;
 mod planning;
 mod publishing;

@@ -15,7 +15,7 @@ use crate::harness::files_below;
 const FLOORS: [&[&str]; 7] = [
     &["jobs"],
     &["build", "linking", "sample"],
-    &["checks"],
+    &["checks", "observe"],
     &["models"],
     &["engine", "exports", "lake"],
     &["algorithms"],

@@ -24,14 +24,29 @@ pub enum Manner {
 /// A server on a port of this machine, for as long as the process lives.
 pub struct WebServer {
     address: SocketAddr,
-    requests: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
+}
+
+/// What somebody asked the server.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The request line and the headers.
+    pub head: String,
+    pub body: String,
+}
+
+impl Request {
+    /// As `GET /path`.
+    pub fn line(&self) -> String {
+        self.head.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
+    }
 }
 
 impl WebServer {
     pub fn start(manner: Manner) -> WebServer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let requests: Arc<Mutex<Vec<String>>> = Arc::default();
+        let requests: Arc<Mutex<Vec<Request>>> = Arc::default();
         let (noted, manner) = (Arc::clone(&requests), Arc::new(manner));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -50,6 +65,11 @@ impl WebServer {
 
     /// The requests since the last call, each as `GET /path`.
     pub fn requests(&self) -> Vec<String> {
+        self.whole_requests().iter().map(Request::line).collect()
+    }
+
+    /// The requests since the last call, with what they brought.
+    pub fn whole_requests(&self) -> Vec<Request> {
         std::mem::take(&mut self.requests.lock().unwrap())
     }
 }
@@ -63,7 +83,7 @@ pub fn nobody() -> String {
 fn answer(
     mut stream: TcpStream,
     manner: &Manner,
-    noted: &Mutex<Vec<String>>,
+    noted: &Mutex<Vec<Request>>,
 ) -> std::io::Result<()> {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -77,10 +97,12 @@ fn answer(
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<u64>().ok())?
     });
     // What is sent must be taken before the answer, or the client sees its connection reset.
-    std::io::copy(&mut (&stream).take(length.unwrap_or(0)), &mut std::io::sink())?;
+    let mut body = Vec::new();
+    (&stream).take(length.unwrap_or(0)).read_to_end(&mut body)?;
+    let body = String::from_utf8_lossy(&body).into_owned();
+    noted.lock().unwrap().push(Request { head: head.clone(), body });
     let mut words = head.split_whitespace();
     let (method, path) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
-    noted.lock().unwrap().push(format!("{method} {path}"));
     let (status, time, body) = match manner {
         Manner::Status(status, text) => (*status, None, text.as_bytes().to_vec()),
         Manner::Silence => {

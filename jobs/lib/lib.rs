@@ -9,6 +9,7 @@ pub mod jobs;
 pub mod build;
 pub mod checks;
 pub mod models;
+pub mod observe;
 pub mod sample;
 
 #[allow(clippy::disallowed_methods)] // the only room that makes sessions

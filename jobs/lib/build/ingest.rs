@@ -265,11 +265,21 @@ pub(super) async fn build(
     let objects = vec![
         (
             quarantine,
-            Built { key: quarantine_key, written: quarantined.finish().await?, findings: vec![] },
+            Built {
+                key: quarantine_key,
+                written: quarantined.finish().await?,
+                findings: vec![],
+                checks: vec![],
+            },
         ),
         (
             Arc::clone(model),
-            Built { key: raw_key, written: accepted.finish().await?, findings: vec![] },
+            Built {
+                key: raw_key,
+                written: accepted.finish().await?,
+                findings: vec![],
+                checks: vec![],
+            },
         ),
     ];
     let mut warnings = warnings(&counts);

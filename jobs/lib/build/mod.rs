@@ -25,6 +25,7 @@ pub mod run;
 mod shard;
 pub mod summary;
 mod target;
+mod watch;
 #[cfg(test)]
 mod year_tests;
 

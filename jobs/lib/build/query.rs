@@ -15,7 +15,7 @@ use tracing::debug;
 use crate::build::accounting::{self, ACCOUNTING};
 use crate::build::restatement::{self, RESTATED};
 use crate::build::{Evaluation, Workshop, algorithm};
-use crate::checks::finding::Finding;
+use crate::checks::finding::{self, Finding};
 use crate::checks::gate::Gate;
 use crate::checks::{bad_rows, built};
 use crate::config::Parameter;
@@ -33,7 +33,10 @@ use crate::models::{Model, Recipe, reads};
 pub(super) struct Built {
     pub key: Path,
     pub written: Written,
+    /// What its checks found.
     pub findings: Vec<Finding>,
+    /// Everything that was checked; empty where that was done for another day.
+    pub checks: Vec<Finding>,
 }
 
 /// Builds `model` from exactly the inputs that `evaluation` names.
@@ -53,9 +56,9 @@ pub(super) async fn build(
         }
         written => written?,
     };
-    let mut findings = vec![];
+    let (mut findings, mut checks) = (vec![], vec![]);
     if let Some(contract) = &model.contract {
-        findings.extend(gate.findings(contract));
+        checks.extend(gate.checks(contract));
         let this = this_table(model, &evaluation.partition, &key, &written);
         let referenced = referenced_tables(workshop, model, evaluation).await;
         let layout = Layout::for_bytes(written.byte_count);
@@ -63,12 +66,14 @@ pub(super) async fn build(
         // A formula over what is no state ends in an error of its function, not in a finding.
         if !gate.has_other_state() {
             let (settings, row_count) = (&workshop.settings, written.row_count);
-            findings.extend(built::ask(&session, settings, model, contract, dt, row_count).await?);
+            let asked = built::ask_all(&session, settings, model, contract, dt, row_count);
+            checks.extend(asked.await?);
         }
+        findings = finding::broken(checks.clone());
         let (warehouse, partition) = (&workshop.warehouse, &evaluation.partition);
         bad_rows::keep(&session, warehouse, partition, contract, &mut findings).await?;
     }
-    Ok(Built { key, written, findings })
+    Ok(Built { key, written, findings, checks })
 }
 
 /// Writes the rows of `model` under `key`, past the gate that tells what it saw of them.

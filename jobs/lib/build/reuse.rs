@@ -38,6 +38,7 @@ pub(super) async fn of_day_before(
         row_count: entry.row_count,
         byte_count: entry.byte_count,
         content_hash: entry.content_hash,
+        null_counts: vec![],
     };
-    Ok(Some(Built { key, written, findings: vec![] }))
+    Ok(Some(Built { key, written, findings: vec![], checks: vec![] }))
 }

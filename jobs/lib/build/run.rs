@@ -21,6 +21,7 @@ use crate::errors::{Error, Kind, Result};
 use crate::lake::lease::Holder;
 use crate::lake::{Partition, TableName, failed_checks, publish};
 use crate::models::Recipe;
+use crate::observe::Observers;
 
 /// A run: who builds.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub struct Run {
     pub attempt: u32,
     /// Takes leases on its behalf.
     pub holder: Holder,
+    /// Who is told of what it builds.
+    pub observers: Observers,
 }
 
 /// Is told of every target before it is looked at.

@@ -9,6 +9,7 @@ use tracing::{info, warn};
 use crate::build::query::Built;
 use crate::build::run::Run;
 use crate::build::summary::Outcome;
+use crate::build::watch::Watch;
 use crate::build::{Evaluation, Freshness, Reason, Workshop, ingest, query, restatement, reuse};
 use crate::checks::finding;
 use crate::dates::Day;
@@ -52,6 +53,19 @@ pub(super) async fn bring_up_to_date(
     target: &Target,
     is_forced: bool,
 ) -> Result<Outcome> {
+    let watch = Watch::over(run, target);
+    let outcome = look_and_build(workshop, run, target, is_forced, &watch).await;
+    watch.end(workshop, &outcome).await;
+    outcome
+}
+
+async fn look_and_build(
+    workshop: &Workshop,
+    run: &Run,
+    target: &Target,
+    is_forced: bool,
+    watch: &Watch,
+) -> Result<Outcome> {
     let partition = target.partition();
     let evaluation = evaluate(workshop, target, is_forced).await?;
     let fresh = fresh(workshop, &evaluation).await?;
@@ -69,7 +83,7 @@ pub(super) async fn bring_up_to_date(
             _ => return Err(error),
         },
     };
-    let outcome = build_under(workshop, run, target, is_forced, &lease).await;
+    let outcome = build_under(workshop, run, target, is_forced, &lease, watch).await;
     if outcome.as_ref().is_err_and(|failure| failure.kind() == Kind::Storage) {
         // Whoever ends the run gives it back, if storage answers by then.
         return outcome;
@@ -122,6 +136,7 @@ async fn build_under(
     target: &Target,
     is_forced: bool,
     lease: &Lease,
+    watch: &Watch,
 ) -> Result<Outcome> {
     let started = Instant::now();
     let Target { model, dt } = target;
@@ -136,7 +151,8 @@ async fn build_under(
     let made = if is_fresh {
         Ok((ingest::noted_anew(workshop, run, &evaluation, lease, started).await, false))
     } else {
-        make(workshop, run, model, &evaluation, lease, started).await
+        watch.begin(workshop, &evaluation).await;
+        make(workshop, run, model, &evaluation, lease, started, watch).await
     };
     if made.is_err() {
         // What was refused must not lie about.
@@ -181,6 +197,7 @@ async fn make(
     evaluation: &Evaluation,
     lease: &Lease,
     started: Instant,
+    watch: &Watch,
 ) -> Result<(Vec<Part>, bool)> {
     let dt = evaluation.partition.dt;
     let made = match &model.recipe {
@@ -217,6 +234,7 @@ async fn make(
             }
         }
     };
+    watch.note(&made);
     workshop.refresh_one(lease.partition()).await?;
     ensure_same_inputs(workshop, evaluation).await?;
     {

@@ -11,7 +11,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 
-use crate::checks::finding::{Finding, rows_where};
+use crate::checks::finding::{Finding, broken, rows_where};
 use crate::checks::formulas::{self, BoundFormula};
 use crate::config::Settings;
 use crate::dates::Day;
@@ -35,9 +35,21 @@ pub fn session(
     Ok(session)
 }
 
-/// Asks the checks of `contract` that need a query of `this`, which has `row_count` rows, in
+/// What the checks of `contract` find that need a query of `this`, which has `row_count` rows, in
 /// `session`.
 pub async fn ask(
+    session: &SessionContext,
+    settings: &Settings,
+    model: &Model,
+    contract: &Contract,
+    run_date: Day,
+    row_count: u64,
+) -> Result<Vec<Finding>> {
+    ask_all(session, settings, model, contract, run_date, row_count).await.map(broken)
+}
+
+/// The same, with the checks that find nothing.
+pub async fn ask_all(
     session: &SessionContext,
     settings: &Settings,
     model: &Model,
@@ -55,16 +67,17 @@ pub async fn ask(
         let bound = bind_own(settings, model, check, run_date)?;
         let text = format!("select count(*) from ({bound}) as bad_rows");
         let counts = count_columns(session, &text, model).await?;
+        let bad_row_count = counts.first().copied().unwrap_or(0);
         findings.push(Finding {
             check: check.name.value.clone(),
             meaning: check.meaning.clone(),
-            bad_row_count: counts.first().copied().unwrap_or(0),
+            is_broken: bad_row_count > 0,
+            bad_row_count,
             severity: check.severity,
             query: Some(bound),
             kept: None,
         });
     }
-    findings.retain(|finding| finding.bad_row_count > 0);
     Ok(findings)
 }
 
@@ -85,6 +98,7 @@ async fn ask_rules(
     let findings = rules.into_iter().zip(counts).map(|(rule, bad_row_count)| Finding {
         check: rule.name,
         meaning: rule.meaning,
+        is_broken: bad_row_count > 0,
         bad_row_count,
         severity: rule.severity,
         query: Some(rows_where(contract, &format!("not ({})", rule.holds))),
@@ -115,10 +129,12 @@ async fn ask_references(
         let broken = format!("\"{name}\" is not null and \"{name}\" not in ({held})");
         let text = format!("select count(*) from this where {broken}");
         let counts = count_columns(session, &text, model).await?;
+        let bad_row_count = counts.first().copied().unwrap_or(0);
         findings.push(Finding {
             check: format!("references({name}, {table}.{key})"),
             meaning: format!("every `{name}` must be a `{key}` of {table} on the same day"),
-            bad_row_count: counts.first().copied().unwrap_or(0),
+            is_broken: bad_row_count > 0,
+            bad_row_count,
             severity: column.severity,
             query: Some(rows_where(contract, &broken)),
             kept: None,

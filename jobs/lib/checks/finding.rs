@@ -7,14 +7,16 @@ use crate::lake::Partition;
 use crate::models::Contract;
 use crate::models::contract::Severity;
 
-/// What a check found.
+/// What a check found, if anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The check's name: of the rule and its columns, or the table's own.
     pub check: String,
     /// What must hold, in words; no value of a row.
     pub meaning: String,
-    /// How many rows break it.
+    /// Whether anything breaks it.
+    pub is_broken: bool,
+    /// How many rows break it; of a check of the number of rows, how many there are.
     pub bad_row_count: u64,
     /// Whether it stops the publish.
     pub severity: Severity,
@@ -54,6 +56,12 @@ impl Finding {
         }
         told
     }
+}
+
+/// Those of `checks` that something breaks.
+pub fn broken(mut checks: Vec<Finding>) -> Vec<Finding> {
+    checks.retain(|check| check.is_broken);
+    checks
 }
 
 /// A query over `this` for the rows of which `condition` is true, in the order of the grain.

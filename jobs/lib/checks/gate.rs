@@ -11,7 +11,7 @@ use arrow::compute::{CastOptions, SortOptions, cast_with_options};
 use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 
-use crate::checks::finding::{Finding, rows_that_share_a_grain, rows_where};
+use crate::checks::finding::{Finding, broken, rows_that_share_a_grain, rows_where};
 use crate::checks::states;
 use crate::errors::{Context, Error, Kind, Result};
 use crate::models::Model;
@@ -185,36 +185,42 @@ impl Gate {
 
     /// What was found, once all rows have passed.
     pub fn findings(&self, contract: &Contract) -> Vec<Finding> {
+        broken(self.checks(contract))
+    }
+
+    /// What was checked, once all rows have passed, and what was found of it, if anything.
+    pub fn checks(&self, contract: &Contract) -> Vec<Finding> {
         let grain = contract.grain.value.join(", ");
-        let mut findings = vec![];
-        if self.shared_row_count > 0 {
-            findings.push(Finding {
+        let mut checks = vec![
+            Finding {
                 check: format!("unique({grain})"),
                 meaning: "the grain must identify a row".to_string(),
+                is_broken: self.shared_row_count > 0,
                 bad_row_count: self.shared_row_count,
                 severity: Severity::Fail,
                 query: Some(rows_that_share_a_grain(contract)),
                 kept: None,
-            });
-        }
-        if self.unordered_row_count > 0 {
+            },
             // Repeats of a grain are told by its order: out of order they could hide. The rows are
             // not to blame, their query is.
-            findings.push(Finding {
+            Finding {
                 check: format!("ordered({grain})"),
                 meaning: "the output must be ordered by its grain".to_string(),
+                is_broken: self.unordered_row_count > 0,
                 bad_row_count: self.unordered_row_count,
                 severity: Severity::Fail,
                 query: None,
                 kept: None,
-            });
-        }
+            },
+        ];
         for (index, severity) in &self.required {
             let name = self.schema.field(*index).name();
-            findings.push(Finding {
+            let bad_row_count = self.null_counts.get(index).copied().unwrap_or(0);
+            checks.push(Finding {
                 check: format!("required({name})"),
                 meaning: format!("`{name}` must not be null"),
-                bad_row_count: self.null_counts.get(index).copied().unwrap_or(0),
+                is_broken: bad_row_count > 0,
+                bad_row_count,
                 severity: *severity,
                 query: Some(rows_where(contract, &format!("\"{name}\" is null"))),
                 kept: None,
@@ -222,12 +228,14 @@ impl Gate {
         }
         for (index, severity) in &self.doubles {
             let name = self.schema.field(*index).name();
+            let bad_row_count = self.not_a_number_counts.get(index).copied().unwrap_or(0);
             let infinite = ["Infinity", "-Infinity"].map(|end| format!("cast('{end}' as double)"));
             let condition = format!("isnan(\"{name}\") or \"{name}\" in ({})", infinite.join(", "));
-            findings.push(Finding {
+            checks.push(Finding {
                 check: format!("number({name})"),
                 meaning: format!("`{name}` must be a finite number"),
-                bad_row_count: self.not_a_number_counts.get(index).copied().unwrap_or(0),
+                is_broken: bad_row_count > 0,
+                bad_row_count,
                 severity: *severity,
                 query: Some(rows_where(contract, &condition)),
                 kept: None,
@@ -235,38 +243,38 @@ impl Gate {
         }
         for (index, merge, severity) in &self.states {
             let name = self.schema.field(*index).name();
+            let bad_row_count = self.not_a_state_counts.get(index).copied().unwrap_or(0);
             // No query tells them from others: it is the query of the table that is to blame.
-            findings.push(Finding {
+            checks.push(Finding {
                 check: format!("state({name})"),
                 meaning: format!(
                     "`{name}` must be what {}() returns",
                     merge.made_by().unwrap_or_default()
                 ),
-                bad_row_count: self.not_a_state_counts.get(index).copied().unwrap_or(0),
+                is_broken: bad_row_count > 0,
+                bad_row_count,
                 severity: *severity,
                 query: None,
                 kept: None,
             });
         }
-        findings.retain(|finding| finding.bad_row_count > 0);
         if let Some(limits) = &contract.rows {
             let below = limits.min.is_some_and(|min| self.row_count < min);
             let above = limits.max.is_some_and(|max| self.row_count > max);
-            if below || above {
-                let (least, most) = (limits.min.unwrap_or(0), limits.max);
-                findings.push(Finding {
-                    check: format!(
-                        "rows({least}..{})",
-                        most.map(|most| most.to_string()).unwrap_or_default()
-                    ),
-                    meaning: "a day must have no fewer rows and no more".to_string(),
-                    bad_row_count: self.row_count,
-                    severity: limits.severity,
-                    query: None,
-                    kept: None,
-                });
-            }
+            let (least, most) = (limits.min.unwrap_or(0), limits.max);
+            checks.push(Finding {
+                check: format!(
+                    "rows({least}..{})",
+                    most.map(|most| most.to_string()).unwrap_or_default()
+                ),
+                meaning: "a day must have no fewer rows and no more".to_string(),
+                is_broken: below || above,
+                bad_row_count: self.row_count,
+                severity: limits.severity,
+                query: None,
+                kept: None,
+            });
         }
-        findings
+        checks
     }
 }

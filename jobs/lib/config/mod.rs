@@ -4,6 +4,7 @@ pub mod declarations;
 pub mod identity;
 pub mod linking;
 pub mod location;
+pub mod notices;
 pub mod parameters;
 pub mod patience;
 pub mod reading;
@@ -13,6 +14,7 @@ pub mod yaml;
 
 pub use identity::IdentityRules;
 pub use location::Location;
+pub use notices::Notices;
 pub use parameters::Parameter;
 pub use patience::Patience;
 pub use schedules::Schedules;

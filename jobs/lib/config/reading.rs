@@ -55,8 +55,31 @@ impl<V: Fn(&str) -> Option<String>> Reader<V> {
         written: Option<Spanned<String>>,
         default: Option<&str>,
     ) -> Option<String> {
-        let variable_name = format!("RAPPORT_{}", key.to_uppercase());
-        let (value, origin) = if let Some(value) = (self.variable)(&variable_name) {
+        self.text_among(key, &[&own_variable(key)], written, default)
+    }
+
+    /// The same of a key for which the environment may have a name that is not ours, `foreign`:
+    /// ours comes first.
+    pub fn text_or(
+        &mut self,
+        key: &str,
+        foreign: &str,
+        written: Option<Spanned<String>>,
+        default: Option<&str>,
+    ) -> Option<String> {
+        self.text_among(key, &[&own_variable(key), foreign], written, default)
+    }
+
+    fn text_among(
+        &mut self,
+        key: &str,
+        variables: &[&str],
+        written: Option<Spanned<String>>,
+        default: Option<&str>,
+    ) -> Option<String> {
+        let mut named = variables.iter().map(|name| (name, (self.variable)(name)));
+        let found = named.find_map(|(name, value)| Some((name, value?)));
+        let (value, origin) = if let Some((variable_name, value)) = found {
             (value, format!("environment variable {variable_name}"))
         } else if let Some(written) = written {
             let origin = format!("{}:{}", self.name, written.referenced.line());
@@ -217,7 +240,7 @@ impl<V: Fn(&str) -> Option<String>> Reader<V> {
     }
 
     /// Shows the last key's value as it is meant, not as it is written.
-    fn show(&mut self, value: String) {
+    pub fn show(&mut self, value: String) {
         if let Some(last) = self.effective.last_mut() {
             last.value = Some(value);
         }
@@ -232,8 +255,13 @@ impl<V: Fn(&str) -> Option<String>> Reader<V> {
     }
 
     pub fn mistake<T>(&self, key: &str, place: Option<&Spanned<T>>, what: &str) -> Error {
-        let variable_name = format!("RAPPORT_{}", key.to_uppercase());
+        let variable_name = own_variable(key);
+        let read = self.effective.iter().find(|effective| effective.key == key);
+        let origin = read.map(|effective| effective.origin.as_str()).unwrap_or_default();
         match place {
+            _ if origin.starts_with("environment variable") => {
+                Error::new(Kind::Usage, format!("{origin}: {what}"))
+            }
             _ if (self.variable)(&variable_name).is_some() => {
                 Error::new(Kind::Usage, format!("environment variable {variable_name}: {what}"))
             }
@@ -241,6 +269,11 @@ impl<V: Fn(&str) -> Option<String>> Reader<V> {
             None => Error::new(Kind::Usage, format!("{}:1:1: {what}", self.name)),
         }
     }
+}
+
+/// The variable that overrides `key`.
+fn own_variable(key: &str) -> String {
+    format!("RAPPORT_{}", key.to_uppercase())
 }
 
 /// The value; or nothing, and the mistake noted, so that all of a file's are told at once.

@@ -12,7 +12,7 @@ use crate::config::declarations::Declarations;
 use crate::config::parameters::{self, Parameter};
 use crate::config::reading::{Effective, Reader, noted};
 use crate::config::yaml::{self, Spanned};
-use crate::config::{Location, Patience};
+use crate::config::{Location, Notices, Patience, notices};
 use crate::errors::{Context, Error, Kind, Result, nearest};
 
 /// What a job needs to know of its project.
@@ -48,6 +48,8 @@ pub struct Settings {
     pub patience: Patience,
     /// By which persons who were erased are known: from the environment alone.
     pub erasure_key: Option<Hidden>,
+    /// Whom a run tells what it does.
+    pub notices: Notices,
     /// Values that models may name as `$name`.
     pub parameters: BTreeMap<String, Parameter>,
     /// Every key there is, with its value and where that came from.
@@ -92,11 +94,20 @@ struct Written {
     lease_seconds: Option<Spanned<String>>,
     storage_timeout_seconds: Option<Spanned<String>>,
     storage_retry_seconds: Option<Spanned<String>>,
+    openlineage_url: Option<Spanned<String>>,
+    openlineage_endpoint: Option<Spanned<String>>,
+    openlineage_file: Option<Spanned<String>>,
+    openlineage_namespace: Option<Spanned<String>>,
+    otlp_endpoint: Option<Spanned<String>>,
+    webhook_url: Option<Spanned<String>>,
+    webhook_text: Option<Spanned<String>>,
+    webhook_link: Option<Spanned<String>>,
+    notice_timeout_seconds: Option<Spanned<String>>,
     parameters: Option<parameters::Written>,
 }
 
 /// Every key that an environment variable `RAPPORT_<KEY>` may override.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 23] = [
     "landing",
     "warehouse",
     "sources",
@@ -111,6 +122,15 @@ const KEYS: [&str; 14] = [
     "lease_seconds",
     "storage_timeout_seconds",
     "storage_retry_seconds",
+    "openlineage_url",
+    "openlineage_endpoint",
+    "openlineage_file",
+    "openlineage_namespace",
+    "otlp_endpoint",
+    "webhook_url",
+    "webhook_text",
+    "webhook_link",
+    "notice_timeout_seconds",
 ];
 
 /// Variables that belong to flags, not to settings; a test holds them to the flags there are.
@@ -163,7 +183,7 @@ impl Settings {
         Settings::read_with(path, |name| variables.get(name).cloned(), names)
     }
 
-    fn read_with(
+    pub(super) fn read_with(
         path: &Path,
         variable: impl Fn(&str) -> Option<String>,
         names: impl Iterator<Item = String>,
@@ -222,6 +242,18 @@ impl Settings {
             reader.patience(written.storage_timeout_seconds, written.storage_retry_seconds);
         let patience = noted(patience, &mut mistakes);
         let erasure_key = (reader.variable)(ERASURE_KEY).map(Hidden);
+        let written_notices = notices::Written {
+            openlineage_url: written.openlineage_url,
+            openlineage_endpoint: written.openlineage_endpoint,
+            openlineage_file: written.openlineage_file,
+            openlineage_namespace: written.openlineage_namespace,
+            otlp_endpoint: written.otlp_endpoint,
+            webhook_url: written.webhook_url,
+            webhook_text: written.webhook_text,
+            webhook_link: written.webhook_link,
+            notice_timeout_seconds: written.notice_timeout_seconds,
+        };
+        let notices = noted(Notices::read(&mut reader, written_notices), &mut mistakes);
         let own = written.parameters.map(|parameters| (reader.name.as_str(), parameters));
         let declared = declarations
             .iter()
@@ -248,6 +280,7 @@ impl Settings {
             threads,
             lease_seconds,
             patience,
+            notices,
         ) {
             (
                 Some(landing),
@@ -261,6 +294,7 @@ impl Settings {
                 Some(threads),
                 Some(lease_seconds),
                 Some(patience),
+                Some(notices),
             ) if mistakes.is_empty() => Ok(Settings {
                 file,
                 landing,
@@ -277,6 +311,7 @@ impl Settings {
                 lease_seconds,
                 patience,
                 erasure_key,
+                notices,
                 parameters,
                 effective: reader.effective,
             }),

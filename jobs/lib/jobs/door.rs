@@ -23,7 +23,7 @@ use crate::build::progress::Progress;
 use crate::build::run::{self, Run};
 use crate::build::summary::Summary;
 use crate::build::{Workshop, earlier};
-use crate::config::Settings;
+use crate::config::{Notices, Settings};
 use crate::dates::{Day, DayRange};
 use crate::errors::{Context as _, Error, Kind, Result};
 use crate::jobs::flags::{
@@ -33,10 +33,23 @@ use crate::jobs::{Job, panics, result_file};
 use crate::lake::lease::Holder;
 use crate::lake::{Lake, Partition, runs};
 use crate::models::selection;
+use crate::observe::delivery::Counts;
+use crate::observe::openlineage::{End, OpenLineage, RunNames};
+use crate::observe::otlp::{self, Otlp};
+use crate::observe::{Observers, webhook};
 use crate::telemetry::{self, LogFormat};
 
 /// How long a stopped job may take to give its leases back and say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
+
+/// How long each of those whom a stopped job tells of its end may take.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// How long events that are under way are waited for when a job ends.
+const LAST_EVENTS: Duration = Duration::from_secs(10);
+
+/// How often the webhook is called until it answers.
+const HOOK_TRIES: u32 = 3;
 
 /// The flags that every job takes.
 #[derive(Debug, Parser)]
@@ -88,6 +101,9 @@ struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     erased: Option<Erased>,
     warehouse: Option<String>,
+    /// How many events others were told, where the settings name any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<Counts>,
     duration_ms: u64,
     error: Option<Failure>,
 }
@@ -153,6 +169,7 @@ impl Report {
             plan: None,
             erased: None,
             warehouse: None,
+            events: None,
             duration_ms: 0,
             error: None,
         }
@@ -408,8 +425,9 @@ fn enter(undertaking: &Undertaking<'_>, report: &mut Report) -> Result<()> {
     info!(days = told_days(days), "started");
     telemetry::start_progress(common.log_format);
     let runtime = runtime(settings.threads)?;
+    let notices = settings.notices.clone();
     let outcome = runtime.block_on(async {
-        match (task, days) {
+        let outcome = match (task, days) {
             (Task::Backfill(flags), Some(days)) if flags.dry_run => {
                 until_stopped(dry_run(flags, settings, days, report)).await
             }
@@ -417,7 +435,9 @@ fn enter(undertaking: &Undertaking<'_>, report: &mut Report) -> Result<()> {
                 until_stopped(look_for_persons(flags, settings, report)).await
             }
             (task, days) => work(*task, settings, days, report).await,
-        }
+        };
+        tell_of_failure(&notices, days, report, &outcome).await;
+        outcome
     });
     // Threads that still read or encode must not hold a stopped job back.
     runtime.shutdown_background();
@@ -428,6 +448,45 @@ fn enter(undertaking: &Undertaking<'_>, report: &mut Report) -> Result<()> {
         tell_where(report);
     }
     outcome
+}
+
+/// Calls the webhook, where the run failed; what comes of that changes nothing.
+async fn tell_of_failure(
+    notices: &Notices,
+    days: Option<DayRange>,
+    report: &Report,
+    outcome: &Result<()>,
+) {
+    let Some(failure) = Failure::of(outcome, &report.summary) else { return };
+    let failures = report.summary.failures.iter().map(|failed| webhook::FailedTarget {
+        source: failed.source.as_deref(),
+        partition: &failed.partition,
+        kind: failed.kind,
+    });
+    let failed = webhook::FailedRun {
+        job: report.job,
+        run_id: &report.run_id,
+        attempt: report.attempt,
+        days: told_days(days),
+        kind: failure.kind,
+        failures: failures.collect(),
+        held_back_count: report.summary.held_back_count,
+    };
+    let (tries, limit) = match is_signal(outcome) {
+        true => (1, LAST_WORD),
+        false => (HOOK_TRIES, notices.timeout.saturating_mul(HOOK_TRIES + 1)),
+    };
+    let called = tokio::time::timeout(limit, webhook::call(notices, &failed, tries)).await;
+    match called {
+        Ok(Ok(())) => {}
+        Ok(Err(what)) => warn!("failed to call the webhook: {what}"),
+        Err(_) => warn!("failed to call the webhook: it took too long"),
+    }
+}
+
+fn is_signal(outcome: &Result<()>) -> bool {
+    let kind = outcome.as_ref().err().map(Error::kind);
+    matches!(kind, Some(Kind::Interrupted | Kind::Terminated))
 }
 
 /// What a backfill would build; writes nothing.
@@ -520,11 +579,75 @@ async fn work(
     report: &mut Report,
 ) -> Result<()> {
     let lease_length = Duration::from_secs(settings.lease_seconds);
+    let names = RunNames { run_id: report.run_id.clone(), attempt: report.attempt };
+    let (job, run_id, attempt) = (report.job, report.run_id.clone(), report.attempt);
+    let told = otlp::RunOf { job, run_id, attempt, days: told_days(days) };
+    let observers = Observers {
+        openlineage: OpenLineage::open(&settings, job, names, days),
+        otlp: Otlp::open(&settings.notices, told),
+    };
     let run = Run {
         run_id: report.run_id.clone(),
-        attempt: report.attempt,
+        attempt,
         holder: Holder::new(&report.run_id, lease_length),
+        observers: observers.clone(),
     };
+    if let Some(openlineage) = &observers.openlineage {
+        openlineage.started();
+    }
+    let outcome = work_as(run, task, settings, days, report).await;
+    report.events = tell_the_end(&observers, &report.summary, &outcome).await;
+    outcome
+}
+
+/// Tells everybody how the run ended, and waits a while until they know; gives how much arrived.
+async fn tell_the_end(
+    observers: &Observers,
+    summary: &Summary,
+    outcome: &Result<()>,
+) -> Option<Counts> {
+    let failure = Failure::of(outcome, summary);
+    let kind = failure.as_ref().map(|failure| failure.kind);
+    let limit = if is_signal(outcome) { LAST_WORD } else { LAST_EVENTS };
+    let of_lineage = async {
+        let openlineage = observers.openlineage.as_deref()?;
+        openlineage.ended(
+            &failure.map_or(End::Complete, |failure| End::Fail(failure.kind, failure.message)),
+        );
+        Some(openlineage.close(limit).await)
+    };
+    let of_otlp = async {
+        let sums = otlp::Sums {
+            targets: [
+                ("built", summary.built_count),
+                ("unchanged", summary.unchanged_count),
+                ("fresh", summary.fresh_count),
+                ("failed", summary.failures.len() as u64),
+                ("held_back", summary.held_back_count),
+            ],
+            row_counts: &summary.row_counts,
+            accounting: &summary.accounting,
+            failure: kind,
+        };
+        Some(observers.otlp.as_deref()?.close(&sums, limit).await)
+    };
+    let counts = match futures::future::join(of_lineage, of_otlp).await {
+        (Some(lineage), Some(otlp)) => Some(lineage.plus(otlp)),
+        (lineage, otlp) => lineage.or(otlp),
+    };
+    if let Some(Counts { lost_count: lost_count @ 1.., .. }) = counts {
+        warn!(lost_count, "events were not delivered");
+    }
+    counts
+}
+
+async fn work_as(
+    run: Run,
+    task: Task<'_>,
+    settings: Settings,
+    days: Option<DayRange>,
+    report: &mut Report,
+) -> Result<()> {
     let warehouse = Lake::open(&settings.warehouse, settings.patience)?;
     let start = runs::Start {
         run_id: run.run_id.clone(),

@@ -47,7 +47,7 @@ const PART_BYTES: usize = 10 * 1024 * 1024;
 const GOODBYE: Duration = Duration::from_secs(5);
 
 /// What was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
     /// Rows in the object.
     pub row_count: u64,
@@ -55,6 +55,8 @@ pub struct Written {
     pub byte_count: u64,
     /// The hash of the object's bytes.
     pub content_hash: ContentHash,
+    /// Nulls by column, in the order of the schema; empty where they were not counted.
+    pub null_counts: Vec<u64>,
 }
 
 /// Writes record batches of one schema to one Parquet object.
@@ -73,6 +75,8 @@ pub struct ParquetSink {
     /// The encoder, or the unit it is busy with.
     state: State,
     row_count: u64,
+    /// Nulls by column.
+    null_counts: Vec<u64>,
 }
 
 enum State {
@@ -98,6 +102,7 @@ impl ParquetSink {
             .context(Kind::Defect, || format!("open a Parquet file for `{location}`"))?;
         let upload =
             BufWriter::with_capacity(store, location.clone(), PART_BYTES).with_max_concurrency(4);
+        let null_counts = vec![0; schema.fields().len()];
         Ok(ParquetSink {
             location,
             schema,
@@ -107,6 +112,7 @@ impl ParquetSink {
             pending_rows: 0,
             state: State::Idle(Box::new(encoder)),
             row_count: 0,
+            null_counts,
         })
     }
 
@@ -133,6 +139,9 @@ impl ParquetSink {
             }
         }
         self.row_count += batch.num_rows() as u64;
+        for (count, column) in self.null_counts.iter_mut().zip(batch.columns()) {
+            *count += column.null_count() as u64;
+        }
         Ok(())
     }
 
@@ -153,7 +162,12 @@ impl ParquetSink {
             .shutdown()
             .await
             .context(Kind::Storage, || format!("complete the upload of `{}`", self.location))?;
-        Ok(Written { row_count: self.row_count, byte_count, content_hash })
+        Ok(Written {
+            row_count: self.row_count,
+            byte_count,
+            content_hash,
+            null_counts: std::mem::take(&mut self.null_counts),
+        })
     }
 
     /// Gives up: what was uploaded so far is removed where the store keeps it.
