@@ -145,14 +145,14 @@ impl Misreading {
                 None => {}
             }
             let Some(one) = others.chars().next() else { return };
-            let (bytes, after) = others.as_bytes().split_at(one.len_utf8());
-            if self.is_telling(one, bytes) {
+            let (character, after) = others.split_at(one.len_utf8());
+            if self.is_telling(one, character.as_bytes()) {
                 self.telling_count += 1;
                 self.first_telling.get_or_insert(self.place);
             }
-            self.place.pass(bytes);
+            self.place.pass(character.as_bytes());
             self.before = Before::BeyondAscii;
-            rest = &others[others.len() - after.len()..];
+            rest = after;
         }
     }
 
