@@ -156,6 +156,8 @@ fn an_evaluation_tells_how_right_a_model_is() {
         "fake_1000.csv",
         "--truth-column",
         "cluster",
+        "--page",
+        "page.html",
     ];
     let result = project.must_run("resolve-identities", &arguments);
     let evaluation = &result["evaluation"];
@@ -175,6 +177,116 @@ fn an_evaluation_tells_how_right_a_model_is() {
     // Strangers are kept apart by what is declared here, be the threshold chosen ever so badly.
     assert!(figure(&evaluation["at_threshold"], "precision") > 0.95, "{evaluation}");
     assert!(figure(&evaluation["best"], "f1") > 0.9, "{evaluation}");
+
+    // What is told is what linking does.
+    project.must_run("resolve-identities", &LINK);
+    let (precision, recall) = quality(&project, "out.parquet");
+    assert!((figure(&evaluation["at_threshold"], "precision") - precision).abs() < 1e-12);
+    assert!((figure(&evaluation["at_threshold"], "recall") - recall).abs() < 1e-12);
+
+    // The page stands by itself: it loads and runs nothing.
+    let page = project.read("page.html");
+    for plot in ["By threshold", "Precision by recall", "Match weights", "What levels are worth"] {
+        assert!(page.contains(&format!("<h2>{plot}</h2>")), "{plot}");
+    }
+    assert_eq!(page.matches("<svg ").count(), page.matches("</svg>").count());
+    for outside in ["http", "<script", "<link", "@import", "url("] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    let shown = format!("<dd>{precision:.4}</dd>");
+    assert!(page.contains(&shown), "{shown}");
+    // No coordinate is broken by a value that is none.
+    assert!(!page.contains("NaN") && !page.contains("inf"), "{page}");
+}
+
+#[test]
+fn a_pair_is_explained_by_what_its_weight_is_the_sum_of() {
+    let project = project();
+    project.must_run("resolve-identities", &LINK);
+    let edges = read(&project, "out.edges.parquet");
+    let (left, right) = (texts(&edges, "left_record_id"), texts(&edges, "right_record_id"));
+    let mut weights = edges.iter().flat_map(|batch| {
+        batch.column_by_name("weight").unwrap().as_primitive::<Float64Type>().values().to_vec()
+    });
+    let weight = weights.next().unwrap();
+    let whole = format!("fake_1000:{}", right[0]);
+    let explain = ["explain", "--input", "fake_1000.csv", "--model", "out.model.yaml"];
+    let finished = project.run("resolve-identities", &[&explain[..], &[&left[0], &whole]].concat());
+    assert_eq!(finished.exit_code, 0, "{}", finished.stderr);
+    let text = &finished.stdout;
+    assert!(text.starts_with(&format!("fake_1000:{} and {whole}\n", left[0])), "{text}");
+    assert!(text.contains(&format!("\n{weight:.2} bits: one person")), "{text}");
+    // The last sum of the waterfall is the weight.
+    let waterfall = text.split("\n\n").nth(1).unwrap();
+    let number = |word: &str| word.parse::<f64>().ok();
+    let numbers: Vec<Vec<f64>> = waterfall
+        .lines()
+        .map(|line| line.split_whitespace().filter_map(number).collect())
+        .collect();
+    let sum = *numbers.last().unwrap().last().unwrap();
+    assert!((sum - weight).abs() < 0.006, "{text}");
+    for comparison in ["given_name", "birth_date", "town"] {
+        assert!(waterfall.contains(&format!("{comparison}: ")), "{text}");
+    }
+    // A record that is not there.
+    let (exit_code, message) = fails(&project, &[&explain[..], &["nobody", "0"]].concat());
+    assert_eq!(exit_code, 2);
+    assert!(message.contains("there is none that is called `nobody`"), "{message}");
+}
+
+#[test]
+fn people_say_what_is_one_and_what_is_not() {
+    let project = project();
+    project.must_run("resolve-identities", &LINK);
+    let customer_of = |name: &str| -> BTreeMap<String, String> {
+        let batches = read(&project, name);
+        texts(&batches, "record_id").into_iter().zip(texts(&batches, "customer_id")).collect()
+    };
+    let before = customer_of("out.parquet");
+    // Two records of one customer are said to be two, and two of different ones to be one.
+    let edges = read(&project, "out.edges.parquet");
+    let pair = (texts(&edges, "left_record_id"), texts(&edges, "right_record_id"));
+    let mut pairs = pair.0.iter().zip(&pair.1);
+    let (one, other) = pairs.find(|(one, other)| before[*one] == before[*other]).unwrap();
+    let stranger = before.keys().find(|id| before[*id] != before[one]).unwrap();
+    let far = before
+        .keys()
+        .rev()
+        .find(|id| before[*id] != before[one] && before[*id] != before[stranger])
+        .unwrap();
+    project.write("not.csv", format!("left_record_id,right_record_id\n{one},{other}\n"));
+    project.write(
+        "one.csv",
+        format!("left_source,left_record_id,right_source,right_record_id\nfake_1000,{stranger},fake_1000,{far}\n"),
+    );
+    let said = ["--must-link", "one.csv", "--cannot-link", "not.csv"];
+    project.must_run("resolve-identities", &[&LINK[..], &said].concat());
+    let after = customer_of("out.parquet");
+    assert_ne!(after[one], after[other]);
+    assert_eq!(after[stranger], after[far]);
+
+    // What contradicts itself, and what is not there.
+    for (file, text, expected) in [
+        ("not.csv", format!("left_record_id,right_record_id\n{far},{stranger}\n"), "cannot be one"),
+        ("one.csv", "left_record_id,right_record_id\n1,nobody\n".to_string(), "no record `nobody`"),
+        ("one.csv", "left,right_record_id\n1,2\n".to_string(), "has no column `left_record_id`"),
+        ("one.csv", "left_record_id,right_record_id\n1,\n".to_string(), "has no record id"),
+    ] {
+        project.write(file, text);
+        let (exit_code, message) = fails(&project, &[&LINK[..], &said].concat());
+        assert_eq!(exit_code, 2, "{message}");
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn the_help_of_the_job_lists_what_it_does_on_files() {
+    let project = Project::small();
+    let help = project.run("resolve-identities", &["--help"]).stdout;
+    for command in ["link", "train", "evaluate", "explain"] {
+        assert!(help.contains(&format!("\n  {command} ")), "{help}");
+        assert!(help.contains(&format!("resolve-identities {command} --input")), "{help}");
+    }
 }
 
 #[test]
@@ -235,6 +347,12 @@ fn what_cannot_be_linked_is_said() {
         ),
         ("fake_1000.csv", "\n1,", "\n0,", "the id `0` of `fake_1000` comes twice"),
         ("fake_1000.csv", "\n1,", "\n,", "1 have no id"),
+        (
+            "fake_1000.yaml",
+            "jaro_winkler_at_least",
+            "jaro_winkler_at_leats",
+            "did you mean `jaro_winkler_at_least`",
+        ),
     ] {
         let project = project();
         project.edit(file, from, to);
@@ -321,6 +439,32 @@ fn an_empty_table_has_no_customers() {
     let result = project.must_run("resolve-identities", &LINK);
     assert_eq!((&result["record_count"], &result["customer_count"]), (&0.into(), &0.into()));
     assert_eq!(texts(&read(&project, "out.parquet"), "customer_id"), Vec::<String>::new());
+}
+
+#[test]
+fn without_a_declaration_too_little_is_said_or_links_nobody() {
+    let project = Project::small();
+    let link = ["link", "--input", "people.csv", "--output", "out.parquet"];
+    let header = "record_id,first_name,last_name,birth_date,email\n";
+    for (rows, expected) in [
+        ("", "there are none, so that no column can be recognised"),
+        ("1,ann,smith,,\n2,bob,jones,,\n1,ann,smith,,\n", "the id `1` of `people` comes twice"),
+        ("1,ann,smith,,\n,bob,jones,,\n", "1 have no id"),
+    ] {
+        project.write("people.csv", format!("{header}{rows}"));
+        let (exit_code, message) = fails(&project, &link);
+        assert_eq!(exit_code, 2, "{message}");
+        assert!(message.contains(expected), "{message}");
+    }
+    // One record, and records of whom two columns are known and two are not at all.
+    project.write("people.csv", format!("{header}1,ann,smith,,\n"));
+    assert_eq!(project.must_run("resolve-identities", &link)["customer_count"], 1);
+    project.write("people.csv", format!("{header}1,ann,smith,,\n2,bob,jones,,\n3,cleo,brown,,\n"));
+    let result = project.must_run("resolve-identities", &link);
+    assert_eq!(result["customer_count"], 3, "{result}");
+    let warnings = result["warnings"].to_string();
+    assert!(warnings.contains("fewer than 3 comparisons tell people apart"), "{warnings}");
+    assert!(warnings.contains("of comparison `surname` could not be estimated"), "{warnings}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod exports_corpus;
 mod failed_checks;
 mod harness;
 mod linking;
+mod linking_strangers;
 mod measures;
 mod memory;
 mod model_cases;
