@@ -68,10 +68,13 @@ where
         if let Some(message) = message {
             write!(writer, " {message}")?;
         }
-        let mut all = of_spans(context);
-        all.retain(|name, _| PLACE.contains(&name.as_str()));
-        all.extend(fields);
-        for (name, value) in all {
+        let around = of_spans(context);
+        // What the event says itself is nearer.
+        let nearest = |name| fields.get(name).or_else(|| around.get(name));
+        let place = PLACE.iter().filter_map(|name| Some((*name, nearest(*name)?)));
+        let others = fields.iter().map(|(name, value)| (name.as_str(), value));
+        let others = others.filter(|(name, _)| !PLACE.contains(name));
+        for (name, value) in place.chain(others) {
             match value {
                 Value::String(text) if text.contains(char::is_whitespace) => {
                     write!(writer, " {name}={text:?}")?;
