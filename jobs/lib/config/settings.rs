@@ -437,6 +437,11 @@ mod tests {
             "identity",
             "schedules",
             "declarations",
+            "openlineage_url",
+            "openlineage_file",
+            "otlp_endpoint",
+            "webhook_url",
+            "webhook_link",
             "parameters.default_region",
             "parameters.reporting_currency",
         ];
