@@ -134,8 +134,9 @@ const KEYS: [&str; 23] = [
 ];
 
 /// Variables that belong to flags, not to settings; a test holds them to the flags there are.
-const FLAG_VARIABLES: [&str; 35] = [
+const FLAG_VARIABLES: [&str; 38] = [
     "RAPPORT_ATTEMPT",
+    "RAPPORT_CANNOT_LINK",
     "RAPPORT_CONFIG",
     "RAPPORT_CONTINUE_ON_ERROR",
     "RAPPORT_CUSTOMER",
@@ -155,9 +156,11 @@ const FLAG_VARIABLES: [&str; 35] = [
     "RAPPORT_LOG_FORMAT",
     "RAPPORT_MAX_RUNTIME",
     "RAPPORT_MODEL",
+    "RAPPORT_MUST_LINK",
     "RAPPORT_OUT",
     "RAPPORT_OUTPUT",
     "RAPPORT_OVERWRITE",
+    "RAPPORT_PAGE",
     "RAPPORT_PARALLEL",
     "RAPPORT_RESULT_FILE",
     "RAPPORT_RUN_ID",
