@@ -157,7 +157,8 @@ impl TargetRun {
             Ended::Published(entry) => Some(*entry),
             _ => None,
         };
-        event["outputs"] = self.outputs(&state, entry, column_lineage.as_deref()).into();
+        let column_lineage = column_lineage.map(|facet| made_of(&facet, &event["inputs"]));
+        event["outputs"] = self.outputs(&state, entry, column_lineage.as_ref()).into();
         self.told_by.put(event);
     }
 
@@ -339,6 +340,24 @@ impl Drop for TargetRun {
             self.told_by.put(self.told_by.event("ABORT", run, self.job()));
         }
     }
+}
+
+/// The facet of a table's column lineage as far as it names `inputs`: of a table that has no
+/// partition yet, as its own yesterday on the first day, nothing was made.
+fn made_of(facet: &Value, inputs: &Value) -> Value {
+    let dataset = |one: &Value| (one["namespace"].clone(), one["name"].clone());
+    let read: Vec<_> = inputs.as_array().into_iter().flatten().map(dataset).collect();
+    let mut facet = facet.clone();
+    let keep = |fields: Option<&mut Value>| {
+        if let Some(Value::Array(fields)) = fields {
+            fields.retain(|field| read.contains(&dataset(field)));
+        }
+    };
+    keep(facet.get_mut("dataset"));
+    if let Some(Value::Object(columns)) = facet.get_mut("fields") {
+        columns.values_mut().for_each(|column| keep(column.get_mut("inputFields")));
+    }
+    facet
 }
 
 /// What was counted of an object, and what its checks found.
