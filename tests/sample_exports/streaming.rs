@@ -25,8 +25,11 @@ fn peak_mebibytes(customers: u64) -> u64 {
 
 #[test]
 fn memory_does_not_grow_with_the_customers() {
-    // Ten times the parts. All in one part, so many take some fifty MiB more than few do.
-    let [few, many] = [4 * PART, 40 * PART].map(peak_mebibytes);
+    // Ten times the parts. All in one part, so many take some fifty MiB more than few do. What
+    // the allocator holds besides depends on how the threads meet, by a dozen MiB either way: the
+    // least of three runs is what the parts need.
+    let least = |customers| (0..3).map(|_| peak_mebibytes(customers)).min().unwrap();
+    let [few, many] = [4 * PART, 40 * PART].map(least);
     assert!(many < few + 24, "{few} MiB for four parts, {many} MiB for forty");
 }
 
