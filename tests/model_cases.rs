@@ -15,6 +15,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use rapport::checks::built;
 use rapport::checks::gate::Gate;
+use rapport::checks::rules::Rules;
 use rapport::config::{Parameter, Settings, yaml};
 use rapport::dates::Day;
 use rapport::engine::partitions::with_partition_column;
@@ -127,6 +128,8 @@ pub async fn run_case(
     case: &Case,
 ) -> Result<(), String> {
     let run_date: Day = case.run_date.parse()?;
+    let mut settings = settings.clone();
+    settings.parameters.extend(case.parameters.clone());
     // `tests/cases/<table>` or, where two zones share the name, `tests/cases/<zone>.<table>`.
     let model = catalogue
         .models()
@@ -163,18 +166,15 @@ pub async fn run_case(
             "run_date" => Some(Bound::Day(run_date)),
             "time_zone" => Some(Bound::Value(&zone)),
             "first_input_date" => Some(Bound::Day(first_input)),
-            name => case
-                .parameters
-                .get(name)
-                .or_else(|| settings.parameters.get(name))
-                .map(Bound::Value),
+            name => settings.parameters.get(name).map(Bound::Value),
         })
         .map_err(|error| error.chain())?;
     let state = session.state();
     let plan = state.statement_to_plan(statement).await.map_err(|error| error.to_string())?;
     let frame = session.execute_logical_plan(plan).await.map_err(|error| error.to_string())?;
     let batches = frame.collect().await.map_err(|error| error.to_string())?;
-    let mut gate = Gate::new(model);
+    let rules = Rules::of(engine, &settings, model, run_date).map_err(|error| error.chain())?;
+    let mut gate = Gate::new(model, rules);
     let mut rows = vec![];
     let mut passed = vec![];
     for batch in &batches {
@@ -186,8 +186,6 @@ pub async fn run_case(
         let mut findings = gate.findings(contract);
         let this = MemTable::try_new(Arc::clone(&model.schema), vec![passed]);
         let this = Arc::new(this.map_err(|error| error.to_string())?);
-        let mut settings = settings.clone();
-        settings.parameters.extend(case.parameters.clone());
         // A case gives what it is about: not the tables that columns refer to, nor all columns.
         let mut contract = contract.as_ref().clone();
         contract.columns.iter_mut().for_each(|column| column.references = None);

@@ -17,6 +17,7 @@ use crate::build::restatement::{self, RESTATED};
 use crate::build::{Evaluation, Workshop, algorithm};
 use crate::checks::finding::{self, Finding};
 use crate::checks::gate::Gate;
+use crate::checks::rules::Rules;
 use crate::checks::{bad_rows, built};
 use crate::config::Parameter;
 use crate::engine::partitions::{PartitionedTable, Reads};
@@ -63,7 +64,7 @@ pub(super) async fn build(
         let referenced = referenced_tables(workshop, model, evaluation).await;
         let layout = Layout::for_bytes(written.byte_count);
         let session = built::session(&workshop.engine, layout, this, referenced)?;
-        // A formula over what is no state ends in an error of its function, not in a finding.
+        // A check over what is no state ends in an error of its function, not in a finding.
         if !gate.has_other_state() {
             let (settings, row_count) = (&workshop.settings, written.row_count);
             let asked = built::ask_all(&session, settings, model, contract, dt, row_count);
@@ -84,7 +85,8 @@ async fn write(
     key: &Path,
     layout: Layout,
 ) -> Result<(Gate, Written)> {
-    let mut gate = Gate::new(model);
+    let dt = evaluation.partition.dt;
+    let mut gate = Gate::new(model, Rules::of(&workshop.engine, &workshop.settings, model, dt)?);
     let (store, schema) = (workshop.warehouse.store(), Arc::clone(&model.schema));
     let mut sink = ParquetSink::create(store, key.clone(), schema, &model.grain).await?;
     match fill(workshop, model, evaluation, layout, &mut gate, &mut sink).await {

@@ -1,6 +1,5 @@
-//! Checks that need a query, asked of the object just built: accepted values, ranges, formulas,
-//! references, a table's own checks. What can be told while rows stream by is the
-//! [gate](super::gate)'s.
+//! Checks that need a query, asked of the object just built: references and a table's own checks.
+//! What can be told while rows stream by is the [gate](super::gate)'s.
 
 use std::sync::Arc;
 
@@ -12,14 +11,13 @@ use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 
 use crate::checks::finding::{Finding, broken, rows_where};
-use crate::checks::formulas::{self, BoundFormula};
 use crate::config::Settings;
 use crate::dates::Day;
 use crate::engine::sql::{Bound, Query};
 use crate::engine::{Engine, Layout, query_error};
 use crate::errors::{Context, Error, Kind, Result};
 use crate::lake::TableName;
-use crate::models::contract::{Check, Column, Severity, Value};
+use crate::models::contract::Check;
 use crate::models::{Contract, Model};
 
 /// A session that knows `this`, the rows just built, and `referenced`: the tables of the same day
@@ -60,7 +58,6 @@ pub async fn ask_all(
     let mut findings = vec![];
     // No rows hold no bad ones; a table's own checks may ask for rows that should be there.
     if row_count > 0 {
-        findings.extend(ask_rules(session, settings, model, contract, run_date).await?);
         findings.extend(ask_references(session, model, contract, run_date).await?);
     }
     for check in &contract.checks {
@@ -79,32 +76,6 @@ pub async fn ask_all(
         });
     }
     Ok(findings)
-}
-
-/// Asks for accepted values, ranges and formulas: what one row can tell, in one query.
-async fn ask_rules(
-    session: &SessionContext,
-    settings: &Settings,
-    model: &Model,
-    contract: &Contract,
-    run_date: Day,
-) -> Result<Vec<Finding>> {
-    let mut rules: Vec<Rule> = contract.columns.iter().flat_map(rules_of).collect();
-    rules.extend(formulas::bound(settings, contract, run_date)?.iter().map(rule_of_formula));
-    if rules.is_empty() {
-        return Ok(vec![]);
-    }
-    let counts = count_columns(session, &text_of_rules(&rules), model).await?;
-    let findings = rules.into_iter().zip(counts).map(|(rule, bad_row_count)| Finding {
-        check: rule.name,
-        meaning: rule.meaning,
-        is_broken: bad_row_count > 0,
-        bad_row_count,
-        severity: rule.severity,
-        query: Some(rows_where(contract, &format!("not ({})", rule.holds))),
-        kept: None,
-    });
-    Ok(findings.collect())
 }
 
 /// Asks for rows that refer to what is not there.
@@ -187,86 +158,4 @@ async fn count_columns(session: &SessionContext, text: &str, model: &Model) -> R
         }
     }
     Ok(counts)
-}
-
-struct Rule {
-    name: String,
-    meaning: String,
-    /// A condition that is true or null for a good row.
-    holds: String,
-    severity: Severity,
-}
-
-/// A query for how many rows break each of `rules`.
-fn text_of_rules(rules: &[Rule]) -> String {
-    let columns: Vec<_> = rules
-        .iter()
-        .enumerate()
-        .map(|(index, rule)| {
-            format!("count(*) filter (where not ({})) as rule_{index}", rule.holds)
-        })
-        .collect();
-    format!("select {} from this", columns.join(", "))
-}
-
-/// The accepted values and the range of `column`.
-fn rules_of(column: &Column) -> Vec<Rule> {
-    let name = &column.name.value;
-    let typed = |value: &Value| literal(&column.data_type.value, value);
-    let mut rules = vec![];
-    if let Some(accepted) = &column.accepted {
-        let values: Vec<_> = accepted.iter().map(typed).collect();
-        rules.push(Rule {
-            name: format!("accepted({name})"),
-            meaning: format!("`{name}` must be an accepted value"),
-            holds: format!("\"{name}\" in ({})", values.join(", ")),
-            severity: column.severity,
-        });
-    }
-    let limits = column.range.iter().flat_map(|range| [(">=", &range.min), ("<=", &range.max)]);
-    let conditions: Vec<_> = limits
-        .filter_map(|(operator, limit)| {
-            Some(format!("\"{name}\" {operator} {}", typed(limit.as_ref()?)))
-        })
-        .collect();
-    if !conditions.is_empty() {
-        rules.push(Rule {
-            name: format!("range({name})"),
-            meaning: format!("`{name}` must be within its range"),
-            holds: conditions.join(" and "),
-            severity: column.severity,
-        });
-    }
-    rules
-}
-
-/// The value of a column against its formula: the dictionary says what is in the table, and a trend
-/// is made by what the dictionary says.
-fn rule_of_formula(formula: &BoundFormula) -> Rule {
-    let name = &formula.column.name.value;
-    Rule {
-        name: format!("formula({name})"),
-        meaning: format!("`{name}` must be what its formula says of the row's state"),
-        holds: format!("\"{name}\" is not distinct from {}", formula.value),
-        severity: formula.column.severity,
-    }
-}
-
-/// A contract's value in SQL, as a value of a column of type `data_type`.
-fn literal(data_type: &str, value: &Value) -> String {
-    match value {
-        Value::Text(text) => {
-            let text = text.replace('\'', "''");
-            match data_type {
-                "date" => format!("cast('{text}' as date)"),
-                "timestamp" => {
-                    format!("arrow_cast('{text}', 'Timestamp(Microsecond, Some(\"UTC\"))')")
-                }
-                _ => format!("'{text}'"),
-            }
-        }
-        Value::Boolean(value) => value.to_string(),
-        Value::Integer(value) => value.to_string(),
-        Value::Number(value) => value.to_string(),
-    }
 }

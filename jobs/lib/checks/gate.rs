@@ -1,6 +1,7 @@
 //! The gate: every row that is built passes it on its way to the file. It brings rows into the
 //! published types, and checks what can be checked as they stream by: order and uniqueness of the
-//! grain, nulls, numbers that are none, state that would not merge, the number of rows.
+//! grain, nulls, numbers that are none, state that would not merge, [rules](super::rules) of one
+//! row, the number of rows.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 
 use crate::checks::finding::{Finding, broken, rows_that_share_a_grain, rows_where};
+use crate::checks::rules::Rules;
 use crate::checks::states;
 use crate::errors::{Context, Error, Kind, Result};
 use crate::models::Model;
@@ -41,11 +43,12 @@ pub struct Gate {
     /// The columns of state that one aggregate alone makes, with how they merge.
     states: Vec<(usize, Merge, Severity)>,
     not_a_state_counts: BTreeMap<usize, u64>,
+    rules: Rules,
 }
 
 impl Gate {
-    /// A gate for the rows of `model`.
-    pub fn new(model: &Model) -> Gate {
+    /// A gate for the rows of `model`, which holds them against `rules` besides.
+    pub fn new(model: &Model, rules: Rules) -> Gate {
         let index = |name: &String| model.schema.index_of(name).ok();
         let columns = model.contract.iter().flat_map(|contract| &contract.columns);
         let chosen = |is_chosen: fn(&Column) -> bool| {
@@ -74,6 +77,7 @@ impl Gate {
             not_a_number_counts: BTreeMap::new(),
             states,
             not_a_state_counts: BTreeMap::new(),
+            rules,
         }
     }
 
@@ -136,6 +140,10 @@ impl Gate {
         for (index, merge, _) in &self.states {
             let bad_row_count = states::count_of_others(*merge, batch.column(*index));
             *self.not_a_state_counts.entry(*index).or_default() += bad_row_count;
+        }
+        // A formula over what is no state ends in an error of its function, not in a finding.
+        if !self.has_other_state() {
+            self.rules.count(batch)?;
         }
         self.count_grains(batch)
     }
@@ -257,6 +265,9 @@ impl Gate {
                 query: None,
                 kept: None,
             });
+        }
+        if !self.has_other_state() {
+            checks.extend(self.rules.checks(contract));
         }
         if let Some(limits) = &contract.rows {
             let below = limits.min.is_some_and(|min| self.row_count < min);

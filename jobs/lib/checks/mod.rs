@@ -6,6 +6,7 @@ pub mod finding;
 mod formulas;
 pub mod gate;
 pub mod project;
+pub mod rules;
 mod states;
 #[cfg(test)]
 mod tests;

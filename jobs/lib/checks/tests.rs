@@ -11,6 +11,7 @@ use datafusion::datasource::MemTable;
 
 use super::built::{ask, session};
 use super::gate::Gate;
+use super::rules::Rules;
 use crate::config::Settings;
 use crate::engine::sql::Query;
 use crate::engine::{Engine, Layout};
@@ -43,7 +44,7 @@ rows: {max: 7}
 /// What a gate finds in batches of (source, number).
 fn found(batches: &[&[(Option<&str>, Option<i64>)]]) -> Vec<(String, u64)> {
     let model = model(TWO_COLUMNS);
-    let mut gate = Gate::new(&model);
+    let mut gate = Gate::new(&model, Rules::default());
     for rows in batches {
         let sources: StringViewArray = rows.iter().map(|row| row.0).collect();
         let numbers: Int64Array = rows.iter().map(|row| row.1).collect();
@@ -109,9 +110,10 @@ columns:
         let amounts = Decimal128Array::from(vec![Some(1)]);
         Arc::new(amounts.with_precision_and_scale(precision, 2).unwrap())
     };
-    let mut gate = Gate::new(&model);
+    let mut gate = Gate::new(&model, Rules::default());
     gate.pass(&batch(3, amount(9), 0.5)).unwrap();
-    let refused = |batch: &RecordBatch| Gate::new(&model).pass(batch).unwrap_err();
+    let refused =
+        |batch: &RecordBatch| Gate::new(&model, Rules::default()).pass(batch).unwrap_err();
     let error = refused(&batch(u64::MAX, amount(9), 0.5));
     assert_eq!(error.kind(), Kind::CheckFailed);
     assert!(error.chain().contains("`counts` holds a value that list<integer> cannot"));
@@ -122,7 +124,7 @@ columns:
     let big: ArrayRef = Arc::new(UInt64Array::from(vec![1]));
     assert_eq!(refused(&batch(3, big, 0.5)).kind(), Kind::Usage);
 
-    let mut gate = Gate::new(&model);
+    let mut gate = Gate::new(&model, Rules::default());
     gate.pass(&batch(3, amount(10), f64::NAN)).unwrap();
     let findings = gate.findings(model.contract.as_ref().unwrap());
     let [finding] = findings.as_slice() else { panic!("{findings:?}") };

@@ -17,15 +17,18 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider};
 use datafusion::catalog::{SchemaProvider, TableProvider};
-use datafusion::common::{DataFusionError, Result as DataFusionResult};
+use datafusion::common::{DFSchema, DataFusionError, Result as DataFusionResult};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionState;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::TrackConsumersPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::physical_plan::PhysicalExpr;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use url::Url;
 
@@ -208,6 +211,23 @@ impl Engine {
         );
         context.register_catalog_list(Arc::new(list));
         Ok(context)
+    }
+
+    /// The expression `text` over one row of `schema`, ready to be evaluated.
+    pub fn row_expression(
+        &self,
+        text: &str,
+        schema: &DFSchema,
+    ) -> DataFusionResult<Arc<dyn PhysicalExpr>> {
+        let expression = self.one_part.create_logical_expr(text, schema)?;
+        // Some functions, such as arrow_cast(), are nothing but what simplifying makes of them.
+        let context = SimplifyContext::builder()
+            .with_schema(Arc::new(schema.clone()))
+            .with_config_options(Arc::clone(self.one_part.config_options()))
+            .build();
+        let simplifier = ExprSimplifier::new(context);
+        let expression = simplifier.simplify(simplifier.coerce(expression, schema)?)?;
+        self.one_part.create_physical_expr(expression, schema)
     }
 
     /// What all sessions share at run time.
