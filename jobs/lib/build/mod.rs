@@ -102,10 +102,12 @@ impl std::fmt::Debug for Workshop {
 impl Workshop {
     /// Opens the project of `settings` over its `warehouse`.
     ///
-    /// Errors: [`Kind::Usage`] for any mistake that `rapport check` would find, with its place.
+    /// Errors: [`Kind::Usage`] for any mistake of the project, with its place, but what shows only
+    /// in a query's plan for a day.
     pub async fn open(settings: Settings, warehouse: Lake) -> Result<Workshop> {
         let engine = Engine::new(&settings)?;
-        let (catalogue, reads) = project::check(&engine, &settings).await.without_mistakes()?;
+        let checked = project::check(&engine, &settings, project::Depth::Reads).await;
+        let (catalogue, reads) = checked.without_mistakes()?;
         let landing = open_landing(&settings)?;
         engine.attach(&warehouse)?;
         let definitions = catalogue

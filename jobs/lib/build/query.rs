@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use datafusion::catalog::TableProvider;
+use datafusion::common::DataFusionError;
 use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
 use futures::TryStreamExt as _;
 use object_store::ObjectMeta;
@@ -22,7 +23,7 @@ use crate::checks::{bad_rows, built};
 use crate::config::Parameter;
 use crate::engine::partitions::{PartitionedTable, Reads};
 use crate::engine::sql::{Bound, Query};
-use crate::engine::{Layout, query_error};
+use crate::engine::{Layout, kind_of, query_error};
 use crate::errors::{Context, Error, Kind, Result};
 use crate::lake::lease::Lease;
 use crate::lake::parquet_sink::{ParquetSink, Written};
@@ -194,10 +195,13 @@ async fn run(
         name => workshop.settings.parameters.get(name).map(Bound::Value),
     })?;
     let state = session.state();
-    let logical =
-        state.statement_to_plan(statement).await.map_err(|error| reads::locate(query, &error))?;
     let what = || format!("plan {} dt={dt}", model.name);
-    let physical = state.create_physical_plan(&logical).await.map_err(query_error(what()))?;
+    let mistake = |error: DataFusionError| match kind_of(&error) {
+        Kind::Storage | Kind::OutOfMemory => query_error(what())(error),
+        _ => reads::mistake_in_plan(&workshop.settings, query, &error),
+    };
+    let logical = state.statement_to_plan(statement).await.map_err(mistake)?;
+    let physical = state.create_physical_plan(&logical).await.map_err(mistake)?;
     execute_stream(physical, session.task_ctx()).map_err(query_error(what()))
 }
 

@@ -7,6 +7,7 @@ use arrow::array::AsArray as _;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, UInt64Type};
 use datafusion::catalog::TableProvider;
+use datafusion::common::DataFusionError;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 
@@ -18,7 +19,7 @@ use crate::engine::{Engine, Layout, query_error};
 use crate::errors::{Context, Error, Kind, Result};
 use crate::lake::TableName;
 use crate::models::contract::Check;
-use crate::models::{Contract, Model};
+use crate::models::{Contract, Model, reads};
 
 /// A session that knows `this`, the rows just built, and `referenced`: the tables of the same day
 /// that columns refer to. Its queries are laid out as `layout` says.
@@ -114,23 +115,32 @@ async fn ask_references(
     Ok(findings)
 }
 
-/// Plans a table's own check over the table without data.
+/// Plans a table's own check over the table without data, to the end where that is asked for.
 pub async fn plan_own(
     engine: &Engine,
     settings: &Settings,
     model: &Model,
     check: &Check,
+    is_to_the_end: bool,
 ) -> Result<()> {
     let empty = MemTable::try_new(Arc::clone(&model.schema), vec![vec![]])
         .context(Kind::Defect, || format!("plan the checks of {}", model.name))?;
     let session = session(engine, Layout::OnePart, Arc::new(empty), vec![])?;
     let probe = Day::new(chrono::NaiveDate::default());
     let bound = bind_own(settings, model, check, probe)?;
-    session
-        .sql(&bound)
-        .await
-        .map(|_| ())
-        .map_err(|error| Error::new(Kind::Usage, error.find_root().strip_backtrace()))
+    let told =
+        |error: DataFusionError| Error::new(Kind::Usage, error.find_root().strip_backtrace());
+    let state = session.state();
+    let plan = state.create_logical_plan(&bound).await.map_err(told)?;
+    let options = Arc::clone(state.config_options());
+    let analyzed = state.analyzer().execute_and_check(plan.clone(), &options, |_, _| {});
+    if let Some(impurity) = reads::impurities(&analyzed.map_err(told)?).map_err(told)?.pop() {
+        return Err(Error::new(Kind::Usage, impurity));
+    }
+    if is_to_the_end {
+        state.create_physical_plan(&plan).await.map_err(told)?;
+    }
+    Ok(())
 }
 
 fn bind_own(settings: &Settings, model: &Model, check: &Check, run_date: Day) -> Result<String> {

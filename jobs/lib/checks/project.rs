@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
-use crate::checks::formulas;
+use crate::checks::{built, formulas};
 use crate::config::{IdentityRules, Settings, yaml};
 use crate::dates::Day;
 use crate::engine::Engine;
@@ -31,11 +31,21 @@ pub struct Checked {
     pub mistakes: Vec<Error>,
 }
 
-/// Reads the project of `settings` and looks for every mistake in it.
-pub async fn check(engine: &Engine, settings: &Settings) -> Checked {
+/// How thoroughly a project is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// As far as must be known to build it: every run begins so.
+    Reads,
+    /// Every query besides as the engine would run it, which takes as long again.
+    Plans,
+}
+
+/// Reads the project of `settings` and looks for every mistake in it, as far as `depth` says.
+pub async fn check(engine: &Engine, settings: &Settings, depth: Depth) -> Checked {
     let (catalogue, mut mistakes) = Catalogue::read_all(settings);
     let mut reads = BTreeMap::new();
-    match mistakes_of(engine, &catalogue, settings, &mut reads).await {
+    let project = Project { engine, catalogue: &catalogue, settings, depth };
+    match mistakes_of(project, &mut reads).await {
         Ok(found) => mistakes.extend(found),
         Err(defect) => mistakes.push(defect),
     }
@@ -61,6 +71,29 @@ impl Checked {
     }
 }
 
+/// What is looked at.
+#[derive(Clone, Copy)]
+struct Project<'a> {
+    engine: &'a Engine,
+    catalogue: &'a Catalogue,
+    settings: &'a Settings,
+    depth: Depth,
+}
+
+impl Project<'_> {
+    async fn look(self, query: &Query) -> Result<Look> {
+        reads::look(self.engine, self.catalogue, self.settings, query).await
+    }
+
+    /// What is wrong with a query that was looked at, and shows only when it is planned for a day.
+    async fn mistake_in_plan(self, query: &Query) -> Option<Error> {
+        if self.depth == Depth::Reads && !reads::names_a_text(self.settings, query) {
+            return None;
+        }
+        reads::plan_to_the_end(self.engine, self.catalogue, self.settings, query).await.err()
+    }
+}
+
 /// What was found of one model, or of one feed.
 #[derive(Default)]
 struct Findings {
@@ -72,11 +105,10 @@ struct Findings {
 /// Models are looked at beside each other, as many at once as the settings name threads; their
 /// mistakes are told in the models' order.
 async fn mistakes_of(
-    engine: &Engine,
-    catalogue: &Catalogue,
-    settings: &Settings,
+    project: Project<'_>,
     reads: &mut BTreeMap<TableName, ModelReads>,
 ) -> Result<Vec<Error>> {
+    let Project { catalogue, settings, .. } = project;
     let runtime = tokio::runtime::Handle::current();
     let finish = |looking: Pin<&mut dyn Future<Output = Findings>>| {
         let _runtime = runtime.enter();
@@ -85,7 +117,7 @@ async fn mistakes_of(
     };
     let feeds: Vec<&Feed> = catalogue.feeds().iter().collect();
     let of_feeds = parallel::map(settings.threads, feeds.len(), |at| {
-        finish(pin!(of_feed(engine, catalogue, settings, feeds[at])))
+        finish(pin!(of_feed(project, feeds[at])))
     })?;
     let mut mistakes: Vec<Error> = of_feeds.into_iter().flat_map(|found| found.mistakes).collect();
     let fed: BTreeSet<&TableName> = feeds.iter().map(|feed| &feed.entity).collect();
@@ -94,7 +126,7 @@ async fn mistakes_of(
     let of_models = parallel::map(settings.threads, models.len(), |at| {
         // An entity's own query is made of its feeds', which were looked at above.
         let with_queries = are_feeds_right || !fed.contains(&models[at].name);
-        finish(pin!(of_model(engine, catalogue, settings, models[at], with_queries)))
+        finish(pin!(of_model(project, models[at], with_queries)))
     })?;
     let mut wrong_formulas: BTreeSet<&TableName> = BTreeSet::new();
     for (model, found) in models.into_iter().zip(of_models) {
@@ -109,21 +141,18 @@ async fn mistakes_of(
     Ok(mistakes)
 }
 
-async fn of_feed(
-    engine: &Engine,
-    catalogue: &Catalogue,
-    settings: &Settings,
-    feed: &Feed,
-) -> Findings {
+async fn of_feed(project: Project<'_>, feed: &Feed) -> Findings {
+    let Project { catalogue, .. } = project;
     let mut mistakes = vec![];
     if let Some(entity) = catalogue.get(&feed.entity)
         && !reads_broken(catalogue, &feed.query)
     {
-        match reads::look(engine, catalogue, settings, &feed.query).await {
+        match project.look(&feed.query).await {
             Err(mistake) => mistakes.push(mistake),
             Ok(look) => {
                 let contract = feed.contract.as_ref();
                 mistakes.extend(against_contract(&feed.query, &look, contract, &feed.path));
+                mistakes.extend(project.mistake_in_plan(&feed.query).await);
                 mistakes.extend(purity(&feed.query, &look));
                 mistakes.extend(causality(&feed.query, &look, &feed.entity));
                 mistakes.extend(zones(&feed.query, &look, &feed.entity));
@@ -136,19 +165,14 @@ async fn of_feed(
     Findings { mistakes, ..Findings::default() }
 }
 
-async fn of_model(
-    engine: &Engine,
-    catalogue: &Catalogue,
-    settings: &Settings,
-    model: &Model,
-    with_queries: bool,
-) -> Findings {
+async fn of_model(project: Project<'_>, model: &Model, with_queries: bool) -> Findings {
+    let Project { engine, catalogue, settings, .. } = project;
     let mut found = Findings::default();
     let mistakes = &mut found.mistakes;
     if let Some(contract) = &model.contract {
         mistakes.extend(references(catalogue, model, contract));
         mistakes.extend(identifier_kinds(catalogue, settings, model));
-        mistakes.extend(own_checks(engine, settings, model, contract).await);
+        mistakes.extend(own_checks(project, model, contract).await);
         // A trend's formulas are its metric's.
         if catalogue.trend_of(&model.name).is_none() {
             let yml = model.path.with_extension("yml").display().to_string();
@@ -165,12 +189,11 @@ async fn of_model(
         if reads_broken(catalogue, query) {
             continue;
         }
-        match reads::look(engine, catalogue, settings, query).await {
+        match project.look(query).await {
             Err(mistake) => mistakes.push(mistake),
             Ok(look) => {
                 reads.merge(look.reads.clone());
-                let misread = reads::misread_parameter(engine, catalogue, settings, query);
-                mistakes.extend(misread.await);
+                mistakes.extend(project.mistake_in_plan(query).await);
                 mistakes.extend(purity(query, &look));
                 mistakes.extend(causality(query, &look, &model.name));
                 mistakes.extend(zones(query, &look, &model.name));
@@ -418,16 +441,13 @@ fn references(catalogue: &Catalogue, model: &Model, contract: &Contract) -> Vec<
 }
 
 /// Every check of the table's own must plan over the table alone.
-async fn own_checks(
-    engine: &Engine,
-    settings: &Settings,
-    model: &Model,
-    contract: &Contract,
-) -> Vec<Error> {
+async fn own_checks(project: Project<'_>, model: &Model, contract: &Contract) -> Vec<Error> {
+    let Project { engine, settings, depth, .. } = project;
     let mut mistakes = vec![];
     let yml = model.path.with_extension("yml").display().to_string();
     for check in &contract.checks {
-        let planned = crate::checks::built::plan_own(engine, settings, model, check).await;
+        let to_the_end = depth == Depth::Plans;
+        let planned = built::plan_own(engine, settings, model, check, to_the_end).await;
         if let Err(mistake) = planned {
             let what = format!("check `{}`: {}", check.name.value, mistake.chain());
             let located = yaml::mistake(&yml, &check.sql, what);

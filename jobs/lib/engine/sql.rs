@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{
-    self, Expr, Ident, ObjectNamePart, Value, Visit, VisitMut, Visitor, VisitorMut,
+    self, Expr, Ident, ObjectNamePart, Spanned as _, Value, Visit, VisitMut, Visitor, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -113,12 +113,13 @@ pub enum Bound<'a> {
 impl Query {
     /// Reads `text`; `name` says in errors where it came from.
     ///
-    /// Errors: [`Kind::Usage`] for a syntax error, for anything but one query, and for a table
-    /// that is not written `zone.table`, each with its place.
+    /// Errors: [`Kind::Usage`] for a syntax error, for anything but one query, for expressions
+    /// nested too deep, and for a table that is not written `zone.table`, each with its place.
     pub fn parse(name: &str, text: &str) -> Result<Query> {
         let dialect = GenericDialect {};
         let mut statements = DFParserBuilder::new(text)
             .with_dialect(&dialect)
+            .with_recursion_limit(PARSER_LEVELS)
             .build()
             .and_then(|mut parser| parser.parse_statements())
             .map_err(|error| syntax_error(name, &error.to_string()))?;
@@ -135,6 +136,7 @@ impl Query {
                 ));
             }
         };
+        let statement = not_too_deep(name, statement)?;
         let mut names = Names::default();
         let _ = Visit::visit(statement.as_ref(), &mut names);
         let tables = names.tables(name, text, &statement)?;
@@ -172,6 +174,59 @@ impl Query {
     /// Where `word` first stands as a word of its own; the start of the text where it does not.
     pub fn place_of(&self, word: &str) -> Place {
         place_in(&self.text, word)
+    }
+}
+
+/// How deep expressions may nest. Planning takes stack for every level: a statement of some
+/// thousand would end the process.
+const LEVELS: usize = 500;
+
+/// How deep parentheses, cases and subqueries may nest, of which each takes the parser several
+/// levels.
+const PARSER_LEVELS: usize = 150;
+
+/// `statement`, unless its expressions nest too deep.
+fn not_too_deep(name: &str, statement: Box<ast::Statement>) -> Result<Box<ast::Statement>> {
+    let mut nesting = Nesting::default();
+    if Visit::visit(statement.as_ref(), &mut nesting).is_continue() {
+        return Ok(statement);
+    }
+    // To take it apart would need as much stack again.
+    std::mem::forget(statement);
+    let Place { line, column } = nesting.place;
+    let what = format!(
+        "{name}:{line}:{column}: an expression nests deeper than {LEVELS} levels, such as a chain \
+         of as many `or`; use `in (…)` or join a table of the values"
+    );
+    Err(Error::new(Kind::Usage, what))
+}
+
+/// How deep expressions nest where a visit is, and where it went too deep.
+#[derive(Default)]
+struct Nesting {
+    levels: usize,
+    place: Place,
+}
+
+impl Visitor for Nesting {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
+        self.levels += 1;
+        if self.levels > LEVELS {
+            // Its own place is worked out of all below it, which takes as much stack again.
+            if let Expr::BinaryOp { right, .. } = expression {
+                let start = right.span().start;
+                self.place = Place { line: start.line.max(1), column: start.column.max(1) };
+            }
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, _: &Expr) -> ControlFlow<()> {
+        self.levels -= 1;
+        ControlFlow::Continue(())
     }
 }
 
@@ -306,6 +361,11 @@ fn syntax_error(name: &str, message: &str) -> Error {
     };
     let line = number_after("Line: ").unwrap_or(1);
     let column = number_after("Column: ").unwrap_or(1);
+    if message.contains("RecursionLimitExceeded") {
+        let what =
+            format!("{name}:1:1: the query nests too deep, part it into named `with` queries");
+        return Error::new(Kind::Usage, what);
+    }
     let what = message.split(" at Line:").next().unwrap_or(message);
     let what = what.trim_start_matches("SQL error: ").trim_start_matches("ParserError(\"");
     Error::new(Kind::Usage, format!("{name}:{line}:{column}: {}", what.trim_end_matches("\")")))
@@ -457,6 +517,26 @@ mod tests {
         assert_eq!(tables, [("marts.customers".to_string(), 3), ("staging.orders".to_string(), 2)]);
         assert_eq!(query.parameters.iter().collect::<Vec<_>>(), ["minimum", "run_date"]);
         assert!(!query.canonical.contains("comment"));
+    }
+
+    #[test]
+    fn what_would_take_all_stack_is_refused_with_its_place() {
+        let chain = |operator: &str, count: usize| {
+            let terms: Vec<String> = (0..count).map(|term| format!("n = {term}")).collect();
+            format!("select n\nfrom staging.t\nwhere {}", terms.join(operator))
+        };
+        assert!(Query::parse("q.sql", &chain(" or ", 400)).is_ok());
+        for (operator, count) in [(" or ", 600), (" and ", 100_000)] {
+            let error = Query::parse("q.sql", &chain(operator, count)).unwrap_err().to_string();
+            assert!(error.starts_with("q.sql:3:"), "{error}");
+            assert!(error.contains("nests deeper than 500 levels"), "{error}");
+        }
+        let nested = |count: usize| {
+            format!("select {}n{} from staging.t", "(".repeat(count), " + 1)".repeat(count))
+        };
+        assert!(Query::parse("q.sql", &nested(30)).is_ok());
+        let error = Query::parse("q.sql", &nested(5000)).unwrap_err().to_string();
+        assert_eq!(error, "q.sql:1:1: the query nests too deep, part it into named `with` queries");
     }
 
     #[test]

@@ -186,24 +186,17 @@ pub(super) async fn open_plan(
     Ok((state, plan))
 }
 
-/// The mistake of a parameter whose text the query takes for something else, such as a number.
+/// Plans `query` for a day to the end, over tables without data: what it says of constants, and
+/// what the engine cannot run, shows only there.
 ///
-/// A look leaves constants alone; they are worked out when the query is planned for a day.
-pub async fn misread_parameter(
+/// Errors: [`Kind::Usage`] where it does not plan.
+pub async fn plan_to_the_end(
     engine: &Engine,
     catalogue: &Catalogue,
     settings: &Settings,
     query: &Query,
-) -> Option<Error> {
-    let texts = query.parameters.iter().filter_map(|name| match settings.parameters.get(name)? {
-        Parameter::Text(text) => Some((name, text)),
-        _ => None,
-    });
-    let texts: Vec<(&String, &String)> = texts.collect();
-    if texts.is_empty() {
-        return None;
-    }
-    let session = session_without_data(engine, catalogue, query).ok()?;
+) -> Result<()> {
+    let session = session_without_data(engine, catalogue, query)?;
     let day = Day::new(chrono::NaiveDate::default());
     let zone = Parameter::Text(settings.time_zone.name().to_string());
     let statement = query.bind(|name| match name {
@@ -211,14 +204,37 @@ pub async fn misread_parameter(
         "time_zone" => Some(Bound::Value(&zone)),
         "first_input_date" => Some(Bound::Day(before_any_input())),
         name => settings.parameters.get(name).map(Bound::Value),
-    });
+    })?;
     let state = session.state();
-    let plan = state.statement_to_plan(statement.ok()?).await.ok()?;
-    let error = state.create_physical_plan(&plan).await.err()?.strip_backtrace();
-    let (name, text) = texts.into_iter().find(|(_, text)| error.contains(&format!("'{text}'")))?;
+    let mistake = |error| mistake_in_plan(settings, query, &error);
+    let plan = state.statement_to_plan(statement).await.map_err(mistake)?;
+    state.create_physical_plan(&plan).await.map(|_| ()).map_err(mistake)
+}
+
+/// Whether one of the parameters that `query` names is a text, which may be something that the
+/// query cannot take.
+pub fn names_a_text(settings: &Settings, query: &Query) -> bool {
+    texts(settings, query).next().is_some()
+}
+
+fn texts<'a>(
+    settings: &'a Settings,
+    query: &'a Query,
+) -> impl Iterator<Item = (&'a String, &'a String)> {
+    query.parameters.iter().filter_map(|name| match settings.parameters.get(name)? {
+        Parameter::Text(text) => Some((name, text)),
+        _ => None,
+    })
+}
+
+/// The mistake in `query` that planning it for a day met.
+pub fn mistake_in_plan(settings: &Settings, query: &Query, error: &DataFusionError) -> Error {
+    let message = error.strip_backtrace();
+    let named = texts(settings, query).find(|(_, text)| message.contains(&format!("'{text}'")));
+    let Some((name, text)) = named else { return locate(query, error) };
     let told = parameters::shown(name, &Parameter::Text(text.clone()));
     let what = format!("`${name}` is the text `{told}` in the settings, which does not fit here");
-    Some(query.error(query.place_of(&format!("${name}")), what))
+    query.error(query.place_of(&format!("${name}")), what)
 }
 
 /// What `$first_input_date` is while nobody knows which partitions there will be: no filter may
@@ -318,12 +334,16 @@ fn order_of(plan: &LogicalPlan) -> Vec<String> {
 const INEXACT: [&str; 3] =
     ["approx_percentile_cont", "approx_percentile_cont_with_weight", "approx_median"];
 
+/// Aggregates that work in doubles whatever they are given: how the rows were parted among threads
+/// shows in the last digits.
+const IN_DOUBLES: [&str; 7] =
+    ["stddev", "stddev_pop", "var", "var_pop", "corr", "covar_samp", "covar_pop"];
+
 /// Aggregates whose result depends on the order of the rows: they need an order of their own.
 const IN_ORDER: [&str; 5] = ["array_agg", "string_agg", "first_value", "last_value", "nth_value"];
 
 /// Aggregates that add values up: over doubles the last digits depend on the order.
-const SUMS: [&str; 9] =
-    ["sum", "avg", "stddev", "stddev_pop", "var", "var_pop", "corr", "covar_samp", "covar_pop"];
+const SUMS: [&str; 2] = ["sum", "avg"];
 
 /// What would make the result of `plan`, an analyzed one, depend on more than its inputs.
 pub fn impurities(plan: &LogicalPlan) -> Result<Vec<String>, DataFusionError> {
@@ -404,6 +424,19 @@ fn aggregate_impurity(
             "`{name}()` depends on the number of threads, use an exact aggregate"
         ));
     }
+    if IN_DOUBLES.contains(&name) || name.starts_with("regr_") {
+        return Some(format!(
+            "`{name}()` works in doubles, whose last digits depend on the number of threads; make \
+             it of sums of whole numbers or decimals"
+        ));
+    }
+    if name == "any_value" {
+        return Some(
+            "`any_value()` depends on the number of threads, use `min()`, `max()` or \
+             `first_value(… order by …)`"
+                .to_string(),
+        );
+    }
     if IN_ORDER.contains(&name) && !is_ordered {
         return Some(needs_order(name));
     }
@@ -413,8 +446,7 @@ fn aggregate_impurity(
             data_type.is_ok_and(|data_type| data_type.is_floating()) && !is_whole(argument, schema)
         })
     });
-    let is_sum = SUMS.contains(&name) || name.starts_with("regr_");
-    (is_sum && is_over_double).then(|| {
+    (SUMS.contains(&name) && is_over_double).then(|| {
         format!(
             "`{name}()` over double depends on the number of threads, cast its argument to a \
              decimal"

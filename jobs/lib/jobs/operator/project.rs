@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use serde_json::json;
 
-use crate::checks::project;
+use crate::checks::project::{self, Depth};
 use crate::config::Settings;
 use crate::engine::Engine;
 use crate::errors::{Error, Kind, Result};
@@ -14,7 +14,7 @@ use crate::jobs::operator::{Told, line};
 /// Every mistake in the project's models.
 pub(super) async fn check(settings: &Settings, json: bool) -> Result<Told> {
     let engine = Engine::new(settings)?;
-    let checked = project::check(&engine, settings).await;
+    let checked = project::check(&engine, settings, Depth::Plans).await;
     let messages: Vec<String> = checked.mistakes.iter().map(Error::chain).collect();
     let table_count = checked.catalogue.models().count();
     let found = line(&json!({ "tables": table_count, "mistakes": messages }));
