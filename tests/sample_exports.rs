@@ -4,6 +4,7 @@
 mod behaviour;
 mod contact_points;
 mod fitting;
+mod record_faults;
 // Asks the kernel.
 #[cfg(target_os = "linux")]
 mod streaming;
@@ -392,6 +393,7 @@ fn every_kind_of_fault_occurs_in_a_small_run() {
     let counted: u64 =
         result["fault_counts"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
     assert_eq!(counted, faults.len() as u64);
+    record_faults::hold(&sample, &faults);
     // Files are refused once each, and lie intact beside the truth.
     for kind in ["truncated_file", "wrong_encoding"] {
         let refused: BTreeSet<&str> =

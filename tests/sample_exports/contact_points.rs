@@ -116,7 +116,7 @@ impl Found {
 }
 
 /// The records of a CSV file, whose header tells its delimiter.
-fn records(text: &str) -> Vec<Vec<String>> {
+pub fn records(text: &str) -> Vec<Vec<String>> {
     let header = text.lines().next().unwrap_or_default();
     let delimiter = if header.contains(';') { ';' } else { ',' };
     let (mut records, mut record, mut field) = (vec![], vec![], String::new());

@@ -28,7 +28,7 @@ pub struct Version {
     is_changed: bool,
     /// Whether it was deleted on the day after the last.
     pub is_deleted: bool,
-    /// What is wrong with it since the first day, where that is known.
+    /// What is wrong with it, and so with every row that tells it.
     pub faults: Vec<RecordFault>,
     /// Where its text is.
     text: Range<usize>,
@@ -129,53 +129,41 @@ impl Contacts {
 
 impl Versions {
     fn add(&mut self, feed: Feed, record: &Record, known: &Known) {
-        let Known { world, window, .. } = *known;
+        let window = known.window;
         let first = record.since.max(window.from);
         let end = record.until.map_or(window.to, |until| until.min(window.to));
-        let of = Of { feed, record, first_day: world.days.from };
         if first >= end {
             // One that is deleted on the window's first day was last seen the day before.
             if record.until == Some(window.from) && record.since < window.from {
-                self.push(of, window.from, window.from, &Spelled::default(), &[]);
+                self.push(feed, record, window.from, window.from, Spelled::default());
             }
             return;
         }
         let spelled = |day: Day| known.spelled(record, day);
         let mut from = first;
         let mut now = spelled(first);
-        let mut before = Vec::new();
-        if record.since < first && is_changed_on(&now, first) {
-            before = spelled(first.minus(1)).faults;
-        }
         if known.changed.is_some_and(|changed| changed > first) {
             let days = DayRange { from: first.plus(1), to: end };
             for day in days.days() {
                 let next = spelled(day);
                 if next.changed_at != now.changed_at {
-                    self.push(of, from, day, &now, &before);
-                    before = std::mem::replace(&mut now, next).faults;
+                    self.push(feed, record, from, day, std::mem::replace(&mut now, next));
                     from = day;
                 }
             }
         }
-        self.push(of, from, end, &now, &before);
+        self.push(feed, record, from, end, now);
     }
 
-    fn push(&mut self, of: Of, from: Day, to: Day, spelled: &Spelled, before: &[RecordFault]) {
-        let record = of.record;
+    fn push(&mut self, feed: Feed, record: &Record, from: Day, to: Day, spelled: Spelled) {
         let start = self.text.len();
-        match of.feed {
-            Feed::NorthContacts => north_contacts::record(record, spelled, &mut self.text),
-            Feed::LoyaltyMembers => loyalty_members::record(record, spelled, &mut self.text),
-            _ => crm_contacts::record(record, spelled, &mut self.text),
+        match feed {
+            Feed::NorthContacts => north_contacts::record(record, &spelled, &mut self.text),
+            Feed::LoyaltyMembers => loyalty_members::record(record, &spelled, &mut self.text),
+            _ => crm_contacts::record(record, &spelled, &mut self.text),
         }
         let is_new = record.since == from;
-        let is_changed = !is_new && is_changed_on(spelled, from);
-        let mut faults = Vec::new();
-        if is_new || is_changed || from == of.first_day {
-            let new = spelled.faults.iter().filter(|fault| !before.contains(fault));
-            faults.extend(new.copied());
-        }
+        let is_changed = !is_new && is_changed_on(&spelled, from);
         self.versions.push(Version {
             key: record.key.clone(),
             from,
@@ -183,7 +171,7 @@ impl Versions {
             is_new,
             is_changed,
             is_deleted: record.until == Some(to),
-            faults,
+            faults: spelled.faults,
             text: start..self.text.len(),
         });
     }
@@ -211,15 +199,6 @@ impl Known<'_> {
         }
         record_as_of(world, person, record, day, dirt)
     }
-}
-
-/// Whose version it is.
-#[derive(Clone, Copy)]
-struct Of<'a> {
-    feed: Feed,
-    record: &'a Record,
-    /// The first day of the run.
-    first_day: Day,
 }
 
 fn is_changed_on(spelled: &Spelled, day: Day) -> bool {

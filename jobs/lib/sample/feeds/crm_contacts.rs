@@ -70,8 +70,7 @@ pub(super) fn write(scene: &Scene, day: Day, sheet: &mut Sheet) {
     for (version, text) in scene.contacts.versions(Feed::CrmContacts) {
         if version.from <= day && day < version.to {
             sheet.out.extend_from_slice(text);
-            let faults = if version.from == day { version.faults.as_slice() } else { &[] };
-            sheet.end_record(faults, &version.key);
+            sheet.end_record(&version.faults, &version.key);
         }
     }
 }

@@ -52,7 +52,6 @@ pub(super) fn write(scene: &Scene, day: Day, sheet: &mut Sheet) {
         };
         sheet.out.push(action);
         sheet.out.extend_from_slice(text);
-        let faults = if action == b'D' { &[] } else { version.faults.as_slice() };
-        sheet.end_record(faults, &version.key);
+        sheet.end_record(&version.faults, &version.key);
     }
 }

@@ -63,7 +63,6 @@ pub(super) fn write(scene: &Scene, day: Day, sheet: &mut Sheet) {
         };
         Json::new(&mut sheet.out).open_object().text("op", operation);
         sheet.out.extend_from_slice(text);
-        let faults = if operation == "upsert" { version.faults.as_slice() } else { &[] };
-        sheet.end_record(faults, &version.key);
+        sheet.end_record(&version.faults, &version.key);
     }
 }
