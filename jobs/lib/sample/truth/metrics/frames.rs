@@ -10,8 +10,8 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 
 use super::courses::{self, CUSTOMERS, INACTIVE, INACTIVE_BINS, PERSONS};
+use super::segments::{NET_BANDS, ORDER_BANDS, RECENCY_BANDS};
 use super::service::{self, BINS};
-use super::standing::{NET_BANDS, ORDER_BANDS, RECENCY_BANDS};
 use super::told::CAMPAIGN_KINDS;
 use super::{MetricTruth, Sums, WEB_KINDS, journeys, month_of, windows};
 use crate::dates::Day;
