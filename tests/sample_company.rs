@@ -7,6 +7,7 @@
 mod identity;
 mod journeys;
 mod long_runs;
+mod offers;
 mod tables;
 
 use std::collections::BTreeMap;

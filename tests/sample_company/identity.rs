@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::tables::{assert_near, running, sums};
-use super::{Company, Row, journeys, number};
+use super::{Company, Row, journeys, number, offers};
 
 /// Splits and merges between persons and customers, of those that belong to one another.
 fn errors(pairs: &HashSet<(String, String)>) -> i64 {
@@ -55,6 +55,7 @@ pub fn hold(company: &Company) {
     hold_members(company, &maps);
     hold_advocates(company, &maps);
     journeys::hold(company, &maps);
+    offers::hold(company, &maps);
     // A touch that is told late or never counts for whatever is bought in a month.
     if deliveries.is_empty() {
         hold_credit(company, &maps);

@@ -35,10 +35,6 @@ const SOURCES: [&str; 13] = [
 /// The desks.
 const CASES: [&str; 2] = ["desk_cases", "north_tickets"];
 
-/// The actions that nobody's consent is needed for, and whether answers to surveys ask for them.
-const SERVICE: [(&str, bool); 3] =
-    [("answer_case", false), ("settle_complaint", false), ("call_back", true)];
-
 /// Sources of touches of marketing, and of purchases.
 const PATH_SOURCES: [&str; 5] =
     ["app_orders", "campaign_events", "shop_orders", "till_sales", "web_events"];
@@ -55,10 +51,6 @@ struct Most {
     steps: i64,
     /// The same of the steps that paths consist of.
     path_steps: i64,
-    /// Journeys with steps of service that are not one person's, by any of their steps.
-    service: i64,
-    /// The same with steps of service or answers, and answers that are told late or never.
-    answers: i64,
 }
 
 /// Panics where journeys are further from the truth than who is who, and what is told.
@@ -71,18 +63,17 @@ pub fn hold(company: &Company, maps: &Maps) {
     hold_stages(company, &of(|most| most.journeys));
     hold_variants(company, &of(|most| most.journeys), &of(|most| most.steps));
     hold_paths(company, &of(|most| most.path_steps));
-    hold_offers(company, &of(|most| most.service), &of(|most| most.answers));
 }
 
 /// The true owner of a record, by the key that it has in its system; of one that is named by a hash,
 /// by the orders and cases that carry it.
-struct Owners {
+pub struct Owners {
     by_key: HashMap<(String, String), String>,
     by_fact: HashMap<String, String>,
 }
 
 impl Owners {
-    fn of(company: &Company) -> Owners {
+    pub fn of(company: &Company) -> Owners {
         let records = company.truth("records").into_iter();
         let own = |row: Row| {
             let key = row["key"].to_lowercase();
@@ -106,7 +97,7 @@ impl Owners {
         Owners { by_key: records.map(own).collect(), by_fact }
     }
 
-    fn owner(&self, record: &str) -> Option<&String> {
+    pub fn owner(&self, record: &str) -> Option<&String> {
         self.by_fact.get(record).or_else(|| self.by_key(record))
     }
 
@@ -130,19 +121,19 @@ impl Owners {
     }
 }
 
+/// Rows of some sources that are told late or too late, and those of the days so far that nobody
+/// can read.
+pub fn odd_rows(company: &Company, sources: &[&str], day: &str) -> i64 {
+    let of = |row: &&Row| sources.contains(&row["source"].as_str());
+    let is_late = |row: &&Row| ["late", "after_the_end"].contains(&row["reason"].as_str());
+    let is_lost = |row: &&Row| row["outcome"] == "quarantined" && row["dt"].as_str() <= day;
+    let late = company.truth("deliveries").iter().filter(of).filter(is_late).count();
+    (late + company.truth("faults").iter().filter(of).filter(is_lost).count()) as i64
+}
+
 fn most(company: &Company, maps: &Maps) -> BTreeMap<String, Most> {
     let owners = Owners::of(company);
     let touches = company.published("marts/touchpoints");
-    let deliveries = company.truth("deliveries");
-    let faults = company.truth("faults");
-    // What is late, or too late, and the rows of the days so far that nobody can read.
-    let odd = |sources: &[&str], day: &str| {
-        let of = |row: &&Row| sources.contains(&row["source"].as_str());
-        let is_late = |row: &&Row| ["late", "after_the_end"].contains(&row["reason"].as_str());
-        let is_lost = |row: &&Row| row["outcome"] == "quarantined" && row["dt"].as_str() <= day;
-        let late = deliveries.iter().filter(of).filter(is_late).count();
-        (late + faults.iter().filter(of).filter(is_lost).count()) as i64
-    };
     let is_path =
         |row: &Row| !row["marketing_channel"].is_empty() || row["step"] == "order_purchase";
     let mut all = BTreeMap::new();
@@ -182,16 +173,7 @@ fn most(company: &Company, maps: &Maps) -> BTreeMap<String, Most> {
         let misjudged = || owned.iter().filter(is_misjudged);
         let journeys: HashSet<&String> = misjudged().map(|(_, _, customer)| *customer).collect();
         let journeys = (journeys.len() + nameless.len()) as i64;
-        let with_steps = |prefixes: &[&str]| {
-            let is_one = |row: &Row| prefixes.iter().any(|prefix| row["step"].starts_with(prefix));
-            let nobody = told.iter().filter(|row| is_one(row) && row["record_id"].is_empty());
-            let journeys: HashSet<&String> = misjudged()
-                .filter(|(row, ..)| is_one(row))
-                .flat_map(|(row, _, customer)| [&row["record_id"], *customer])
-                .collect();
-            (journeys.len() + nobody.count()) as i64
-        };
-        let odd_steps = odd(&SOURCES, day) + odd_touches;
+        let odd_steps = odd_rows(company, &SOURCES, day) + odd_touches;
         let mut of_customer: HashMap<&String, i64> = HashMap::new();
         owned.iter().for_each(|(_, _, customer)| *of_customer.entry(customer).or_default() += 1);
         let longest = of_customer.values().copied().max().unwrap_or(0);
@@ -199,9 +181,7 @@ fn most(company: &Company, maps: &Maps) -> BTreeMap<String, Most> {
         let most = Most {
             journeys: journeys + odd_steps,
             steps: 2 * misjudged().count() as i64 + odd_steps * longest,
-            service: with_steps(&["case_"]),
-            answers: with_steps(&["case_", "survey_"]) + odd(&["survey_responses"], day),
-            path_steps: 2 * path_steps + 3 * odd(&PATH_SOURCES, day),
+            path_steps: 2 * path_steps + 3 * odd_rows(company, &PATH_SOURCES, day),
         };
         // By the end the rest of this must say something.
         let count = of_customer.len() as i64;
@@ -317,51 +297,6 @@ fn hold_variants(company: &Company, most: &dyn Fn(&str) -> i64, most_steps: &dyn
         let day = row["dt"].as_str();
         let more = number(row, "customer_count") - least(&published, day, 100);
         assert!(more <= most(day), "{row:?} is not published");
-    }
-}
-
-/// What a case asks for, and its taking; of the other actions a project's rules decide.
-fn hold_offers(
-    company: &Company,
-    most_of_service: &dyn Fn(&str) -> i64,
-    most_of_answers: &dyn Fn(&str) -> i64,
-) {
-    let published = company.published("metrics/personalisation");
-    let truth = company.true_metric("personalisation");
-    let keys = ["offer_date", "action"];
-    // Not every run is long enough for a complaint that is answered and not settled.
-    let offered: BTreeSet<&str> = truth.iter().map(|row| row["action"].as_str()).collect();
-    assert!(offered.contains("answer_case") && offered.contains("call_back"), "{offered:?}");
-    let asked_by = |action: &str| SERVICE.iter().find(|(name, _)| *name == action).map(|it| it.1);
-    let is_of_service = |row: &&Row| asked_by(&row["action"]).is_some();
-    for column in ["offered_count", "taken_count", "missed_count", "open_count"] {
-        let truth = by_key(&truth, &keys, column);
-        let published: Vec<Row> = published.iter().filter(is_of_service).cloned().collect();
-        let published = by_key(&published, &keys, column);
-        let nothing = BTreeMap::new();
-        for key in published.keys().chain(truth.keys()).collect::<BTreeSet<_>>() {
-            let [found, truth] = [&published, &truth].map(|rows| rows.get(key).unwrap_or(&nothing));
-            let is_by_answers = asked_by(&key[1]) == Some(true);
-            let most = if is_by_answers { most_of_answers } else { most_of_service };
-            assert_near(&format!("{column} of {key:?}"), found, truth, most);
-        }
-    }
-    // A case needs nobody's consent, and who is offered something has taken it or not.
-    for row in &published {
-        let [eligible, offered, consent, contact_point, contact_cap] = [
-            "eligible_count",
-            "offered_count",
-            "withheld_consent_count",
-            "withheld_contact_point_count",
-            "withheld_contact_cap_count",
-        ]
-        .map(|column| number(row, column));
-        let withheld = consent + contact_point + contact_cap;
-        assert_eq!(eligible, offered + withheld, "{row:?}");
-        assert!(!is_of_service(&row) || withheld == 0, "{row:?}");
-        let [taken, missed, open] =
-            ["taken_count", "missed_count", "open_count"].map(|column| number(row, column));
-        assert_eq!(taken + missed + open, offered, "{row:?}");
     }
 }
 

@@ -78,8 +78,8 @@ const STATES: [&str; 8] = [
     "products",
 ];
 
-/// Tables that are held by sums over their rows, here, in [`super::identity`] or in
-/// [`super::journeys`].
+/// Tables that are held by sums over their rows, here, in [`super::identity`],
+/// [`super::journeys`] or [`super::offers`].
 const BY_SUMS: [&str; 11] = [
     "advocacy",
     "attribution_effects",

@@ -22,7 +22,7 @@ use super::feeds::{Feed, Load};
 use super::life::{Course, Lives};
 use super::people::{Dirt, System};
 use super::places::Written;
-use super::truth::metrics::{Deviations, MetricTruth, OddOrders, Standings};
+use super::truth::metrics::{ContactNews, Deviations, MetricTruth, OddOrders, Standings};
 use super::truth::{self, PartTruth};
 use super::world::{World, calendar};
 use super::{Order, Summary, columns, life};
@@ -179,6 +179,9 @@ impl Drive<'_> {
             let Lives { facts, courses } = life::lives(&self.world, persons, window, is_first);
             let mut metrics = MetricTruth::new(self.order.days);
             let mut standings = part.standings.some(&block);
+            let people = &part.people;
+            let dirt = self.order.dirt;
+            standings.expect(ContactNews::of(&self.world, people, block, window, dirt));
             metrics.add(&self.world, &facts, window, &mut standings);
             if is_first {
                 for person in persons {

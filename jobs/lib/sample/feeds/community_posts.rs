@@ -10,7 +10,9 @@ use super::{About, Feed, Format, Load};
 use crate::sample::codes::{Kind, push_code};
 use crate::sample::dirt::RowFault;
 use crate::sample::dirt::rows::target;
+use crate::sample::facts::PersonIndex;
 use crate::sample::people::{System, handle};
+use crate::sample::world::World;
 
 pub(super) const ABOUT: About = About {
     name: "community_posts",
@@ -30,11 +32,14 @@ pub(super) const ABOUT: About = About {
     ],
 };
 
+/// Whether a person has confirmed to the forum by which address they can be reached.
+pub fn is_verified(world: &World, person: PersonIndex) -> bool {
+    super::scene::chance(world, Feed::CommunityPosts, person, 0.6)
+}
+
 pub(super) fn fact(scene: &Scene, told: Told, sheet: &mut Sheet) {
     let post = &scene.facts.community_posts[told.index as usize];
-    // Some have confirmed by which address they can be reached.
-    let is_verified = scene.chance(Feed::CommunityPosts, post.person, 0.6);
-    let email = is_verified.then(|| {
+    let email = is_verified(scene.world, post.person).then(|| {
         match scene.spelled(post.person, System::Forum, post.posted_at, post.number) {
             Some((_, spelled)) if !spelled.email.is_empty() => spelled.email,
             _ => scene.email(post.person, post.posted_at, post.number),

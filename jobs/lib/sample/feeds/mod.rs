@@ -63,8 +63,10 @@ mod till_sales;
 pub mod times;
 mod web_events;
 
+pub use self::community_posts::is_verified as is_verified_poster;
 use self::compress::{Compression, FormatMix};
 pub use self::device_events::is_registered as is_registered_device;
+pub use self::survey_responses::names_contact as names_surveyed_contact;
 use crate::dates::Day;
 use crate::sample::dirt::rows::Target;
 use crate::sample::people::Dirt;

@@ -73,13 +73,17 @@ pub(super) fn header(world: &World, dirt: Dirt, day: Day) -> &'static [&'static 
     if has_drifted(dirt, world.days, day) { DRIFTED } else { ABOUT.header }
 }
 
+/// Whether an invitation goes out from the CRM, if it knows the person: three in four do.
+pub fn names_contact(world: &World, number: u64) -> bool {
+    super::scene::chance(world, Feed::SurveyResponses, number, 0.75)
+}
+
 pub(super) fn fact(scene: &Scene, day: Day, told: Told, sheet: &mut Sheet) {
     let response = &scene.facts.survey_responses[told.index as usize];
     let (person, at, number) = (response.person, response.invited_at, response.number);
-    // Most invitations go out from the CRM; the others know an address and nothing else.
-    let contact = scene
-        .key(person, System::Crm, at, number)
-        .filter(|_| scene.chance(Feed::SurveyResponses, number, 0.75));
+    // The others know an address and nothing else.
+    let contact =
+        scene.key(person, System::Crm, at, number).filter(|_| names_contact(scene.world, number));
     let email = contact.is_none().then(|| scene.email(person, at, number));
     let comment = response.comment.as_ref();
     let language = comment.map_or(scene.people.person(person).language, |comment| comment.language);

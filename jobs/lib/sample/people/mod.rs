@@ -6,6 +6,7 @@
 //! arithmetic and nothing is kept in memory.
 
 mod blocks;
+mod contact_points;
 mod country;
 mod email;
 mod faults;
@@ -20,6 +21,7 @@ mod profile;
 mod record;
 mod spelling;
 
+pub use contact_points::{ContactPoints, contact_points};
 pub use country::Country;
 pub use faults::{Dirt, RecordFault, RecordFaultKind};
 pub use household::{Household, household_of, members_of};

@@ -238,6 +238,17 @@ fn missing(drawn: DrawnFaults, choice: u64) -> Option<&'static str> {
         .then(|| ["email", "mobile", "birth_date", "postcode"][(choice % 4) as usize])
 }
 
+/// The attribute that the system of a record was never told, by the faults drawn for it.
+pub(super) fn missing_of(
+    world: &World,
+    person: &Person,
+    record: &Record,
+    drawn: DrawnFaults,
+) -> Option<&'static str> {
+    let (_, choice) = choices(&mut spelling(world, person, record));
+    missing(drawn, choice)
+}
+
 /// The e-mail address that a system has in place of the person's own, and the fault that it is,
 /// but where it is missing.
 fn other_email(

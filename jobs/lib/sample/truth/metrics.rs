@@ -19,7 +19,7 @@
 //! | `complaints` | day of opening or first closing, topic, channel |
 //! | `complaint_rates` | window of days up to `dt` |
 //! | `complaint_retention` | horizon, cohort: who bought again |
-//! | `personalisation` | day of the offer, action that needs no consent: who it was offered to, and who took it |
+//! | `personalisation` | day of the offer, action: whom it fits, who it was offered to, and who took it |
 //! | `channel_consistency` | window, what is measured, channel |
 //! | `social`, `share_of_voice` | day of the post, platform, topic, with the true sentiment |
 //! | `reviews` | day and channel of the review |
@@ -68,6 +68,7 @@ use chrono::Datelike;
 
 use self::courses::Churn;
 use self::forum::Threads;
+pub use self::offers::ContactNews;
 use self::paths::{PathFact, Variant};
 use self::segments::Segments;
 use self::service::CaseChanges;
@@ -146,8 +147,8 @@ pub struct MetricTruth {
     variants: Sums<Variant, 3>,
     /// Of the paths of 30 days.
     paths: Sums<PathFact, 1>,
-    /// By the day of the offer and the action: offers, and those of them that were taken.
-    offers: Sums<(Day, &'static str), 2>,
+    /// By the day on which an action began to fit, and the action.
+    offers: Sums<(Day, &'static str), { offers::count::ALL }>,
     /// By horizon (days) and cohort, as of the day: persons, and those of them who bought again.
     complaint_retention: Sums<(u64, &'static str), 2>,
     /// By the day on which a recommendation was used, and who had made it: how many. They grow with

@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, Decimal128Array, ListBuilder, StringBuilder};
 
 use super::MetricTruth;
 use super::frames::{Column, counts, days, lists, texts};
-use super::offers::TAKEN_DAYS;
+use super::offers::{Counts, TAKEN_DAYS, count};
 use super::paths::{Moves, PathFact, Variant, removal_effects};
 use super::steps::{Entry, STAGES};
 use super::sums::Sums;
@@ -234,11 +234,12 @@ pub(super) fn complaint_retention(truth: &MetricTruth) -> Result<Vec<Column>> {
     ])
 }
 
-/// A row for each day, day of the offer in the week before it, and action: to whom it was offered,
-/// and what became of it.
+/// A row for each day, day of the offer in the week before it, and action: whom it began to fit, to
+/// whom it was offered, and what became of it.
 pub(super) fn personalisation(truth: &MetricTruth) -> Result<Vec<Column>> {
-    let mut rows: Vec<(Day, (Day, &str), [i64; 2])> = vec![];
-    each_day(truth, &truth.offers, |dt, standing| {
+    let mut rows: Vec<(Day, (Day, &str), Counts)> = vec![];
+    let offers = truth.offers.regrouped(|(day, action)| [(day, action), (day, "all")]);
+    each_day(truth, &offers, |dt, standing| {
         let first = dt.minus(TAKEN_DAYS);
         rows.extend(standing.range((first, "")..).map(|(key, sums)| (dt, *key, *sums)));
     });
@@ -246,15 +247,19 @@ pub(super) fn personalisation(truth: &MetricTruth) -> Result<Vec<Column>> {
     let rest = |of_past: bool| {
         counts(rows, move |row| {
             let is_over = row.1.0.plus(TAKEN_DAYS) <= row.0;
-            if is_over == of_past { row.2[0] - row.2[1] } else { 0 }
+            if is_over == of_past { row.2[count::OFFERED] - row.2[count::TAKEN] } else { 0 }
         })
     };
     Ok(vec![
         ("dt", days(rows, |row| row.0)),
         ("offer_date", days(rows, |row| row.1.0)),
         ("action", texts(rows, |row| row.1.1)),
-        ("offered_count", counts(rows, |row| row.2[0])),
-        ("taken_count", counts(rows, |row| row.2[1])),
+        ("eligible_count", counts(rows, |row| row.2[..count::TAKEN].iter().sum())),
+        ("offered_count", counts(rows, |row| row.2[count::OFFERED])),
+        ("withheld_consent_count", counts(rows, |row| row.2[count::WITHHELD_CONSENT])),
+        ("withheld_contact_point_count", counts(rows, |row| row.2[count::WITHHELD_CONTACT_POINT])),
+        ("withheld_contact_cap_count", counts(rows, |row| row.2[count::WITHHELD_CONTACT_CAP])),
+        ("taken_count", counts(rows, |row| row.2[count::TAKEN])),
         ("missed_count", rest(true)),
         ("open_count", rest(false)),
     ])

@@ -1,178 +1,144 @@
-//! The actions that a contract or a case asks for, whatever may be done with the customer's data:
-//! to answer a case that waits, to settle a complaint, and to call back whoever rated badly. All
-//! others need consents and contact points, and are chosen by what a business declares.
+//! The next best actions: what begins to fit whom, to whom it is offered, from whom and why it is
+//! withheld, and who takes it.
+//!
+//! Of somebody counts what is offered to them and what is withheld before it, on the first day of
+//! those without a break on which it is proposed to them.
 
-use std::collections::{BTreeMap, HashMap};
+mod actions;
+mod known;
+mod news;
 
+use std::collections::BTreeMap;
+
+use self::actions::{Proposed, Withheld};
+use self::known::{Known, News};
+pub use self::news::ContactNews;
+use super::MetricTruth;
 use super::standing::Standings;
 use super::steps::Steps;
-use super::{MetricTruth, service};
 use crate::dates::{Day, DayRange};
-use crate::sample::facts::{Facts, Instant, PersonIndex, Survey};
-use crate::sample::world::calendar::{london_day, london_midnight};
+use crate::sample::facts::{Facts, PersonIndex};
+use crate::sample::people::{Person, System};
+use crate::sample::world::World;
 
 /// Days after an offer within which it can be taken.
 pub(super) const TAKEN_DAYS: u64 = 7;
 
-/// The actions, the first of which that fits is offered, and the step by which each is taken.
-const ACTIONS: [(&str, &str); 3] = [
-    ("answer_case", "case_replied"),
-    ("settle_complaint", "case_resolved"),
-    ("call_back", "case_replied"),
-];
+/// What is counted of an action and the day on which it began to fit.
+pub(super) type Counts = [i64; count::ALL];
 
-/// Days after a bad answer within which somebody is called back.
-const CALLED_BACK_DAYS: u64 = 14;
-
-/// An answer that a survey or the service got, the later the greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Answer {
-    day: Day,
-    /// When; none where the export does not say.
-    at: Option<Instant>,
-    /// Whether it is that of a detractor, or in the lowest quarter of the scale of satisfaction.
-    is_bad: bool,
+/// Places in [`Counts`].
+pub(super) mod count {
+    pub const OFFERED: usize = 0;
+    pub const WITHHELD_CONSENT: usize = 1;
+    pub const WITHHELD_CONTACT_POINT: usize = 2;
+    pub const WITHHELD_CONTACT_CAP: usize = 3;
+    pub const TAKEN: usize = 4;
+    pub const ALL: usize = 5;
 }
 
 /// An offer that can still be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Offer {
     made_on: Day,
-    /// Its place in [`ACTIONS`].
+    /// The action's place.
     action: usize,
 }
 
-/// What a person's cases ask for.
+/// A person, as far as it decides what to do next for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Service {
-    /// Open cases by number: whether they wait for an answer, and whether they are complaints.
-    open: BTreeMap<u64, (bool, bool)>,
-    /// The last answers about recommending and about satisfaction, as long as they matter.
-    last: [Option<Answer>; 2],
-    /// What was offered at the end of the day before.
-    action: Option<usize>,
+pub(super) struct Prospect {
+    known: Known,
+    /// What was proposed at the end of the day before.
+    proposed: Proposed,
     offers: Vec<Offer>,
 }
-
-/// By person, as long as anything is open, offered or answered.
-pub(super) type Services = HashMap<PersonIndex, Service>;
 
 impl MetricTruth {
     /// Counts the offers of a window; `steps` are those that are told in it.
     pub(super) fn add_offers(
         &mut self,
+        world: &World,
         facts: &Facts,
         steps: &Steps,
         window: DayRange,
         standings: &mut Standings,
     ) {
-        let mut states: BTreeMap<Day, Vec<(PersonIndex, u64, service::Figures)>> = BTreeMap::new();
-        for case in &facts.cases {
-            let times = std::iter::once(case.opened_at).chain(case.events.iter().map(|it| it.at));
-            let mut told: Vec<Day> = times.map(london_day).collect();
-            told.dedup();
-            for day in told.into_iter().filter(|day| window.from <= *day && *day < window.to) {
-                let state = service::figures(case, london_midnight(day.plus(1))).0;
-                states.entry(day).or_default().push((case.person, case.number, state));
-            }
-        }
-        let mut taken: BTreeMap<Day, Vec<(PersonIndex, Day, usize)>> = BTreeMap::new();
-        for (person, steps) in steps {
-            for step in steps {
-                let taken = taken.entry(step.told_on).or_default();
-                for (action, (_, taken_by)) in ACTIONS.iter().enumerate() {
-                    if *taken_by == step.kind {
-                        taken.push((*person, step.day, action));
-                    }
-                }
-            }
-        }
-        let mut answers = self.answers(facts, window);
-        let services = &mut standings.services;
+        let contacts = std::mem::take(&mut standings.contacts);
+        let mut news = self.news(world, facts, steps, contacts, window);
+        let mut taken = taking(steps);
         for day in window.days() {
-            for (person, number, state) in states.remove(&day).into_iter().flatten() {
-                let open = &mut services.entry(person).or_default().open;
-                let is_open = state[service::CASES] > state[service::RESOLVED];
-                match is_open {
-                    true => {
-                        let waits = state[service::OPEN_UNANSWERED] > 0;
-                        open.insert(number, (waits, state[service::OPEN_COMPLAINTS] > 0));
-                    }
-                    false => drop(open.remove(&number)),
+            for (person, news) in news.remove(&day).into_iter().flatten() {
+                let Some(prospect) = standings.prospect(person) else { continue };
+                let is_news = prospect.known.is_customer() || names_record(world, person, news);
+                if is_news {
+                    prospect.known.hear(day, news);
                 }
             }
-            for (person, question, answer) in answers.remove(&day).into_iter().flatten() {
-                let last = &mut services.entry(person).or_default().last[question];
-                *last = (*last).max(Some(answer));
-            }
-            for (person, step_on, action) in taken.remove(&day).into_iter().flatten() {
-                let Some(service) = services.get_mut(&person) else { continue };
-                let is_taken = |offer: &mut Offer| {
-                    offer.action == action
-                        && offer.made_on < step_on
-                        && step_on <= offer.made_on.plus(TAKEN_DAYS)
-                };
-                for offer in service.offers.extract_if(.., is_taken) {
-                    self.offers.add(day, (offer.made_on, ACTIONS[action].0), [0, 1]);
+            for (person, step_on, kind) in taken.remove(&day).into_iter().flatten() {
+                let Some(prospect) = standings.prospect(person) else { continue };
+                for offer in prospect.take(step_on, kind) {
+                    let key = (offer.made_on, actions::name(offer.action));
+                    self.offers.add(day, key, counted(count::TAKEN));
                 }
             }
-            for service in services.values_mut() {
-                service.offers.retain(|offer| offer.made_on.plus(TAKEN_DAYS) > day);
-                for last in &mut service.last {
-                    *last = last.filter(|it| it.day.plus(CALLED_BACK_DAYS) >= day);
-                }
-                let action = service.action();
-                if let Some(action) = action.filter(|_| action != service.action) {
-                    service.offers.push(Offer { made_on: day, action });
-                    self.offers.add(day, (day, ACTIONS[action].0), [1, 0]);
-                }
-                service.action = action;
+            for prospect in standings.prospects() {
+                self.propose(day, prospect);
             }
-            services.retain(|_, service| *service != Service::default());
         }
     }
 
-    /// The answers that are told in a window, by day: whose, the place of the question in
-    /// [`Service::last`], and what.
-    fn answers(
-        &self,
-        facts: &Facts,
-        window: DayRange,
-    ) -> BTreeMap<Day, Vec<(PersonIndex, usize, Answer)>> {
-        let mut answers: BTreeMap<Day, Vec<(PersonIndex, usize, Answer)>> = BTreeMap::new();
-        let mut push = |told_on: Day, person, question, answer| {
-            if window.from <= told_on && told_on < window.to {
-                answers.entry(told_on).or_default().push((person, question, answer));
-            }
-        };
-        for it in &facts.survey_responses {
-            let (Some(at), Some(score)) = (it.answered_at, it.score) else { continue };
-            let (question, is_bad) = match it.survey {
-                Survey::Nps => (0, score <= 6),
-                Survey::Csat => (1, score <= 2),
-                Survey::Ces => continue,
+    /// Counts what is proposed to somebody at the end of a day, and was not the day before.
+    fn propose(&mut self, day: Day, prospect: &mut Prospect) {
+        prospect.offers.retain(|offer| offer.made_on.plus(TAKEN_DAYS) > day);
+        let proposed = actions::propose(&prospect.known, day);
+        let before = std::mem::replace(&mut prospect.proposed, proposed);
+        if let Some(action) = proposed.offered.filter(|action| !before.has(*action)) {
+            prospect.offers.push(Offer { made_on: day, action });
+            self.offers.add(day, (day, actions::name(action)), counted(count::OFFERED));
+        }
+        if let Some((action, reason)) = proposed.withheld.filter(|it| !before.has(it.0)) {
+            let place = match reason {
+                Withheld::Consent => count::WITHHELD_CONSENT,
+                Withheld::ContactPoint => count::WITHHELD_CONTACT_POINT,
+                Withheld::ContactCap => count::WITHHELD_CONTACT_CAP,
             };
-            let day = london_day(at);
-            push(day, it.person, question, Answer { day, at: Some(at), is_bad });
+            self.offers.add(day, (day, actions::name(action)), counted(place));
         }
-        for case in &facts.cases {
-            for it in service::told_ratings(case, self.days.from) {
-                let answer = Answer { day: it.rated_on, at: it.at, is_bad: it.stars <= 2 };
-                push(it.told_on, case.person, 1, answer);
-            }
-        }
-        answers
     }
 }
 
-impl Service {
-    /// What is offered, by its place in [`ACTIONS`].
-    fn action(&self) -> Option<usize> {
-        let fits = [
-            self.open.values().any(|(waits, _)| *waits),
-            self.open.values().any(|(_, is_complaint)| *is_complaint),
-            self.open.is_empty() && self.last.iter().flatten().any(|answer| answer.is_bad),
-        ];
-        fits.iter().position(|fits| *fits)
+impl Prospect {
+    /// Takes the offers that a step of a day takes.
+    fn take(&mut self, step_on: Day, kind: &str) -> impl Iterator<Item = Offer> {
+        self.offers.extract_if(.., move |offer| {
+            let is_in_time = offer.made_on < step_on && step_on <= offer.made_on.plus(TAKEN_DAYS);
+            is_in_time && actions::is_taken_by(offer.action, kind)
+        })
     }
 }
+
+fn counted(place: usize) -> Counts {
+    let mut counts = [0; count::ALL];
+    counts[place] = 1;
+    counts
+}
+
+/// Whether what is told of somebody whom nobody knows yet names a record of theirs.
+fn names_record(world: &World, person: PersonIndex, news: News) -> bool {
+    news != News::Thing || Person::of(world, person).is_in(System::Loyalty)
+}
+
+/// The steps by the day that tells of them: whose, on which day, of what kind.
+fn taking(steps: &Steps) -> BTreeMap<Day, Vec<(PersonIndex, Day, &'static str)>> {
+    let mut taking: BTreeMap<Day, Vec<(PersonIndex, Day, &'static str)>> = BTreeMap::new();
+    for (person, steps) in steps {
+        for step in steps {
+            taking.entry(step.told_on).or_default().push((*person, step.day, step.kind));
+        }
+    }
+    taking
+}
+
+#[cfg(test)]
+mod tests;

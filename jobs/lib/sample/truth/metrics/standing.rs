@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::credit::Touches;
-use super::offers::Services;
+use super::offers::{ContactNews, Prospect};
 use super::retention::Pasts;
 use super::steps::{Firsts, Steps};
 use crate::dates::Day;
@@ -40,7 +40,9 @@ pub struct Standings {
     pub(super) touches: Touches,
     /// See `touches`.
     pub(super) steps: Steps,
-    pub(super) services: Services,
+    prospects: Vec<Prospect>,
+    /// What the next window tells of the contacts that systems hold of them.
+    pub(super) contacts: ContactNews,
     pub(super) pasts: Pasts,
 }
 
@@ -54,7 +56,8 @@ impl Standings {
             firsts: vec![Firsts::default(); count],
             touches: Touches::new(),
             steps: Steps::new(),
-            services: Services::new(),
+            prospects: vec![Prospect::default(); count],
+            contacts: ContactNews::default(),
             pasts: Pasts::new(),
         }
     }
@@ -67,6 +70,7 @@ impl Standings {
     pub fn some(&self, persons: &Range<PersonIndex>) -> Standings {
         let range = self.place(persons.start)..self.place(persons.end);
         let firsts = self.firsts.get(range.clone()).unwrap_or_default().to_vec();
+        let prospects = self.prospects.get(range.clone()).unwrap_or_default().to_vec();
         let persons_there = self.persons.get(range).unwrap_or_default().to_vec();
         /// What is kept of some persons.
         fn some<T: Clone>(
@@ -82,7 +86,8 @@ impl Standings {
             firsts,
             touches: some(&self.touches, persons),
             steps: some(&self.steps, persons),
-            services: some(&self.services, persons),
+            prospects,
+            contacts: ContactNews::default(),
             pasts: some(&self.pasts, persons),
         }
     }
@@ -93,20 +98,23 @@ impl Standings {
         for person in some.first..some.first + count {
             self.touches.remove(&person);
             self.steps.remove(&person);
-            self.services.remove(&person);
             self.pasts.remove(&person);
         }
         self.touches.extend(some.touches);
         self.steps.extend(some.steps);
-        self.services.extend(some.services);
         self.pasts.extend(some.pasts);
         let start = self.place(some.first);
         let range = start..start.saturating_add(some.persons.len());
         if let Some(persons) = self.persons.get_mut(range.clone()) {
             persons.copy_from_slice(&some.persons);
         }
-        if let Some(firsts) = self.firsts.get_mut(range) {
+        if let Some(firsts) = self.firsts.get_mut(range.clone()) {
             firsts.copy_from_slice(&some.firsts);
+        }
+        if let Some(prospects) = self.prospects.get_mut(range) {
+            for (prospect, now) in prospects.iter_mut().zip(some.prospects) {
+                *prospect = now;
+            }
         }
     }
 
@@ -124,6 +132,23 @@ impl Standings {
     pub(super) fn firsts(&mut self, person: PersonIndex) -> Option<&mut Firsts> {
         let place = self.place(person);
         self.firsts.get_mut(place)
+    }
+
+    /// Takes note of what a window tells of the contacts that systems hold, before the window is
+    /// added.
+    pub fn expect(&mut self, contacts: ContactNews) {
+        self.contacts = contacts;
+    }
+
+    /// A person, as far as it decides what to do next for them.
+    pub(super) fn prospect(&mut self, person: PersonIndex) -> Option<&mut Prospect> {
+        let place = self.place(person);
+        self.prospects.get_mut(place)
+    }
+
+    /// All of them.
+    pub(super) fn prospects(&mut self) -> impl Iterator<Item = &mut Prospect> {
+        self.prospects.iter_mut()
     }
 
     /// Takes in a known purchase of a day.

@@ -84,7 +84,7 @@ impl MetricTruth {
         for (person, new) in &steps {
             self.follow_stages(new, standings.firsts(*person));
         }
-        self.add_offers(facts, &steps, window, standings);
+        self.add_offers(world, facts, &steps, window, standings);
         for (person, new) in steps {
             let all = standings.steps.entry(person).or_default();
             all.extend(new);

@@ -10,6 +10,7 @@ mod told;
 
 use super::*;
 use crate::sample::facts::{CaseEventKind, Referral};
+use crate::sample::feeds::scene::People;
 use crate::sample::life;
 use crate::sample::people::{Dirt, Person, System, records_of};
 
@@ -27,8 +28,11 @@ fn truth_of(world: &World, parts: &[(u64, u64)], cuts: &[&str]) -> Result<Metric
         let part = *first..*end;
         let mut own = MetricTruth::new(world.days);
         let mut standings = Standings::of(&part);
+        let people = People::of(world, part.clone(), Dirt::None);
         for cut in cuts.windows(2) {
             let window = range(cut[0], cut[1])?;
+            let contacts = ContactNews::of(world, &people, part.clone(), window, Dirt::None);
+            standings.expect(contacts);
             own.add(world, &life::facts(world, part.clone(), window), window, &mut standings);
         }
         for index in part {
