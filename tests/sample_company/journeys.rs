@@ -61,6 +61,10 @@ pub fn hold(company: &Company, maps: &Maps) {
         move |day: &str| pick(&most[day])
     };
     hold_stages(company, &of(|most| most.journeys));
+    for column in ["transition_count", "customer_count", "timed_count"] {
+        let keys = ["from_step", "to_step"];
+        hold_column(company, "journey_paths", &keys, column, &of(|most| most.steps));
+    }
     hold_variants(company, &of(|most| most.journeys), &of(|most| most.steps));
     hold_paths(company, &of(|most| most.path_steps));
 }

@@ -33,6 +33,7 @@
 //! | `acquisition_cohorts` | month, channel: what was spent so far |
 //! | `journey_map` | touchpoint: contacts in 28 days |
 //! | `journey_stages`, `journey_stage_times` | stage and channel: who entered it, and how long they stayed |
+//! | `journey_paths` | pair of steps of which one followed the other |
 //! | `journey_variants` | variant: whose steps came in that order |
 //! | `attribution_effects` | channel: paths over it, and what would be lost without it |
 //! | `data_health` | entity, source: what is told, and what of it late |
@@ -47,6 +48,7 @@
 
 mod courses;
 mod credit;
+mod follows;
 mod forum;
 mod frames;
 mod journeys;
@@ -147,6 +149,8 @@ pub struct MetricTruth {
     variants: Sums<Variant, 3>,
     /// Of the paths of 30 days.
     paths: Sums<PathFact, 1>,
+    /// Of the steps of 28 days: which followed which.
+    follows: Sums<follows::Pair, 4>,
     /// By the day on which an action began to fit, and the action.
     offers: Sums<(Day, &'static str), { offers::count::ALL }>,
     /// By horizon (days) and cohort, as of the day: persons, and those of them who bought again.
@@ -195,6 +199,7 @@ impl MetricTruth {
             entries: Sums::default(),
             variants: Sums::default(),
             paths: Sums::default(),
+            follows: Sums::default(),
             offers: Sums::default(),
             complaint_retention: Sums::default(),
             referrals: Sums::default(),
@@ -308,6 +313,7 @@ impl MetricTruth {
         self.entries.merge(other.entries);
         self.variants.merge(other.variants);
         self.paths.merge(other.paths);
+        self.follows.merge(other.follows);
         self.offers.merge(other.offers);
         self.complaint_retention.merge(other.complaint_retention);
         self.referrals.merge(other.referrals);

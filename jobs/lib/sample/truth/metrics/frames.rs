@@ -13,7 +13,7 @@ use super::courses::{self, CUSTOMERS, INACTIVE, INACTIVE_BINS, PERSONS};
 use super::segments::{NET_BANDS, ORDER_BANDS, RECENCY_BANDS};
 use super::service::{self, BINS};
 use super::told::CAMPAIGN_KINDS;
-use super::{MetricTruth, Sums, WEB_KINDS, journeys, month_of, windows};
+use super::{MetricTruth, Sums, WEB_KINDS, follows, journeys, month_of, windows};
 use crate::dates::Day;
 use crate::errors::{Context as _, Kind, Result};
 use crate::sample::facts::{MarketingSpend, Survey};
@@ -47,6 +47,7 @@ impl MetricTruth {
             ("data_health", data_health(&self)),
             ("first_visits", first_visits(&self)),
             ("journey_map", windows::journey_map(&self)),
+            ("journey_paths", follows::journey_paths(&self)),
             ("journey_stage_times", journeys::journey_stage_times(&self)),
             ("journey_stages", journeys::journey_stages(&self)),
             ("journey_variants", journeys::journey_variants(&self)),

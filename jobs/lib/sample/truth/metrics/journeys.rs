@@ -22,7 +22,7 @@ const YEAR: u64 = 365;
 const MOST_VARIANTS: usize = 200;
 
 /// Calls `tell` with the sums that stand at the end of each day.
-fn each_day<K: Ord + Copy, const N: usize>(
+pub(super) fn each_day<K: Ord + Copy, const N: usize>(
     truth: &MetricTruth,
     changes: &Sums<K, N>,
     mut tell: impl FnMut(Day, &BTreeMap<K, [i64; N]>),

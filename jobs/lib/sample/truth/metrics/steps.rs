@@ -43,7 +43,7 @@ pub(super) struct Step {
     pub(super) kind: &'static str,
     pub(super) channel: &'static str,
     /// The place of the stage in [`STAGES`].
-    stage: usize,
+    pub(super) stage: usize,
     /// The channel of marketing that it is a touch of.
     pub(super) marketing: Option<&'static str>,
     pub(super) told_on: Day,
@@ -93,6 +93,7 @@ impl MetricTruth {
         for all in standings.steps.values() {
             self.follow_variants(all, window);
             self.follow_paths(all, window);
+            self.follow_steps(all, window);
         }
         let first = window.to.minus(REMEMBERED_DAYS);
         standings.steps.retain(|_, all| {
