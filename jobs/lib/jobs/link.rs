@@ -3,13 +3,11 @@
 //! exit code of the jobs' contract. An explanation is text for people, in place of the line.
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
 
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use serde::Serialize;
 use tracing::{info, warn};
 
@@ -17,12 +15,9 @@ use crate::config::linking::{self as declarations, Declaration, to_yaml};
 use crate::config::settings::parse_bytes;
 use crate::engine::Engine;
 use crate::errors::{Context as _, Error, Kind, Result};
-use crate::jobs::door::{
-    EXIT_CODES, Failure, ResultLine, log_failure, milliseconds_since, runtime, say, tell_usage,
-    until_stopped,
-};
-use crate::jobs::flags::without_empty_variables;
-use crate::jobs::{panics, result_file};
+use crate::jobs::stop::{runtime, until_stopped};
+use crate::jobs::tool::{self, Told, ToolFlags};
+use crate::jobs::usage::EXIT_CODES;
 use crate::linking::{
     self, Chosen, Clustered, Evaluation, Evidence, Input, Links, Records, Scored, Trained, files,
 };
@@ -165,13 +160,20 @@ struct CommonFlags {
     log_filter: String,
 }
 
-/// The result line.
+impl ToolFlags for Flags {
+    fn log(&self) -> (LogFormat, &str) {
+        (self.common.log_format, &self.common.log_filter)
+    }
+
+    fn result_file(&self) -> Option<&Path> {
+        self.common.result_file.as_deref()
+    }
+}
+
+/// What the result line tells.
 #[derive(Debug, Default, Serialize)]
 struct Report {
-    job: &'static str,
     command: &'static str,
-    status: &'static str,
-    exit_code: u8,
     record_count: Option<u64>,
     /// Pairs that were compared.
     pair_count: Option<u64>,
@@ -187,27 +189,6 @@ struct Report {
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     evaluation: Option<Evaluation>,
-    duration_ms: u64,
-    error: Option<Failure>,
-    /// What is told in place of the line.
-    #[serde(skip)]
-    text: Option<String>,
-}
-
-impl ResultLine for Report {
-    fn fail(&mut self, failure: Failure) {
-        self.status = "failed";
-        self.exit_code = failure.kind.exit_code();
-        self.error = Some(failure);
-    }
-
-    fn failure(&self) -> Option<&Failure> {
-        self.error.as_ref()
-    }
-
-    fn exit_code(&self) -> u8 {
-        self.exit_code
-    }
 }
 
 /// Whether arguments, the binary's name first, ask for one of the commands.
@@ -231,54 +212,11 @@ pub fn commands() -> String {
 
 /// The whole of the binary's `main` where a command was asked for.
 pub fn main() -> ExitCode {
-    panics::log_places();
-    let started = Instant::now();
-    let mut stdout = std::io::stdout();
-    let mut report = Report { job: NAME, status: "done", ..Report::default() };
-    let flags = match parse() {
-        Ok(flags) => flags,
-        Err(mistake) => {
-            // Help and version are what was asked for: they go to stdout, and are a success.
-            tell_usage(&mistake);
-            if !mistake.use_stderr() {
-                return ExitCode::SUCCESS;
-            }
-            report.fail(Failure::of_usage(&mistake));
-            let asked_for = result_file::asked_for(std::env::args_os());
-            return ExitCode::from(say(report, asked_for, &mut stdout));
-        }
-    };
-    telemetry::start(flags.common.log_format, &flags.common.log_filter);
-    let outcome = panics::caught(|| enter(&flags, &mut report));
-    telemetry::end_progress();
-    if let Err(failure) = &outcome {
-        log_failure(failure);
-        report.fail(Failure::from(failure));
-    }
-    report.duration_ms = milliseconds_since(started);
-    if let Some(text) = report.text.take() {
-        let told = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-        // A reader that has gone away has read enough.
-        return ExitCode::from(match told {
-            Err(cause) if cause.kind() != std::io::ErrorKind::BrokenPipe => {
-                Kind::Storage.exit_code()
-            }
-            _ => 0,
-        });
-    }
-    ExitCode::from(say(report, flags.common.result_file, &mut stdout))
+    tool::main(NAME, enter)
 }
 
-fn parse() -> Result<Flags, clap::Error> {
-    Flags::from_arg_matches(&without_empty_variables(Flags::command()).try_get_matches()?)
-}
-
-fn enter(flags: &Flags, report: &mut Report) -> Result<()> {
-    flags.common.result_file.as_deref().map_or(Ok(()), result_file::ensure_writable)?;
-    let threads = flags.common.threads.map_or_else(
-        || std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
-        NonZeroUsize::get,
-    );
+fn enter(flags: &Flags, report: &mut Report) -> Result<Told> {
+    let threads = tool::threads(flags.common.threads);
     let scratch = flags.common.scratch.clone().unwrap_or_else(std::env::temp_dir);
     let engine = Engine::with(threads, flags.common.memory_limit, &scratch)?;
     let runtime = runtime(threads)?;
@@ -288,26 +226,28 @@ fn enter(flags: &Flags, report: &mut Report) -> Result<()> {
     outcome
 }
 
-async fn work(engine: &Engine, command: &Command, report: &mut Report) -> Result<()> {
+async fn work(engine: &Engine, command: &Command, report: &mut Report) -> Result<Told> {
     match command {
         Command::Link { asked, said, output } => {
             report.command = "link";
-            link(engine, asked, said, output, report).await
+            link(engine, asked, said, output, report).await?;
         }
         Command::Train { asked, output } => {
             report.command = "train";
-            train(engine, asked, output, report).await
+            train(engine, asked, output, report).await?;
         }
         Command::Evaluate { asked, said, truth, truth_column, page } => {
             report.command = "evaluate";
             let truth = Truth { path: truth, column: truth_column };
-            evaluate(engine, asked, said, truth, page.as_deref(), report).await
+            evaluate(engine, asked, said, truth, page.as_deref(), report).await?;
         }
         Command::Explain { asked, left, right } => {
             report.command = EXPLAIN;
-            explain(engine, asked, left, right, report).await
+            let text = explain(engine, asked, left, right, report).await?;
+            return Ok(Told::Text(text));
         }
     }
+    Ok(Told::Line)
 }
 
 /// The declaration at `path`: our own, or Splink's settings where it ends with .json.
@@ -496,11 +436,10 @@ async fn explain(
     left: &str,
     right: &str,
     report: &mut Report,
-) -> Result<()> {
+) -> Result<String> {
     let (records, trained) = prepared(engine, asked, report).await?;
     let pair = (records.place_of(left)?, records.place_of(right)?);
     let mut model = trained.model;
     model.threshold = asked.threshold.or(model.threshold);
-    report.text = Some(linking::explain(engine, &records, &model, pair).await?.to_string());
-    Ok(())
+    Ok(linking::explain(engine, &records, &model, pair).await?.to_string())
 }

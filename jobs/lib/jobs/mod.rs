@@ -1,12 +1,17 @@
 //! The jobs: what each builds, and the door through which an orchestrator starts them.
 
 pub mod door;
+mod failure;
 mod flags;
 pub mod link;
 pub mod operator;
 mod panics;
 mod result_file;
+mod result_line;
 pub mod sample_exports;
+mod stop;
+mod tool;
+mod usage;
 
 /// A job: its name, what it is for, and the zones it brings up to date.
 #[derive(Debug, Clone, Copy)]

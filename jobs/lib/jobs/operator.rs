@@ -19,15 +19,16 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config::Settings;
 use crate::errors::{Error, Kind, Result};
-use crate::jobs::door::{
-    self, BACKFILL, ERASE, EXIT_CODES, log_failure, runtime, tell_usage, until_stopped,
-};
+use crate::jobs::door::{self, BACKFILL, ERASE};
+use crate::jobs::failure::log_failure;
 use crate::jobs::flags::{
     BackfillFlags, CommonFlags, DayFlags, EraseFlags, SelectFlags, ask_for, without_empty_variables,
 };
 use crate::jobs::operator::quarantine::QuarantineCommand::Replay;
 use crate::jobs::operator::quarantine::QuarantineFlags;
 use crate::jobs::panics;
+use crate::jobs::stop::{runtime, until_stopped};
+use crate::jobs::usage::{EXIT_CODES, tell_usage};
 use crate::telemetry;
 
 /// Looks at a Rapport project: its settings, its models, what a run would do, what runs did; brings
@@ -122,7 +123,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             for job in [BACKFILL, ERASE] {
                 if ask_for(std::env::args_os().skip(1), job) {
-                    return door::refuse_task(job, &error);
+                    return door::refuse(job, &error);
                 }
             }
             tell_usage(&error);

@@ -2,24 +2,20 @@
 //! line on stdout, logs on stderr, an exit code of the jobs' contract.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
 
 use clap::builder::BoolishValueParser;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
+use clap::{Parser, ValueEnum};
 use serde::Serialize;
 use tracing::{info, warn};
 
 use crate::config::Location;
 use crate::dates::{Day, DayRange};
 use crate::errors::{Error, Kind, Result};
-use crate::jobs::door::{
-    EXIT_CODES, Failure, ResultLine, log_failure, milliseconds_since, runtime, say, tell_usage,
-    until_stopped,
-};
-use crate::jobs::flags::without_empty_variables;
-use crate::jobs::{panics, result_file};
+use crate::jobs::stop::{runtime, until_stopped};
+use crate::jobs::tool::{self, Told, ToolFlags};
+use crate::jobs::usage::EXIT_CODES;
 use crate::sample::feeds::compress::FormatMix;
 use crate::sample::people::Dirt;
 use crate::sample::{self, Order, PERSONS_A_PART, Summary};
@@ -115,12 +111,19 @@ impl From<Level> for Dirt {
     }
 }
 
-/// The result line.
+impl ToolFlags for Flags {
+    fn log(&self) -> (LogFormat, &str) {
+        (self.log_format, &self.log_filter)
+    }
+
+    fn result_file(&self) -> Option<&Path> {
+        self.result_file.as_deref()
+    }
+}
+
+/// What the result line tells.
 #[derive(Debug, Default, Serialize)]
 struct Report {
-    job: &'static str,
-    status: &'static str,
-    exit_code: u8,
     from: Option<Day>,
     to: Option<Day>,
     customers: Option<u64>,
@@ -129,66 +132,15 @@ struct Report {
     truth: Option<String>,
     #[serde(flatten)]
     summary: Summary,
-    duration_ms: u64,
-    error: Option<Failure>,
-}
-
-impl ResultLine for Report {
-    fn fail(&mut self, failure: Failure) {
-        self.status = "failed";
-        self.exit_code = failure.kind.exit_code();
-        self.error = Some(failure);
-    }
-
-    fn failure(&self) -> Option<&Failure> {
-        self.error.as_ref()
-    }
-
-    fn exit_code(&self) -> u8 {
-        self.exit_code
-    }
 }
 
 /// The whole of the binary's `main`.
 pub fn main() -> ExitCode {
-    panics::log_places();
-    let started = Instant::now();
-    let mut stdout = std::io::stdout();
-    let mut report = Report { job: NAME, status: "done", ..Report::default() };
-    let flags = match parse() {
-        Ok(flags) => flags,
-        Err(mistake) => {
-            // Help and version are what was asked for: they go to stdout, and are a success.
-            tell_usage(&mistake);
-            if !mistake.use_stderr() {
-                return ExitCode::SUCCESS;
-            }
-            report.fail(Failure::of_usage(&mistake));
-            let asked_for = result_file::asked_for(std::env::args_os());
-            return ExitCode::from(say(report, asked_for, &mut stdout));
-        }
-    };
-    telemetry::start(flags.log_format, &flags.log_filter);
-    let outcome = panics::caught(|| enter(&flags, &mut report));
-    telemetry::end_progress();
-    if let Err(failure) = &outcome {
-        if matches!(failure.kind(), Kind::Interrupted | Kind::Terminated | Kind::Storage) {
-            warn!("what was written so far is not whole; --overwrite takes it away");
-        }
-        log_failure(failure);
-        report.fail(Failure::from(failure));
-    }
-    report.duration_ms = milliseconds_since(started);
-    ExitCode::from(say(report, flags.result_file, &mut stdout))
+    tool::main(NAME, enter)
 }
 
-fn parse() -> Result<Flags, clap::Error> {
-    Flags::from_arg_matches(&without_empty_variables(Flags::command()).try_get_matches()?)
-}
-
-fn enter(flags: &Flags, report: &mut Report) -> Result<()> {
+fn enter(flags: &Flags, report: &mut Report) -> Result<Told> {
     let order = order(flags)?;
-    flags.result_file.as_deref().map_or(Ok(()), result_file::ensure_writable)?;
     report.from = Some(order.days.from);
     report.to = Some(order.days.to);
     report.customers = Some(order.customers);
@@ -211,7 +163,11 @@ fn enter(flags: &Flags, report: &mut Report) -> Result<()> {
     })));
     // Threads that still simulate or encode must not hold a stopped job back.
     runtime.shutdown_background();
-    report.summary = outcome?;
+    report.summary = outcome.inspect_err(|failure| {
+        if matches!(failure.kind(), Kind::Interrupted | Kind::Terminated | Kind::Storage) {
+            warn!("what was written so far is not whole; --overwrite takes it away");
+        }
+    })?;
     info!(
         file_count = report.summary.file_count,
         byte_count = report.summary.byte_count,
@@ -219,7 +175,7 @@ fn enter(flags: &Flags, report: &mut Report) -> Result<()> {
         order.exports,
         order.truth
     );
-    Ok(())
+    Ok(Told::Line)
 }
 
 /// The order that the flags make.
@@ -243,10 +199,6 @@ fn order(flags: &Flags) -> Result<Order> {
             usage(format!("nothing can lie beside `{exports}`: --truth says where the truth goes"))
         })?,
     };
-    let threads = flags.threads.map_or_else(
-        || std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
-        NonZeroUsize::get,
-    );
     Ok(Order {
         exports,
         truth,
@@ -256,7 +208,7 @@ fn order(flags: &Flags) -> Result<Order> {
         dirt: flags.dirt.into(),
         mix: flags.format_mix,
         overwrite: flags.overwrite,
-        threads,
+        threads: tool::threads(flags.threads),
         persons_a_part: PERSONS_A_PART,
     })
 }
