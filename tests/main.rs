@@ -28,6 +28,7 @@ mod sample_company;
 mod sample_exports;
 mod secrets;
 mod staleness;
+mod stopping;
 mod structure;
 mod undeclared_columns;
 mod upkeep;

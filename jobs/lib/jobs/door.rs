@@ -8,6 +8,7 @@ mod run;
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 use serde::Serialize;
@@ -24,7 +25,7 @@ use crate::jobs::flags::{
     BackfillFlags, CommonFlags, DayFlags, EraseFlags, RunFlags, without_empty_variables,
 };
 use crate::jobs::result_line::ResultLine;
-use crate::jobs::stop::{runtime, until_stopped};
+use crate::jobs::stop::{Watchdog, runtime};
 use crate::jobs::usage::{self, EXIT_CODES};
 use crate::jobs::{Job, panics, result_file};
 use crate::observe::delivery::Counts;
@@ -35,6 +36,9 @@ pub(super) const BACKFILL: &str = "backfill";
 
 /// The name of an erasure, as a subcommand and among the runs.
 pub(super) const ERASE: &str = "erase";
+
+/// The least time that is left to what is under way when the time of a backfill is over.
+const LEAST_TO_FINISH: Duration = Duration::from_secs(10);
 
 /// The flags that every job takes.
 #[derive(Debug, Parser)]
@@ -54,6 +58,29 @@ struct Undertaking<'a> {
     days: &'a DayFlags,
     common: &'a CommonFlags,
     run: &'a RunFlags,
+}
+
+impl Undertaking<'_> {
+    /// How long it may take, where somebody says so: what is under way when no more is begun has as
+    /// long again.
+    fn limit(&self) -> Option<Duration> {
+        let Task::Backfill(flags) = self.task else { return None };
+        flags.max_runtime.map(|time| time.saturating_add(time.max(LEAST_TO_FINISH)))
+    }
+
+    /// What is said in its place where it cannot say anything itself.
+    fn last_words(&self, report: &Report) -> impl FnOnce(Failure) -> u8 + Send + use<> {
+        let (name, result_file) = (self.name, self.run.result_file.clone());
+        let mut known = Report::of(name, report.run_id.clone(), report.attempt);
+        if let Ok(Some(DayRange { from, to })) = self.days.range_if_any() {
+            (known.from, known.to) = (Some(from), Some(to));
+        }
+        move |failure| {
+            let mut line = ResultLine::of(name, known);
+            line.fail(failure);
+            line.say(result_file.as_deref(), &mut std::io::stdout())
+        }
+    }
 }
 
 /// What is to be done.
@@ -165,7 +192,7 @@ fn attend(
     job: &Job,
     arguments: impl Iterator<Item = OsString>,
     stdout: &mut impl Write,
-    work: impl FnOnce(&Undertaking<'_>, &mut Report) -> Result<()>,
+    work: impl FnOnce(&Undertaking<'_>, &Watchdog, &mut Report) -> Result<()>,
 ) -> u8 {
     let arguments: Vec<OsString> = arguments.collect();
     let flags = match parse(job, &arguments) {
@@ -202,7 +229,7 @@ fn parse(job: &Job, arguments: &[OsString]) -> Result<JobFlags, clap::Error> {
 fn undertake(
     undertaking: &Undertaking<'_>,
     stdout: &mut impl Write,
-    work: impl FnOnce(&Undertaking<'_>, &mut Report) -> Result<()>,
+    work: impl FnOnce(&Undertaking<'_>, &Watchdog, &mut Report) -> Result<()>,
 ) -> u8 {
     let Undertaking { name, run: flags, .. } = undertaking;
     let run_id = match &flags.run_id {
@@ -214,7 +241,8 @@ fn undertake(
     let span = error_span!("run", run_id, job = name, attempt = flags.attempt);
     let _within = span.entered();
     let mut line = ResultLine::of(name, Report::of(name, run_id, flags.attempt));
-    let outcome = panics::caught(|| work(undertaking, &mut line.told));
+    let watchdog = Watchdog::start(undertaking.limit(), undertaking.last_words(&line.told));
+    let outcome = panics::caught(|| work(undertaking, &watchdog, &mut line.told));
     telemetry::end_progress();
     if let Err(failure) = &outcome {
         // What failed of single targets was logged when it did.
@@ -229,10 +257,11 @@ fn undertake(
         None if undertaking.task.is_a_dry_run() => line.status = "planned",
         None => {}
     }
+    watchdog.take_the_word();
     line.say(flags.result_file.as_deref(), stdout)
 }
 
-fn enter(undertaking: &Undertaking<'_>, report: &mut Report) -> Result<()> {
+fn enter(undertaking: &Undertaking<'_>, watchdog: &Watchdog, report: &mut Report) -> Result<()> {
     let Undertaking { task, days, common, run: flags, .. } = undertaking;
     // An erasure is of all days.
     let days = match task {
@@ -254,12 +283,12 @@ fn enter(undertaking: &Undertaking<'_>, report: &mut Report) -> Result<()> {
     let outcome = runtime.block_on(async {
         let outcome = match (task, days) {
             (Task::Backfill(flags), Some(days)) if flags.dry_run => {
-                until_stopped(asked::dry_run(flags, settings, days, report)).await
+                watchdog.until_stopped(asked::dry_run(flags, settings, days, report)).await
             }
             (Task::Erase(flags), _) if flags.dry_run => {
-                until_stopped(asked::look_for_persons(flags, settings, report)).await
+                watchdog.until_stopped(asked::look_for_persons(flags, settings, report)).await
             }
-            (task, days) => run::carry_out(*task, settings, days, report).await,
+            (task, days) => run::carry_out(*task, settings, days, watchdog, report).await,
         };
         notices::tell_of_failure(&told, report, &outcome).await;
         outcome
@@ -313,7 +342,6 @@ mod tests {
     use super::*;
     use crate::errors::Context as _;
     use crate::jobs::DAILY;
-    use crate::jobs::stop::until_stopped;
 
     const VALUE: &str = "ada.lovelace@example.com";
 
@@ -321,11 +349,15 @@ mod tests {
     fn attended(work: impl FnOnce() -> Result<()>) -> (u8, Value) {
         let mut stdout = vec![];
         let arguments = ["daily", "--date", "2024-03-04", "--log", "off"].map(OsString::from);
-        let code = attend(&DAILY, arguments.into_iter(), &mut stdout, |_, _| work());
+        let code = attend(&DAILY, arguments.into_iter(), &mut stdout, |_, _, _| work());
         let text = String::from_utf8(stdout).unwrap();
         assert_eq!(text.lines().count(), 1, "{text}");
         assert!(!text.contains("lovelace"), "{text}");
         (code, serde_json::from_str(&text).unwrap())
+    }
+
+    fn watchdog() -> Watchdog {
+        Watchdog::start(None, |failure| failure.kind.exit_code())
     }
 
     fn assert_defect((code, result): (u8, Value)) {
@@ -341,7 +373,7 @@ mod tests {
         let mut has_said_goodbye = false;
         assert_defect(attended(|| {
             runtime(1)?.block_on(async {
-                let outcome = until_stopped(async { panic!("{VALUE}") }).await;
+                let outcome = watchdog().until_stopped(async { panic!("{VALUE}") }).await;
                 has_said_goodbye = true;
                 outcome
             })
@@ -349,12 +381,12 @@ mod tests {
         assert!(has_said_goodbye);
         // In a task, and in a thread that may block, of its runtime.
         assert_defect(attended(|| {
-            runtime(2)?.block_on(until_stopped(async {
+            runtime(2)?.block_on(watchdog().until_stopped(async {
                 tokio::spawn(async { panic!("{VALUE}") }).await.context(Kind::Defect, || "encode")
             }))
         }));
         assert_defect(attended(|| {
-            runtime(2)?.block_on(until_stopped(async {
+            runtime(2)?.block_on(watchdog().until_stopped(async {
                 let read = tokio::task::spawn_blocking(|| {
                     let quoted = format!("é {VALUE}");
                     quoted[1..].len()

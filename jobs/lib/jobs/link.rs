@@ -15,7 +15,7 @@ use crate::config::linking::{self as declarations, Declaration, to_yaml};
 use crate::config::settings::parse_bytes;
 use crate::engine::Engine;
 use crate::errors::{Context as _, Error, Kind, Result};
-use crate::jobs::stop::{runtime, until_stopped};
+use crate::jobs::stop::{Watchdog, runtime};
 use crate::jobs::tool::{self, Told, ToolFlags};
 use crate::jobs::usage::EXIT_CODES;
 use crate::linking::{
@@ -215,12 +215,12 @@ pub fn main() -> ExitCode {
     tool::main(NAME, enter)
 }
 
-fn enter(flags: &Flags, report: &mut Report) -> Result<Told> {
+fn enter(flags: &Flags, watchdog: &Watchdog, report: &mut Report) -> Result<Told> {
     let threads = tool::threads(flags.common.threads);
     let scratch = flags.common.scratch.clone().unwrap_or_else(std::env::temp_dir);
     let engine = Engine::with(threads, flags.common.memory_limit, &scratch)?;
     let runtime = runtime(threads)?;
-    let outcome = runtime.block_on(until_stopped(work(&engine, &flags.command, report)));
+    let outcome = runtime.block_on(watchdog.until_stopped(work(&engine, &flags.command, report)));
     // Threads that still compare must not hold a stopped job back.
     runtime.shutdown_background();
     outcome

@@ -27,7 +27,7 @@ use crate::jobs::flags::{
 use crate::jobs::operator::quarantine::QuarantineCommand::Replay;
 use crate::jobs::operator::quarantine::QuarantineFlags;
 use crate::jobs::panics;
-use crate::jobs::stop::{runtime, until_stopped};
+use crate::jobs::stop::{Watchdog, runtime};
 use crate::jobs::usage::{EXIT_CODES, tell_usage};
 use crate::telemetry;
 
@@ -143,7 +143,8 @@ pub fn main() -> ExitCode {
         } => return quarantine::replay(&common, *replay),
         flags => flags,
     };
-    let failure = match panics::caught(|| run(&flags)) {
+    let watchdog = Watchdog::start(None, |failure| failure.kind.exit_code());
+    let failure = match panics::caught(|| run(&flags, &watchdog)) {
         Ok(Told { text, failure }) => {
             let mut stdout = std::io::stdout().lock();
             let _ = stdout.write_all(text.as_bytes());
@@ -161,10 +162,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(flags: &Flags) -> Result<Told> {
+fn run(flags: &Flags, watchdog: &Watchdog) -> Result<Told> {
     let settings = Settings::read(&flags.common.config)?;
     let runtime = runtime(settings.threads)?;
-    let told = runtime.block_on(until_stopped(async {
+    let told = runtime.block_on(watchdog.until_stopped(async {
         match &flags.command {
             Command::Check { output } => project::check(&settings, output.json).await,
             Command::Config { output } => Ok(project::config(&settings, output.json).into()),

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use crate::config::Location;
 use crate::dates::{Day, DayRange};
 use crate::errors::{Error, Kind, Result};
-use crate::jobs::stop::{runtime, until_stopped};
+use crate::jobs::stop::{Watchdog, runtime};
 use crate::jobs::tool::{self, Told, ToolFlags};
 use crate::jobs::usage::EXIT_CODES;
 use crate::sample::feeds::compress::FormatMix;
@@ -139,7 +139,7 @@ pub fn main() -> ExitCode {
     tool::main(NAME, enter)
 }
 
-fn enter(flags: &Flags, report: &mut Report) -> Result<Told> {
+fn enter(flags: &Flags, watchdog: &Watchdog, report: &mut Report) -> Result<Told> {
     let order = order(flags)?;
     report.from = Some(order.days.from);
     report.to = Some(order.days.to);
@@ -158,7 +158,7 @@ fn enter(flags: &Flags, report: &mut Report) -> Result<Told> {
     );
     telemetry::start_progress(flags.log_format);
     let runtime = runtime(order.threads)?;
-    let outcome = runtime.block_on(until_stopped(sample::make(&order, |step, count| {
+    let outcome = runtime.block_on(watchdog.until_stopped(sample::make(&order, |step, count| {
         telemetry::progress(step, count, "customers and months");
     })));
     // Threads that still simulate or encode must not hold a stopped job back.

@@ -13,6 +13,7 @@ use crate::errors::{Kind, Result};
 use crate::jobs::failure::{Failure, log_failure};
 use crate::jobs::flags::without_empty_variables;
 use crate::jobs::result_line::ResultLine;
+use crate::jobs::stop::Watchdog;
 use crate::jobs::{panics, result_file, usage};
 use crate::telemetry::{self, LogFormat};
 
@@ -36,7 +37,7 @@ pub(super) enum Told {
 /// The whole of the binary's `main`: `work` gets the flags, and what the result line will tell.
 pub(super) fn main<F: ToolFlags, T: Serialize + Default>(
     name: &'static str,
-    work: impl FnOnce(&F, &mut T) -> Result<Told>,
+    work: impl FnOnce(&F, &Watchdog, &mut T) -> Result<Told>,
 ) -> ExitCode {
     panics::log_places();
     let mut stdout = std::io::stdout();
@@ -51,11 +52,18 @@ pub(super) fn main<F: ToolFlags, T: Serialize + Default>(
     };
     let (log_format, log_filter) = flags.log();
     telemetry::start(log_format, log_filter);
+    let result_file = flags.result_file().map(Path::to_path_buf);
+    let watchdog = Watchdog::start(None, move |failure| {
+        let mut line = ResultLine::of(name, T::default());
+        line.fail(failure);
+        line.say(result_file.as_deref(), &mut std::io::stdout())
+    });
     let outcome = panics::caught(|| {
         flags.result_file().map_or(Ok(()), result_file::ensure_writable)?;
-        work(&flags, &mut line.told)
+        work(&flags, &watchdog, &mut line.told)
     });
     telemetry::end_progress();
+    watchdog.take_the_word();
     match outcome {
         Ok(Told::Line) => {}
         Ok(Told::Text(text)) => {

@@ -17,7 +17,7 @@ use crate::config::Settings;
 use crate::dates::DayRange;
 use crate::errors::{Error, Kind, Result};
 use crate::jobs::failure::Failure;
-use crate::jobs::stop::until_stopped;
+use crate::jobs::stop::Watchdog;
 use crate::lake::lease::Holder;
 use crate::lake::{Lake, Partition, runs};
 use crate::observe::Observers;
@@ -33,6 +33,7 @@ pub(super) async fn carry_out(
     task: Task<'_>,
     settings: Settings,
     days: Option<DayRange>,
+    watchdog: &Watchdog,
     report: &mut Report,
 ) -> Result<()> {
     let lease_length = Duration::from_secs(settings.lease_seconds);
@@ -52,7 +53,7 @@ pub(super) async fn carry_out(
     if let Some(openlineage) = &observers.openlineage {
         openlineage.started();
     }
-    let outcome = carry_out_as(run, task, settings, days, report).await;
+    let outcome = carry_out_as(run, task, settings, days, watchdog, report).await;
     report.events = tell_the_end(&observers, &report.summary, &outcome).await;
     outcome
 }
@@ -62,6 +63,7 @@ async fn carry_out_as(
     task: Task<'_>,
     settings: Settings,
     days: Option<DayRange>,
+    watchdog: &Watchdog,
     report: &mut Report,
 ) -> Result<()> {
     let warehouse = Lake::open(&settings.warehouse, settings.patience)?;
@@ -77,41 +79,50 @@ async fn carry_out_as(
     let mut summary = Summary::default();
     let mut erased = None;
     let mut open = None;
-    let outcome = until_stopped(async {
-        open = Some(runs::start(&warehouse, &start).await?);
-        let workshop = Arc::new(Workshop::open(settings, warehouse.clone()).await?);
-        let mut on_target = |progress: &Progress, partition: &Partition| {
-            telemetry::progress(
-                progress.begun_count,
-                progress.target_count,
-                &format!("{partition}{}", told(progress)),
-            );
-        };
-        let (models, days) = match (task, days) {
-            (Task::Erase(flags), _) => {
-                let persons = asked::persons(flags)?;
-                let on_target = &mut on_target;
-                let done = erase::carry_out(&workshop, &run, &persons, on_target, &mut summary);
-                erased = Some(done.await?);
-                return Ok(());
-            }
-            (_, None) => return Err(Error::new(Kind::Defect, "build tables of no days")),
-            (Task::Zones(zones), Some(days)) => {
-                run::bring_up_to_date(&workshop, &run, zones, days, &mut on_target, &mut summary)
+    let outcome = watchdog
+        .until_stopped(async {
+            open = Some(runs::start(&warehouse, &start).await?);
+            let workshop = Arc::new(Workshop::open(settings, warehouse.clone()).await?);
+            let mut on_target = |progress: &Progress, partition: &Partition| {
+                telemetry::progress(
+                    progress.begun_count,
+                    progress.target_count,
+                    &format!("{partition}{}", told(progress)),
+                );
+            };
+            let (models, days) = match (task, days) {
+                (Task::Erase(flags), _) => {
+                    let persons = asked::persons(flags)?;
+                    let on_target = &mut on_target;
+                    let done = erase::carry_out(&workshop, &run, &persons, on_target, &mut summary);
+                    erased = Some(done.await?);
+                    return Ok(());
+                }
+                (_, None) => return Err(Error::new(Kind::Defect, "build tables of no days")),
+                (Task::Zones(zones), Some(days)) => {
+                    run::bring_up_to_date(
+                        &workshop,
+                        &run,
+                        zones,
+                        days,
+                        &mut on_target,
+                        &mut summary,
+                    )
                     .await?;
-                (workshop.models_of(zones), days)
-            }
-            (Task::Backfill(flags), Some(days)) => {
-                let backfill = asked::backfill_of(flags, &workshop, days)?;
-                let on_target = &mut on_target;
-                backfill::carry_out(&workshop, &run, &backfill, on_target, &mut summary).await?;
-                (backfill.models, days)
-            }
-        };
-        summary.stale_earlier_days = earlier::stale_days(&workshop, &models, days.from).await?;
-        Ok(())
-    })
-    .await;
+                    (workshop.models_of(zones), days)
+                }
+                (Task::Backfill(flags), Some(days)) => {
+                    let backfill = asked::backfill_of(flags, &workshop, days)?;
+                    let on_target = &mut on_target;
+                    backfill::carry_out(&workshop, &run, &backfill, on_target, &mut summary)
+                        .await?;
+                    (backfill.models, days)
+                }
+            };
+            summary.stale_earlier_days = earlier::stale_days(&workshop, &models, days.from).await?;
+            Ok(())
+        })
+        .await;
     report.summary = summary;
     report.erased = erased;
     // Best effort, and brief: what was published is in the ledger already.
