@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::JsonFields;
 
-use lines::{JsonLines, TextLines};
+use lines::{Json, Lines, Text};
 
 /// How logs are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -56,9 +56,9 @@ pub fn start(format: LogFormat, filter: &str) {
     let builder = builder.fmt_fields(JsonFields::new());
     // A second start (tests run several jobs in one process) keeps the first.
     let _ = if json {
-        builder.event_format(JsonLines).try_init()
+        builder.event_format(Lines(Json)).try_init()
     } else {
-        builder.event_format(TextLines { is_coloured: terminal }).try_init()
+        builder.event_format(Lines(Text { is_coloured: terminal })).try_init()
     };
 }
 

@@ -11,12 +11,31 @@ use tracing_subscriber::fmt::format::{JsonFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
+/// Log lines of a form.
+pub(super) struct Lines<F>(pub F);
+
+/// How a log line looks.
+pub(super) trait Form {
+    /// Writes the line, with its end.
+    fn write(&self, writer: &mut Writer<'_>, told: Told) -> fmt::Result;
+}
+
+/// What a log line tells.
+pub(super) struct Told {
+    level: Level,
+    message: Option<String>,
+    /// What the event says itself.
+    fields: Map<String, Value>,
+    /// What the spans around it say.
+    around: Map<String, Value>,
+}
+
 /// A JSON object a line.
-pub(super) struct JsonLines;
+pub(super) struct Json;
 
 /// A line of text: time, level, message, fields. Of the spans it has what tells where the work is,
 /// and the run is left out: at a terminal there is one.
-pub(super) struct TextLines {
+pub(super) struct Text {
     /// Whether levels are coloured.
     pub is_coloured: bool,
 }
@@ -24,9 +43,10 @@ pub(super) struct TextLines {
 /// The fields of spans that text has too.
 const PLACE: [&str; 2] = ["table", "dt"];
 
-impl<S> FormatEvent<S, JsonFields> for JsonLines
+impl<S, F> FormatEvent<S, JsonFields> for Lines<F>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
+    F: Form,
 {
     fn format_event(
         &self,
@@ -34,32 +54,36 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let (message, fields) = said(event);
+        let mut said = Said::default();
+        event.record(&mut said);
+        let told = Told {
+            level: *event.metadata().level(),
+            message: said.message,
+            fields: said.fields,
+            around: of_spans(context),
+        };
+        self.0.write(&mut writer, told)
+    }
+}
+
+impl Form for Json {
+    fn write(&self, writer: &mut Writer<'_>, told: Told) -> fmt::Result {
         let mut line = Map::new();
         line.insert("timestamp".to_string(), now().into());
-        line.insert("level".to_string(), event.metadata().level().as_str().into());
-        if let Some(message) = message {
+        line.insert("level".to_string(), told.level.as_str().into());
+        if let Some(message) = told.message {
             line.insert("message".to_string(), message.into());
         }
-        line.extend(of_spans(context));
+        line.extend(told.around);
         // What the event says itself is nearer.
-        line.extend(fields);
+        line.extend(told.fields);
         writeln!(writer, "{}", Value::Object(line))
     }
 }
 
-impl<S> FormatEvent<S, JsonFields> for TextLines
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-{
-    fn format_event(
-        &self,
-        context: &FmtContext<'_, S, JsonFields>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let (message, fields) = said(event);
-        let level = *event.metadata().level();
+impl Form for Text {
+    fn write(&self, writer: &mut Writer<'_>, told: Told) -> fmt::Result {
+        let Told { level, message, fields, around } = told;
         let (colour, end) = match self.is_coloured {
             true => (colour(level), "\u{1b}[0m"),
             false => ("", ""),
@@ -68,7 +92,6 @@ where
         if let Some(message) = message {
             write!(writer, " {message}")?;
         }
-        let around = of_spans(context);
         // What the event says itself is nearer.
         let nearest = |name| fields.get(name).or_else(|| around.get(name));
         let place = PLACE.iter().filter_map(|name| Some((*name, nearest(*name)?)));
@@ -119,12 +142,6 @@ where
 }
 
 /// What an event says: its message, and its fields.
-fn said(event: &Event<'_>) -> (Option<String>, Map<String, Value>) {
-    let mut said = Said::default();
-    event.record(&mut said);
-    (said.message, said.fields)
-}
-
 #[derive(Default)]
 struct Said {
     message: Option<String>,
@@ -205,15 +222,12 @@ mod tests {
         }
     }
 
-    fn logged<F>(lines: F) -> Vec<String>
-    where
-        F: FormatEvent<tracing_subscriber::Registry, JsonFields> + Send + Sync + 'static,
-    {
+    fn logged(form: impl Form + Send + Sync + 'static) -> Vec<String> {
         use tracing_subscriber::layer::SubscriberExt as _;
         let kept = Kept::default();
         let layer = tracing_subscriber::fmt::layer()
             .fmt_fields(JsonFields::new())
-            .event_format(lines)
+            .event_format(Lines(form))
             .with_writer(kept.clone());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             let run = info_span!("run", run_id = "r 1", attempt = 2_u32).entered();
@@ -230,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_json_line_has_the_run_and_the_target_and_what_it_says_itself_comes_first() {
-        let lines = logged(JsonLines);
+        let lines = logged(Json);
         let values: Vec<Value> = lines
             .iter()
             .map(|line| {
@@ -252,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_text_line_has_the_target_and_not_the_run() {
-        let lines = logged(TextLines { is_coloured: false });
+        let lines = logged(Text { is_coloured: false });
         let without_time: Vec<&str> =
             lines.iter().map(|line| line.split_once(' ').unwrap().1).collect();
         let expected = [
