@@ -231,10 +231,12 @@ fn opentelemetry_is_told_times_and_sums() {
     let collector = WebServer::start(Manner::Status(200, "{}"));
     let project = Project::small();
     let url = collector.url();
+    let traces_url = format!("{url}/own/traces");
     let (trace, above) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
     let parent = format!("00-{trace}-{above}-01");
     let variables = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", traces_url.as_str()),
         ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=k3y"),
         ("TRACEPARENT", parent.as_str()),
     ];
@@ -255,7 +257,7 @@ fn opentelemetry_is_told_times_and_sums() {
         attributes.collect()
     };
 
-    let traces = body("POST /v1/traces");
+    let traces = body("POST /own/traces");
     let resource = &traces["resourceSpans"][0]["resource"];
     assert_eq!(attributes(resource)["service.name"], "rapport");
     let spans = traces["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap();

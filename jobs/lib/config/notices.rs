@@ -60,16 +60,25 @@ pub struct Parent {
 /// Where traces and metrics go, and under which name.
 #[derive(Debug, Clone)]
 pub struct Otlp {
-    /// The URL below which `v1/traces` and `v1/metrics` lie.
-    pub endpoint: Url,
-    /// Headers of every request.
-    pub headers: Vec<(String, Secret)>,
+    /// Where traces go; none: nowhere.
+    pub traces: Option<Signal>,
+    /// Where metrics go; none: nowhere.
+    pub metrics: Option<Signal>,
     /// The name of the service that is told of.
     pub service_name: String,
     /// What else is told of it.
     pub attributes: Vec<(String, String)>,
     /// The span that started this run, where its orchestrator says so.
     pub parent: Option<TraceParent>,
+}
+
+/// Where a signal of OpenTelemetry's goes.
+#[derive(Debug, Clone)]
+pub struct Signal {
+    /// Posted to this URL, as it is.
+    pub url: Url,
+    /// Headers of every request.
+    pub headers: Vec<(String, Secret)>,
 }
 
 /// A span of another process.
@@ -117,6 +126,8 @@ pub(super) struct Written {
     pub openlineage_file: Option<Spanned<String>>,
     pub openlineage_namespace: Option<Spanned<String>>,
     pub otlp_endpoint: Option<Spanned<String>>,
+    pub otlp_traces_endpoint: Option<Spanned<String>>,
+    pub otlp_metrics_endpoint: Option<Spanned<String>>,
     pub webhook_url: Option<Spanned<String>>,
     pub webhook_text: Option<Spanned<String>>,
     pub webhook_link: Option<Spanned<String>>,
@@ -149,14 +160,7 @@ fn openlineage<V: Fn(&str) -> Option<String>>(
     written: &Written,
 ) -> Result<Option<OpenLineage>> {
     let Written { openlineage_url, openlineage_endpoint, openlineage_file, .. } = written;
-    let url = reader.text_or("openlineage_url", "OPENLINEAGE_URL", openlineage_url.clone(), None);
-    let url = url.map(|text| parse_url(&text));
-    if let Some(Ok(url)) = &url {
-        reader.show(without_password(url));
-    }
-    let url = url
-        .transpose()
-        .map_err(|what| reader.mistake("openlineage_url", openlineage_url.as_ref(), &what))?;
+    let url = url(reader, "openlineage_url", "OPENLINEAGE_URL", openlineage_url.as_ref())?;
     let endpoint = reader.text_or(
         "openlineage_endpoint",
         "OPENLINEAGE_ENDPOINT",
@@ -178,15 +182,10 @@ fn openlineage<V: Fn(&str) -> Option<String>>(
     let transport = match (url, file) {
         (None, None) => return Ok(None),
         (None, Some(file)) => Transport::File(file),
-        (Some(mut url), None) => {
-            let path = format!(
-                "{}/{}",
-                url.path().trim_end_matches('/'),
-                endpoint.unwrap_or_default().trim_start_matches('/')
-            );
-            url.set_path(&path);
-            Transport::Http(url, (reader.variable)("OPENLINEAGE_API_KEY").map(Secret))
-        }
+        (Some(url), None) => Transport::Http(
+            below(&url, &endpoint.unwrap_or_default()),
+            (reader.variable)("OPENLINEAGE_API_KEY").map(Secret),
+        ),
         (Some(_), Some(_)) => {
             let what = "both `openlineage_url` and `openlineage_file` are set, expected one";
             return Err(reader.mistake("openlineage_file", openlineage_file.as_ref(), what));
@@ -208,31 +207,78 @@ impl Parent {
     }
 }
 
+/// Source: OpenTelemetry's specification of its exporters, "Configuration Options" and "Endpoint URLs
+/// for OTLP/HTTP": what is said of a signal goes before what is said of all; the URL of a signal is
+/// taken as it is, and that of all is the one below which theirs lie.
 fn otlp<V: Fn(&str) -> Option<String>>(
     reader: &mut Reader<V>,
     written: &Written,
 ) -> Result<Option<Otlp>> {
-    let Written { otlp_endpoint, .. } = written;
     let foreign = "OTEL_EXPORTER_OTLP_ENDPOINT";
-    let url = reader.text_or("otlp_endpoint", foreign, otlp_endpoint.clone(), None);
-    let url = url.map(|text| parse_url(&text));
-    if let Some(Ok(url)) = &url {
-        reader.show(without_password(url));
-    }
-    let wrong = |what: String| reader.mistake("otlp_endpoint", otlp_endpoint.as_ref(), &what);
-    let endpoint = url.transpose().map_err(wrong)?;
+    let base = url(reader, "otlp_endpoint", foreign, written.otlp_endpoint.as_ref());
+    let foreign = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+    let traces =
+        url(reader, "otlp_traces_endpoint", foreign, written.otlp_traces_endpoint.as_ref());
+    let foreign = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
+    let metrics =
+        url(reader, "otlp_metrics_endpoint", foreign, written.otlp_metrics_endpoint.as_ref());
+    let (base, traces, metrics) = (base?, traces?, metrics?);
     let variable = |name: &str| (reader.variable)(name).unwrap_or_default();
-    let is_off = variable("OTEL_SDK_DISABLED").trim().eq_ignore_ascii_case("true");
-    let Some(endpoint) = endpoint.filter(|_| !is_off) else { return Ok(None) };
-    let headers = pairs(&variable("OTEL_EXPORTER_OTLP_HEADERS")).into_iter();
+    if variable("OTEL_SDK_DISABLED").trim().eq_ignore_ascii_case("true") {
+        return Ok(None);
+    }
+    let signal = |name: &str, own: Option<Url>| -> Option<Signal> {
+        let upper = name.to_uppercase();
+        if variable(&format!("OTEL_{upper}_EXPORTER")).trim() == "none" {
+            return None;
+        }
+        let url = own.or_else(|| base.as_ref().map(|base| below(base, &format!("v1/{name}"))))?;
+        let own_headers = variable(&format!("OTEL_EXPORTER_OTLP_{upper}_HEADERS"));
+        let headers = match own_headers.is_empty() {
+            true => variable("OTEL_EXPORTER_OTLP_HEADERS"),
+            false => own_headers,
+        };
+        let headers = pairs(&headers).into_iter();
+        Some(Signal { url, headers: headers.map(|(name, value)| (name, Secret(value))).collect() })
+    };
+    let (traces, metrics) = (signal("traces", traces), signal("metrics", metrics));
+    if traces.is_none() && metrics.is_none() {
+        return Ok(None);
+    }
     let service_name = variable("OTEL_SERVICE_NAME");
     Ok(Some(Otlp {
-        endpoint,
-        headers: headers.map(|(name, value)| (name, Secret(value))).collect(),
+        traces,
+        metrics,
         service_name: if service_name.is_empty() { "rapport".to_string() } else { service_name },
         attributes: pairs(&variable("OTEL_RESOURCE_ATTRIBUTES")),
         parent: TraceParent::parse(&variable("TRACEPARENT")),
     }))
+}
+
+/// Reads the key of a URL that may have a password.
+fn url<V: Fn(&str) -> Option<String>>(
+    reader: &mut Reader<V>,
+    key: &str,
+    foreign: &str,
+    written: Option<&Spanned<String>>,
+) -> Result<Option<Url>> {
+    let url = reader.text_or(key, foreign, written.cloned(), None);
+    let url = url.map(|text| parse_url(&text));
+    if let Some(Ok(url)) = &url {
+        reader.show(without_password(url));
+    }
+    url.transpose().map_err(|what| reader.mistake(key, written, &what))
+}
+
+/// The URL of `path` below another.
+fn below(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!(
+        "{}/{}",
+        base.path().trim_end_matches('/'),
+        path.trim_start_matches('/')
+    ));
+    url
 }
 
 /// Reads `name=value,name=value`, the values percent-encoded, as OpenTelemetry's variables have it.
@@ -382,6 +428,43 @@ mod tests {
         assert!(read("", &broken).unwrap().notices.openlineage.unwrap().parent.is_none());
     }
 
+    fn headers(signal: &Signal) -> Vec<(&str, &str)> {
+        signal.headers.iter().map(|(name, Secret(value))| (&**name, &**value)).collect()
+    }
+
+    /// As in the specification's examples.
+    #[test]
+    fn what_is_said_of_a_signal_goes_before_what_is_said_of_all() {
+        let base = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/mycollector/");
+        let own = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "https://collector.example.com");
+        let keys = ("OTEL_EXPORTER_OTLP_HEADERS", "key=all");
+        let own_keys = ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "key=own");
+        let otlp = |variables: &[(&str, &str)]| read("", variables).unwrap().notices.otlp;
+        let both = otlp(&[base, own, keys, own_keys]).unwrap();
+        let (traces, metrics) = (both.traces.unwrap(), both.metrics.unwrap());
+        assert_eq!(traces.url.as_str(), "http://collector:4318/mycollector/v1/traces");
+        assert_eq!(headers(&traces), [("key", "all")]);
+        // As it is: without a path of its own that of the root.
+        assert_eq!(metrics.url.as_str(), "https://collector.example.com/");
+        assert_eq!(headers(&metrics), [("key", "own")]);
+
+        // Nobody is told of what nobody asked for.
+        let one = otlp(&[own, keys]).unwrap();
+        assert!(one.traces.is_none());
+        assert_eq!(headers(&one.metrics.unwrap()), [("key", "all")]);
+        assert!(otlp(&[base, ("OTEL_TRACES_EXPORTER", "none")]).unwrap().traces.is_none());
+        let none = [base, ("OTEL_TRACES_EXPORTER", "none"), ("OTEL_METRICS_EXPORTER", "none")];
+        assert!(otlp(&none).is_none());
+
+        let settings = "otlp_endpoint: http://all\notlp_traces_endpoint: http://own/traces\n";
+        let settings = read(settings, &[]).unwrap();
+        let told = "http://own/traces (rapport.yaml:6)";
+        assert_eq!(shown(&settings, "otlp_traces_endpoint"), told);
+        let otlp = settings.notices.otlp.unwrap();
+        assert_eq!(otlp.traces.unwrap().url.as_str(), "http://own/traces");
+        assert_eq!(otlp.metrics.unwrap().url.as_str(), "http://all/v1/metrics");
+    }
+
     #[test]
     fn opentelemetrys_own_variables_are_known() {
         let trace = "0af7651916cd43dd8448eb211c80319c";
@@ -394,9 +477,11 @@ mod tests {
         ];
         let settings = read("", &variables).unwrap();
         let otlp = settings.notices.otlp.clone().unwrap();
-        let headers: Vec<_> =
-            otlp.headers.iter().map(|(name, Secret(value))| (&**name, &**value)).collect();
-        assert_eq!(headers, [("api-key", "s3cr t+1"), ("x", "y")]);
+        for (signal, path) in [(&otlp.traces, "v1/traces"), (&otlp.metrics, "v1/metrics")] {
+            let signal = signal.as_ref().unwrap();
+            assert_eq!(signal.url.as_str(), format!("http://collector:4318/{path}"));
+            assert_eq!(headers(signal), [("api-key", "s3cr t+1"), ("x", "y")]);
+        }
         assert_eq!(otlp.service_name, "rapport");
         let prod = ("deployment.environment".to_string(), "prod".to_string());
         assert_eq!(otlp.attributes, [prod]);

@@ -99,6 +99,8 @@ struct Written {
     openlineage_file: Option<Spanned<String>>,
     openlineage_namespace: Option<Spanned<String>>,
     otlp_endpoint: Option<Spanned<String>>,
+    otlp_traces_endpoint: Option<Spanned<String>>,
+    otlp_metrics_endpoint: Option<Spanned<String>>,
     webhook_url: Option<Spanned<String>>,
     webhook_text: Option<Spanned<String>>,
     webhook_link: Option<Spanned<String>>,
@@ -107,7 +109,7 @@ struct Written {
 }
 
 /// Every key that an environment variable `RAPPORT_<KEY>` may override.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 25] = [
     "landing",
     "warehouse",
     "sources",
@@ -127,6 +129,8 @@ const KEYS: [&str; 23] = [
     "openlineage_file",
     "openlineage_namespace",
     "otlp_endpoint",
+    "otlp_traces_endpoint",
+    "otlp_metrics_endpoint",
     "webhook_url",
     "webhook_text",
     "webhook_link",
@@ -251,6 +255,8 @@ impl Settings {
             openlineage_file: written.openlineage_file,
             openlineage_namespace: written.openlineage_namespace,
             otlp_endpoint: written.otlp_endpoint,
+            otlp_traces_endpoint: written.otlp_traces_endpoint,
+            otlp_metrics_endpoint: written.otlp_metrics_endpoint,
             webhook_url: written.webhook_url,
             webhook_text: written.webhook_text,
             webhook_link: written.webhook_link,
@@ -443,6 +449,8 @@ mod tests {
             "openlineage_url",
             "openlineage_file",
             "otlp_endpoint",
+            "otlp_traces_endpoint",
+            "otlp_metrics_endpoint",
             "webhook_url",
             "webhook_link",
             "parameters.default_region",

@@ -27,8 +27,8 @@ const BATCH: usize = 100;
 /// Tells OpenTelemetry of one run.
 #[derive(Debug)]
 pub struct Otlp {
-    traces: Outbox,
-    metrics: Outbox,
+    traces: Option<Outbox>,
+    metrics: Option<Outbox>,
     resource: Value,
     run: RunOf,
     trace_id: String,
@@ -87,8 +87,8 @@ impl Otlp {
     /// Begins to tell of a run, where the settings say to whom. It needs the runtime it is made in.
     pub fn open(notices: &Notices, run: RunOf) -> Option<Arc<Otlp>> {
         let asked = notices.otlp.as_ref()?;
-        let outbox = |signal: &str| -> Option<Outbox> {
-            match post(asked, signal, notices.timeout) {
+        let outbox = |signal: Option<&notices::Signal>| -> Option<Outbox> {
+            match post(signal?, notices.timeout) {
                 Ok(post) => Some(Outbox::open(Recipient::Post(post))),
                 Err(what) => {
                     warn!("failed to set OpenTelemetry up, nothing is sent: {what}");
@@ -96,11 +96,15 @@ impl Otlp {
                 }
             }
         };
+        let (traces, metrics) = (outbox(asked.traces.as_ref()), outbox(asked.metrics.as_ref()));
+        if traces.is_none() && metrics.is_none() {
+            return None;
+        }
         let parent = asked.parent.clone();
         let of_parent = parent.as_ref().map(|parent| parent.trace_id.clone());
         Some(Arc::new(Otlp {
-            traces: outbox("traces")?,
-            metrics: outbox("metrics")?,
+            traces,
+            metrics,
             resource: resource(asked),
             run,
             trace_id: of_parent.unwrap_or_else(|| Uuid::new_v4().simple().to_string()),
@@ -165,18 +169,21 @@ impl Otlp {
             std::mem::take(&mut *self.spans.lock().unwrap_or_else(PoisonError::into_inner));
         spans.push(span);
         self.put_spans(spans);
-        self.metrics.put(self.sums(sums, ended_at).to_string());
-        let (traces, metrics) =
-            futures::future::join(self.traces.close(limit), self.metrics.close(limit)).await;
-        traces.plus(metrics)
+        if let Some(metrics) = &self.metrics {
+            metrics.put(self.sums(sums, ended_at).to_string());
+        }
+        let closed = [&self.traces, &self.metrics].into_iter().flatten();
+        let counts = futures::future::join_all(closed.map(|outbox| outbox.close(limit))).await;
+        counts.into_iter().fold(Counts::default(), Counts::plus)
     }
 
     fn put_spans(&self, spans: Vec<Value>) {
+        let Some(traces) = &self.traces else { return };
         let request = json!({ "resourceSpans": [{
             "resource": self.resource,
             "scopeSpans": [{ "scope": scope(), "spans": spans }],
         }] });
-        self.traces.put(request.to_string());
+        traces.put(request.to_string());
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -297,12 +304,9 @@ fn sum(name: &str, unit: &str, description: &str, points: impl Iterator<Item = V
     })
 }
 
-fn post(asked: &notices::Otlp, signal: &str, timeout: Duration) -> Result<Post, String> {
-    let mut url = asked.endpoint.clone();
-    let path = format!("{}/v1/{signal}", url.path().trim_end_matches('/'));
-    url.set_path(&path);
-    let mut post = Post::new(url, timeout)?;
-    for (name, value) in &asked.headers {
+fn post(signal: &notices::Signal, timeout: Duration) -> Result<Post, String> {
+    let mut post = Post::new(signal.url.clone(), timeout)?;
+    for (name, value) in &signal.headers {
         post = post.with_header(name, value)?;
     }
     Ok(post)
