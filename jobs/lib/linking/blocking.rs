@@ -5,7 +5,7 @@ use arrow::datatypes::Int64Type;
 use datafusion::prelude::SessionContext;
 
 use super::columns::quoted;
-use super::pairs::rows;
+use super::compared::rows;
 use super::records::RuleSet;
 use crate::config::linking::{Declaration, Guards, SourcesWithoutDuplicates};
 use crate::errors::{Error, Kind, Result};

@@ -6,8 +6,10 @@ use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use arrow::datatypes::{Float64Type, Int8Type, Int64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use super::pairs::{level_column, rows, score_pairs, weight};
+use super::compared::rows;
+use super::pairs::score_pairs;
 use super::records::Records;
+use super::statements::{level_column, weight};
 use crate::algorithms::identity::training::weight_of;
 use crate::config::linking::{Comparison, Declaration, Level, Test};
 use crate::engine::Engine;

@@ -7,7 +7,7 @@ use tracing::info;
 
 use super::blocking;
 use super::explain::in_words;
-use super::pairs;
+use super::patterns;
 use super::records::Records;
 use super::training::Trained;
 use crate::algorithms::identity::candidates::{Candidates, random_pairs};
@@ -107,11 +107,11 @@ async fn patterns(
     let Some(candidates) = &records.candidates else {
         let drawn = rows_for(training.sample_pairs).min(records.count() as u64);
         return Ok(Patterns {
-            found: pairs::found_patterns(engine, records, declaration).await?,
-            others: pairs::other_patterns(engine, records, declaration, drawn).await?,
+            found: patterns::found(engine, records, declaration).await?,
+            others: patterns::others(engine, records, declaration, drawn).await?,
         });
     };
-    let found = pairs::chosen_patterns(engine, records, declaration, candidates).await?;
+    let found = patterns::chosen(engine, records, declaration, candidates).await?;
     let count = u32::try_from(records.count()).unwrap_or(u32::MAX);
     let all = u64::from(count) * u64::from(count.saturating_sub(1)) / 2;
     if u64::try_from(candidates.pairs.len()).is_ok_and(|chosen| chosen == all) {
@@ -120,7 +120,7 @@ async fn patterns(
     let drawn =
         random_pairs(count, training.sample_pairs, training.seed, |pair| candidates.contains(pair));
     let drawn = Arc::new(Candidates { pairs: drawn, ..Candidates::default() });
-    let others = pairs::patterns_of(engine, records, declaration, &drawn).await?;
+    let others = patterns::of_pairs(engine, records, declaration, &drawn).await?;
     Ok(Patterns { found, others })
 }
 

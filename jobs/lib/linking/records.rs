@@ -19,7 +19,7 @@ use futures::TryStreamExt as _;
 use twox_hash::XxHash3_128;
 
 use super::columns::{self, quoted};
-use super::pairs::Agreement;
+use super::compared::Agreement;
 use crate::algorithms::identity::candidates::{self, Candidates, Limits};
 use crate::config::linking::{BlockingRule, Comparison, Declaration, InputColumns, Test};
 use crate::engine::{Engine, Layout, query_error};

@@ -7,7 +7,7 @@ use tracing::info;
 use super::blocking;
 use super::columns;
 use super::mixture;
-use super::pairs;
+use super::patterns;
 use super::records::{Records, RuleSet, read_by};
 use crate::algorithms::identity::training::{
     self, Ending, Levels, NOT_OBSERVED, Pattern, maximise, probability_of, settle, shares, usual_m,
@@ -65,7 +65,7 @@ async fn estimate_prior(session: &Session, all_pairs: u64, trained: &mut Trained
         return Ok(());
     }
     blocking::count(session, model, RuleSet::Deterministic).await?;
-    let found = pairs::count_found(session, model, RuleSet::Deterministic).await?;
+    let found = patterns::count_found(session, model, RuleSet::Deterministic).await?;
     if found == 0 {
         trained.warnings.push(
             "The prior could not be estimated, because no pair is found by a deterministic rule: \
@@ -101,7 +101,7 @@ async fn estimate_u(session: &Session, records: &Records, trained: &mut Trained)
             break;
         }
         let part = (chunk, CHUNKS);
-        let patterns = pairs::random_patterns(session, &model, &open, rows, part).await?;
+        let patterns = patterns::random(session, &model, &open, rows, part).await?;
         looked_at += patterns.iter().map(|pattern| pattern.count).sum::<u64>();
         for (place, comparison) in open.iter().enumerate() {
             let known = counts.iter_mut().find(|(name, _)| *name == comparison.name);
@@ -199,7 +199,8 @@ async fn estimate_m(session: &Session, records: &Records, trained: &mut Trained)
             (records.count() as f64 * share).ceil() as u64
         });
         let comparisons: Vec<Comparison> = chosen.iter().map(|(_, one)| one.clone()).collect();
-        let patterns = pairs::patterns(session, &model, place, &comparisons, draws).await?;
+        let patterns =
+            patterns::of_training_rule(session, &model, place, &comparisons, draws).await?;
         let seen: u64 = patterns.iter().map(|pattern| pattern.count).sum();
         if seen == 0 {
             trained.notes.push(format!("{name}: finds no pair."));
