@@ -143,11 +143,11 @@ impl Ears {
     fn open() -> Result<(tokio::runtime::Runtime, Ears)> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.context(Kind::Defect, || "start the runtime that listens")?;
-        let _within = runtime.enter();
-        let listen = |kind| signal(kind).context(Kind::Defect, || "listen for signals");
-        let interrupted = listen(SignalKind::interrupt())?;
-        let terminated = listen(SignalKind::terminate())?;
-        drop(_within);
+        let (interrupted, terminated) = {
+            let _within = runtime.enter();
+            let listen = |kind| signal(kind).context(Kind::Defect, || "listen for signals");
+            (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?)
+        };
         Ok((runtime, Ears { interrupted, terminated }))
     }
 
