@@ -42,7 +42,7 @@ use crate::engine::Engine;
 use crate::errors::{Error, Kind, Result};
 use crate::exports::{ExportFile, Landing};
 use crate::hash::ContentHash;
-use crate::lake::ledger::{Entry, Ledger};
+use crate::lake::ledger::{self, Entry, Ledger, News};
 use crate::lake::{Lake, Partition, TableName};
 use crate::models::reads::ModelReads;
 use crate::models::{Catalogue, Model, Recipe, ZONES};
@@ -152,19 +152,29 @@ impl Workshop {
 
     /// Takes in what other runs published since; whether that is anything.
     async fn refresh(&self) -> Result<bool> {
-        let mut published = self.published.write().await;
-        let news = published.ledger.refresh(&self.warehouse).await?;
-        let has_news = !news.is_empty();
-        published.note_objects(news);
-        Ok(has_news)
+        // Storage is asked without the lock: other targets are judged and noted meanwhile.
+        let seen = self.published.read().await.ledger.seen();
+        let news = seen.news(&self.warehouse).await?;
+        Ok(self.take_in(news).await)
     }
 
     /// Folds the ledger in storage, where that is worth it.
     async fn compact_ledger(&self) -> Result<()> {
-        let mut published = self.published.write().await;
-        let news = published.ledger.compact(&self.warehouse).await?;
-        published.note_objects(news);
+        let news = ledger::fold(&self.warehouse).await?;
+        self.take_in(news).await;
         Ok(())
+    }
+
+    /// Takes in what was read of the ledger; whether anything was published by it.
+    async fn take_in(&self, news: News) -> bool {
+        if news.is_empty() {
+            return false;
+        }
+        let mut published = self.published.write().await;
+        let partitions = published.ledger.take_in(news);
+        let has_news = !partitions.is_empty();
+        published.note_objects(partitions);
+        has_news
     }
 
     /// The models of `zones`, in the order to build them. Quarantine comes with raw.

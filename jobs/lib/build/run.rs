@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tracing::{Instrument as _, error_span, info, warn};
 
@@ -141,6 +142,12 @@ impl Manner {
         Manner { at_once, is_forced: false, goes_on_after_trouble: false, until: None }
     }
 
+    /// Targets that are begun at once. Where several are built at once, one more is judged, or
+    /// published: those wait for storage, and leave their processor to it.
+    fn begun_at_once(&self) -> usize {
+        if self.at_once > 1 { self.at_once + 1 } else { 1 }
+    }
+
     fn is_time_over(&self) -> bool {
         self.until.is_some_and(|until| Instant::now() >= until)
     }
@@ -175,6 +182,7 @@ impl Work<'_> {
             running: JoinSet::new(),
             failures: BTreeMap::new(),
             days: Days::of(self.own_targets()),
+            turns: Arc::new(Semaphore::new(self.manner.at_once)),
         };
         let outcome = self.go(&mut going, on_target, summary).await;
         // What still runs after trouble stops where it is, and gives its leases back at the end.
@@ -239,7 +247,7 @@ impl Work<'_> {
         summary: &mut Summary,
     ) -> Result<()> {
         while !self.manner.is_time_over()
-            && let Some(at) = going.order.start(self.manner.at_once)
+            && let Some(at) = going.order.start(self.manner.begun_at_once())
         {
             if self.others.take(at) {
                 going.order.set_aside(at);
@@ -261,11 +269,14 @@ impl Work<'_> {
                 Ok(None) => {
                     let (workshop, run) = (Arc::clone(self.workshop), self.run.clone());
                     let (target, is_forced) = (target.clone(), self.manner.is_forced);
+                    let turns = Arc::clone(&going.turns);
                     let Partition { table, dt } = &partition;
                     // Of the level that every filter lets through.
                     let span = error_span!("target", %table, %dt);
                     let work = async move {
-                        (at, target::bring_up_to_date(&workshop, &run, &target, is_forced).await)
+                        let done =
+                            target::bring_up_to_date(&workshop, &run, &target, is_forced, &turns);
+                        (at, done.await)
                     };
                     going.running.spawn(work.instrument(span));
                 }
@@ -385,6 +396,8 @@ struct Going {
     /// By the place of the target, so that they are told in order.
     failures: BTreeMap<usize, FailedTarget>,
     days: Days,
+    /// As many as may be built at once.
+    turns: Arc<Semaphore>,
 }
 
 /// Goes on panicking where a target's task did, so that the job ends as by any panic.

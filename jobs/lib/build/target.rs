@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 use crate::build::query::Built;
@@ -13,7 +14,7 @@ use crate::build::watch::Watch;
 use crate::build::{Evaluation, Freshness, Reason, Workshop, ingest, query, restatement, reuse};
 use crate::checks::finding;
 use crate::dates::Day;
-use crate::errors::{Error, Kind, Result};
+use crate::errors::{Context as _, Error, Kind, Result};
 use crate::lake::lease::Lease;
 use crate::lake::ledger::{Accounting, Entry, ExportInput};
 use crate::lake::publish::{self, Part};
@@ -46,15 +47,17 @@ impl Target {
     }
 }
 
-/// Brings one partition up to date; with `is_forced` it is built also where it is fresh.
+/// Brings one partition up to date; with `is_forced` it is built also where it is fresh. `turns` are
+/// as many as may be built at once.
 pub(super) async fn bring_up_to_date(
     workshop: &Workshop,
     run: &Run,
     target: &Target,
     is_forced: bool,
+    turns: &Semaphore,
 ) -> Result<Outcome> {
     let watch = Watch::over(run, target);
-    let outcome = look_and_build(workshop, run, target, is_forced, &watch).await;
+    let outcome = look_and_build(workshop, run, target, is_forced, turns, &watch).await;
     watch.end(workshop, &outcome).await;
     outcome
 }
@@ -64,6 +67,7 @@ async fn look_and_build(
     run: &Run,
     target: &Target,
     is_forced: bool,
+    turns: &Semaphore,
     watch: &Watch,
 ) -> Result<Outcome> {
     let partition = target.partition();
@@ -83,7 +87,7 @@ async fn look_and_build(
             _ => return Err(error),
         },
     };
-    let outcome = build_under(workshop, run, target, is_forced, &lease, watch).await;
+    let outcome = build_under(workshop, run, target, is_forced, turns, &lease, watch).await;
     if outcome.as_ref().is_err_and(|failure| failure.kind() == Kind::Storage) {
         // Whoever ends the run gives it back, if storage answers by then.
         return outcome;
@@ -135,10 +139,10 @@ async fn build_under(
     run: &Run,
     target: &Target,
     is_forced: bool,
+    turns: &Semaphore,
     lease: &Lease,
     watch: &Watch,
 ) -> Result<Outcome> {
-    let started = Instant::now();
     let Target { model, dt } = target;
     // What another run did while we waited for the lease may have made the work unnecessary.
     publish::recover(&workshop.warehouse, lease).await?;
@@ -148,12 +152,15 @@ async fn build_under(
         Some(outcome) if !ingest::has_new_marks(workshop, &evaluation).await => return Ok(outcome),
         fresh => fresh.is_some(),
     };
+    let turn = turns.acquire().await.context(Kind::Defect, || "wait for a turn to build")?;
+    let started = Instant::now();
     let made = if is_fresh {
         Ok((ingest::noted_anew(workshop, run, &evaluation, lease, started).await, false))
     } else {
         watch.begin(workshop, &evaluation).await;
         make(workshop, run, model, &evaluation, lease, started, watch).await
     };
+    drop(turn);
     if made.is_err() {
         // What was refused must not lie about.
         let swept = publish::sweep(&workshop.warehouse, lease);
@@ -367,9 +374,14 @@ impl Workshop {
     /// `partition` (and its quarantine) stands.
     pub(super) async fn refresh_one(&self, partition: &Partition) -> Result<()> {
         self.refresh().await?;
-        let mut published = self.published.write().await;
+        let mut sizes = vec![];
         for partition in guarded(partition) {
-            match self.warehouse.object_size(&partition).await? {
+            let size = self.warehouse.object_size(&partition).await?;
+            sizes.push((partition, size));
+        }
+        let mut published = self.published.write().await;
+        for (partition, size) in sizes {
+            match size {
                 Some(size) => published.objects.insert(partition, size),
                 None => published.objects.remove(&partition),
             };
@@ -382,7 +394,7 @@ impl Workshop {
         let mut published = self.published.write().await;
         for entry in entries {
             published.objects.insert(entry.partition.clone(), entry.byte_count);
-            published.ledger.add(entry);
+            published.ledger.add_own(&self.warehouse, entry);
         }
     }
 

@@ -12,7 +12,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Read as _;
 use std::ops::Bound;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
@@ -163,11 +163,56 @@ impl Accounting {
 }
 
 /// The current version of every published partition, as of one moment.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Ledger {
     current: BTreeMap<Partition, Arc<Entry>>,
-    seen: HashSet<Path>,
+    seen: Seen,
     entry_count: usize,
+}
+
+/// Which objects in storage were taken in: to look for others needs no more of a ledger, so that it
+/// may be asked for other things meanwhile.
+#[derive(Debug, Clone, Default)]
+pub struct Seen(Arc<Mutex<HashSet<Path>>>);
+
+/// Objects of a ledger in storage that it lacks.
+#[derive(Debug)]
+pub struct News {
+    keys: Vec<Path>,
+    entries: Vec<Entry>,
+}
+
+impl News {
+    /// Whether nothing new lies there.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
+impl Seen {
+    /// Reads what was not taken in yet.
+    pub async fn news(&self, lake: &Lake) -> Result<News> {
+        // A compaction deletes what it folded, after it wrote the segment: an object that
+        // vanished between listing and reading stands in a segment of the next listing.
+        for _ in 0..5 {
+            let listed = list(lake).await?.into_iter().map(|object| object.location);
+            let keys: Vec<Path> = {
+                let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                listed.filter(|key| !seen.contains(key)).collect()
+            };
+            if let Some(entries) = read_objects(lake, &keys).await? {
+                return Ok(News { keys, entries });
+            }
+        }
+        Err(Error::new(
+            Kind::Storage,
+            format!("read the ledger of `{}`: it kept moving", lake.name),
+        ))
+    }
+
+    fn note(&self, keys: impl IntoIterator<Item = Path>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(keys);
+    }
 }
 
 const LOOSE: &str = "entries";
@@ -190,57 +235,41 @@ impl Ledger {
     /// Takes in what other runs have published since, and tells which partitions have another
     /// current version by it. Entries that were folded anew tell nothing.
     pub async fn refresh(&mut self, lake: &Lake) -> Result<BTreeSet<Partition>> {
-        let entries = self.unseen(lake).await?;
-        Ok(self.take_in(entries))
+        let news = self.seen.news(lake).await?;
+        Ok(self.take_in(news))
     }
 
-    /// Takes in entries, and tells which partitions have another current version by them.
-    fn take_in(&mut self, entries: Vec<Entry>) -> BTreeSet<Partition> {
+    /// Which objects were taken in, now and later.
+    pub fn seen(&self) -> Seen {
+        self.seen.clone()
+    }
+
+    /// Takes in what was read, and tells which partitions have another current version by it.
+    pub fn take_in(&mut self, news: News) -> BTreeSet<Partition> {
         let mut partitions = BTreeSet::new();
-        for entry in entries {
+        for entry in news.entries {
             let partition = entry.partition.clone();
             if self.add(entry) {
                 partitions.insert(partition);
             }
         }
+        // Not before: who looks meanwhile must not take it for known.
+        self.seen.note(news.keys);
         partitions
-    }
-
-    async fn unseen(&mut self, lake: &Lake) -> Result<Vec<Entry>> {
-        // A compaction deletes what it folded, after it wrote the segment: an object that
-        // vanished between listing and reading stands in a segment of the next listing.
-        for _ in 0..5 {
-            match self.read_unseen(lake).await? {
-                Some(entries) => return Ok(entries),
-                None => continue,
-            }
-        }
-        Err(Error::new(
-            Kind::Storage,
-            format!("read the ledger of `{}`: it kept moving", lake.name),
-        ))
-    }
-
-    async fn read_unseen(&mut self, lake: &Lake) -> Result<Option<Vec<Entry>>> {
-        let listed = list(lake).await?.into_iter().map(|object| object.location);
-        let unseen: Vec<Path> = listed.filter(|key| !self.seen.contains(key)).collect();
-        let read = read_objects(lake, &unseen).await?;
-        if read.is_some() {
-            self.seen.extend(unseen);
-        }
-        Ok(read)
     }
 
     /// Folds the small objects of the ledger in storage, where there are many. What other runs
     /// published meanwhile is taken in with it: tells which partitions that are, as a refresh does.
     pub async fn compact(&mut self, lake: &Lake) -> Result<BTreeSet<Partition>> {
-        let mut partitions = BTreeSet::new();
-        for segment in folding::fold(lake).await? {
-            // What was just written need not be read again.
-            partitions.extend(self.take_in(segment.entries));
-            self.seen.insert(segment.key);
-        }
-        Ok(partitions)
+        Ok(self.take_in(fold(lake).await?))
+    }
+
+    /// Takes in an entry that this process has appended to the ledger of `lake`: it need not be read
+    /// again.
+    pub fn add_own(&mut self, lake: &Lake, entry: Entry) {
+        let key = loose_key(lake, &entry);
+        self.add(entry);
+        self.seen.note([key]);
     }
 
     /// Takes in one entry; whether it is its partition's current version now, and was not before.
@@ -292,7 +321,7 @@ impl Ledger {
 
 /// Every entry of the ledger, old versions too, oldest first.
 pub async fn history(lake: &Lake) -> Result<Vec<Entry>> {
-    let mut entries = Ledger::default().unseen(lake).await?;
+    let mut entries = Seen::default().news(lake).await?.entries;
     let mut ids = BTreeSet::new();
     entries.retain(|entry| ids.insert(entry.id.clone()));
     entries.sort_by(|left, right| left.id.cmp(&right.id));
@@ -301,8 +330,17 @@ pub async fn history(lake: &Lake) -> Result<Vec<Entry>> {
 
 /// Appends an entry. Appending the same entry again changes nothing.
 pub(crate) async fn append(lake: &Lake, entry: &Entry) -> Result<()> {
-    let key = loose_folder(lake).join(format!("{}{LOOSE_ENDING}", entry.id));
-    lake.create(&key, entry).await.map(|_| ())
+    lake.create(&loose_key(lake, entry), entry).await.map(|_| ())
+}
+
+/// Folds the small objects of the ledger in storage, where there are many; gives what was written.
+pub async fn fold(lake: &Lake) -> Result<News> {
+    let mut news = News { keys: vec![], entries: vec![] };
+    for segment in folding::fold(lake).await? {
+        news.keys.push(segment.key);
+        news.entries.extend(segment.entries);
+    }
+    Ok(news)
 }
 
 /// Folds all objects of the ledger into one.
@@ -323,6 +361,10 @@ pub(super) async fn list(lake: &Lake) -> Result<Vec<ObjectMeta>> {
 
 fn folder(lake: &Lake) -> Path {
     lake.key(OWN).join("ledger")
+}
+
+fn loose_key(lake: &Lake, entry: &Entry) -> Path {
+    loose_folder(lake).join(format!("{}{LOOSE_ENDING}", entry.id))
 }
 
 fn loose_folder(lake: &Lake) -> Path {
