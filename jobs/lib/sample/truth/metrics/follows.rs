@@ -25,11 +25,7 @@ impl MetricTruth {
     pub(super) fn follow_steps(&mut self, steps: &[Step], window: DayRange) {
         let follows = &mut self.follows;
         follow(steps, LINE_DAYS, window, pairs, |day, before, after| {
-            for (line, times) in [(before, -1), (after, 1)] {
-                for (pair, sums) in line {
-                    follows.add(day, *pair, sums.map(|sum| sum * times));
-                }
-            }
+            follows.change(day, before, after);
         });
     }
 }

@@ -51,11 +51,7 @@ impl MetricTruth {
         }
         let paths = &mut self.paths;
         follow(steps, PATH_DAYS, window, path_facts, |day, before, after| {
-            for (facts, times) in [(before, -1), (after, 1)] {
-                for (fact, count) in facts {
-                    paths.add(day, *fact, [count * times]);
-                }
-            }
+            paths.change(day, before, after);
         });
     }
 }
@@ -73,16 +69,16 @@ fn variant(steps: &[&Step]) -> Option<(Variant, [i64; 3])> {
     Some((variant, [1, steps.len() as i64, i64::from(has_bought)]))
 }
 
-/// What is counted of somebody's paths: a purchase ends one, and the next begins after it. A
-/// purchase without a touch of marketing since the one before ends none.
-fn path_facts(steps: &[&Step]) -> BTreeMap<PathFact, i64> {
-    let mut facts = BTreeMap::new();
+/// What is counted of somebody's paths, in order: a purchase ends one, and the next begins after it.
+/// A purchase without a touch of marketing since the one before ends none.
+fn path_facts(steps: &[&Step]) -> Vec<(PathFact, [i64; 1])> {
+    let mut facts = vec![];
     let mut path: Vec<&'static str> = vec![];
     let mut end = |path: &mut Vec<&'static str>, is_converted: bool| {
         if path.is_empty() {
             return;
         }
-        let mut note = |fact| *facts.entry(fact).or_default() += 1;
+        let mut note = |fact| facts.push((fact, [1]));
         let met: BTreeSet<&'static str> = path.iter().copied().chain(["all"]).collect();
         for channel in met {
             note(PathFact::Met(channel));
@@ -105,6 +101,12 @@ fn path_facts(steps: &[&Step]) -> BTreeMap<PathFact, i64> {
         }
     }
     end(&mut path, false);
+    facts.sort_unstable();
+    facts.dedup_by(|next, kept| {
+        let is_same = next.0 == kept.0;
+        kept.1[0] += if is_same { next.1[0] } else { 0 };
+        is_same
+    });
     facts
 }
 
@@ -197,7 +199,7 @@ mod tests {
         ]);
         let known: Vec<&Step> = line.iter().collect();
         let facts = path_facts(&known);
-        let count = |fact| facts.get(&fact).copied().unwrap_or(0);
+        let count = |fact| facts.iter().find(|it| it.0 == fact).map_or(0, |it| it.1[0]);
         assert_eq!(count(PathFact::Met("all")), 2);
         assert_eq!(count(PathFact::Converted("all")), 1);
         assert_eq!(count(PathFact::Met("organic")), 1);
