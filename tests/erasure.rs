@@ -200,6 +200,84 @@ fn an_erasure_that_is_killed_goes_on_and_two_at_once_do_it_once() {
     both.assert_nothing_left_behind();
 }
 
+/// A source of members, of whom not all have a card; and one of notes, of which nothing says whose they
+/// are.
+fn with_members() -> Project {
+    let project = Project::small();
+    let source = "description: Members.\nlocation: members/{dt}.csv\nformat: csv\nload: events\n\
+        maximum_bad_share: 0.5\ncolumns:\n\
+        \x20 - {name: card, type: string, identifies: [loyalty]}\n\
+        \x20 - {name: surname, type: string, personal: name}\n\
+        \x20 - {name: forename, type: string, personal: name}\n\
+        \x20 - {name: born, type: date, formats: [\"%d/%m/%Y\"], personal: birth}\n\
+        \x20 - {name: points, type: integer, required: true}\n";
+    project.write("sources/members.yaml", source);
+    let members = "card,surname,forename,born,points\n\
+        M-1,Lovelace,Ada,10/12/1815,1\n\
+        ,LOVELACE,Dr Ada,10/12/1815,2\n\
+        M-3,Lovelace,Ada,10/12/1815,3\n\
+        ,Lovelace,Ada,11/12/1815,4\n\
+        ,Lovelace,Ada,10/12/1815,many\n\
+        ,Hope,Grace,10/12/1815,many\n";
+    project.write("landing/members/2024-03-04.csv", members);
+    let source = "description: Notes.\nlocation: notes/{dt}.csv\nformat: csv\nload: events\n\
+        columns:\n  - {name: note, type: string, personal: text}\n";
+    project.write("sources/notes.yaml", source);
+    project.write("landing/notes/2024-03-04.csv", "note\nShe was here again.\n");
+    project.write("erase.txt", "loyalty: M-1\n");
+    project
+}
+
+#[test]
+fn a_name_is_searched_with_its_day_of_birth_and_namesakes_keep_their_rows() {
+    let project = with_members();
+    let day = ["--date", "2024-03-04"];
+    project.must_run("daily", &day);
+    // What a run that was killed had built of her, for a table that nothing is to be done for.
+    let raw = project.path("warehouse/raw/members/dt=2024-03-04/data.parquet");
+    let left = "warehouse/_rapport/work/metrics.takings/dt=2024-03-04/0000000001.x.parquet";
+    project.write(left, std::fs::read(&raw).unwrap());
+
+    let finished = erase(&project, &[]);
+    let result = finished.expect(0);
+    let counts = serde_json::json!({ "quarantine.members": 1, "raw.members": 2 });
+    assert_eq!(result["erased"]["row_counts"], counts);
+    let rows = rows_of(&raw);
+    let name = |points: u64| {
+        let row = rows.iter().find(|row| row["points"] == points).unwrap();
+        (row["surname"].as_str(), row["forename"].as_str(), row["born"].as_str())
+    };
+    assert_eq!(name(1), (None, None, None));
+    assert_eq!(name(2), (None, None, None));
+    assert_eq!(name(3), (Some("Lovelace"), Some("Ada"), Some("1815-12-10")));
+    assert_eq!(name(4), (Some("Lovelace"), Some("Ada"), Some("1815-12-11")));
+    let quarantine = project.path("warehouse/quarantine/members/dt=2024-03-04/data.parquet");
+    let records: Vec<String> =
+        rows_of(&quarantine).iter().map(|row| row["record"].as_str().unwrap().into()).collect();
+    assert!(records.contains(&"erased".to_string()), "{records:?}");
+    assert!(records.iter().any(|record| record.contains("Grace")), "{records:?}");
+    assert!(!records.iter().any(|record| record.contains("Ada")), "{records:?}");
+    project.assert_nothing_left_behind();
+
+    // What could not be decided is told, and stands in the proof.
+    assert_eq!(result["erased"]["namesake_row_count"], 1);
+    assert_eq!(result["erased"]["blind_sources"], serde_json::json!(["notes"]));
+    for warning in ["nothing says whose its rows are", "rows under other keys"] {
+        assert!(finished.stderr.contains(warning), "{}", finished.stderr);
+    }
+    let proof = project.own_files("erasures").into_iter();
+    let proof = proof.filter(|file| file.to_string_lossy().ends_with(".proof.json"));
+    let proof: Vec<Value> =
+        proof.map(|file| serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()).collect();
+    assert_eq!(proof[0]["blind_sources"], serde_json::json!(["notes"]));
+    assert_eq!(proof[0]["namesake_row_count"], 1);
+
+    // Read again, they do not come back.
+    let published = project.published();
+    run(&project, "rapport", &[&["backfill", "--force"], &day[..]].concat()).expect(0);
+    assert_eq!(project.published(), published);
+}
+
 /// The rows of every table of figures, without the sketches of customers.
 fn figures(project: &Project) -> BTreeMap<String, Vec<String>> {
     let mut figures = BTreeMap::new();
@@ -234,6 +312,9 @@ fn a_customer_is_erased_with_all_their_records() {
 
     let result = run(&project, "rapport", &["erase", "--customer", customer]).expect(0);
     assert!(result["erased"]["row_counts"]["raw.crm_contacts"].as_u64() > Some(0), "{result}");
+    // Also of what was written in her cases, by whomever.
+    assert!(result["erased"]["row_counts"]["raw.crm_case_replies"].as_u64() > Some(0), "{result}");
+    assert_eq!(result["erased"]["blind_sources"], serde_json::json!([]));
     let hers = [
         "whitfield",
         "020 7946 0101",
@@ -243,6 +324,7 @@ fn a_customer_is_erased_with_all_their_records() {
         "hv-20001",
         "14 quay street",
         "c1001",
+        "check with the warehouse",
     ];
     assert_nowhere(&project, &[&hers[..], &records, &[customer]].concat());
 

@@ -226,10 +226,10 @@ pub(super) async fn build(
     let read = async {
         while let Some(mut rows) = reader.next().await? {
             if let Some(erasing) = &erasing {
-                let (accepted, accepted_count) = erasing.rows(&roles, &rows.accepted)?;
-                let (quarantined, count) = erasing.quarantined(&rows.quarantined)?;
+                let (accepted, found) = erasing.rows(&roles, &rows.accepted)?;
+                let (quarantined, found_too) = erasing.quarantined(&roles, &rows.quarantined)?;
                 rows = Rows { accepted, quarantined };
-                erased_row_count += accepted_count + count;
+                erased_row_count += found.plus(found_too).row_count;
             }
             if rows.accepted.num_rows() > 0 {
                 accepted.write(&rows.accepted).await?;

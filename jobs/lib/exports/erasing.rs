@@ -5,20 +5,24 @@
 //! address. In every row an identifier of theirs is replaced by a token, the same for the same
 //! identifier wherever it stands, from which nobody can come back to it without the key. In their own
 //! rows everything else that is personal goes too: texts are blotted out, but for the words by which
-//! they are scored; the rest becomes null. What was bought when, for how much, and which rows are one person's stays; whose they are does not.
+//! they are scored; the rest becomes null. What was bought when, for how much, and which rows are one
+//! person's stays; whose they are does not.
 //!
 //! A row is of whom its first identifying column names that has a value: a record of somebody else's
-//! that shares a telephone keeps its name.
+//! that shares a telephone keeps its name. A row in which none has a value is of whom its name and day
+//! of birth describe. A name alone is nobody's: namesakes keep their rows.
 //! Source: Regulation (EU) 2016/679 (GDPR), articles 4(1), 17 and recital 26.
 
 mod blots;
+mod description;
 mod identifier;
 mod rows;
 #[cfg(test)]
 mod tests;
 
+pub use description::Description;
 pub use identifier::{Identifier, Secret};
-pub use rows::Roles;
+pub use rows::{Found, Roles};
 
 use std::collections::BTreeSet;
 
@@ -33,6 +37,7 @@ pub struct Erasing {
     /// The kinds of identifiers among `hashes`.
     namespaces: BTreeSet<String>,
     hashes: BTreeSet<ContentHash>,
+    descriptions: BTreeSet<Description>,
 }
 
 impl Erasing {
@@ -43,7 +48,13 @@ impl Erasing {
         namespaces: BTreeSet<String>,
         hashes: BTreeSet<ContentHash>,
     ) -> Erasing {
-        Erasing { secret, region, namespaces, hashes }
+        Erasing { secret, region, namespaces, hashes, descriptions: BTreeSet::new() }
+    }
+
+    /// The same, and of those who are described so.
+    #[must_use]
+    pub fn with_descriptions(self, descriptions: BTreeSet<Description>) -> Erasing {
+        Erasing { descriptions, ..self }
     }
 
     /// The identifier that `text` is in `namespace`; none where it is nobody's.
@@ -80,15 +91,37 @@ impl Erasing {
                         identifier.is_some_and(|identifier| self.is_erased(&identifier))
                     }))
         };
-        let is_between = |one: char| {
-            matches!(one, ',' | ';' | '|' | '\t' | '\n' | '\r' | '"' | '\'' | '{' | '}' | '[' | ']')
-        };
-        record.split(is_between).any(is_any) || record.split(char::is_whitespace).any(is_any)
+        fields(record).any(is_any) || record.split(char::is_whitespace).any(is_any)
+    }
+
+    /// Whether somebody who is erased has a name within these words and was born on one of these
+    /// days, YYYY-MM-DD.
+    fn is_described<'a>(
+        &self,
+        words: impl Iterator<Item = &'a String>,
+        days: impl Iterator<Item = &'a str>,
+    ) -> bool {
+        if self.descriptions.is_empty() {
+            return false;
+        }
+        let days: BTreeSet<_> = days.map(|day| self.secret.hash_of_birth(day)).collect();
+        if !self.descriptions.iter().any(|one| one.is_born_on(&days)) {
+            return false;
+        }
+        let words: BTreeSet<_> = words.map(|word| self.secret.hash_of_word(word)).collect();
+        self.descriptions.iter().any(|one| one.is_within(&words, &days))
     }
 
     fn token(&self, identifier: &Identifier) -> String {
         self.secret.token(identifier)
     }
+}
+
+/// What stands between what separates fields in files of any format.
+fn fields(record: &str) -> impl Iterator<Item = &str> {
+    record.split(|one: char| {
+        matches!(one, ',' | ';' | '|' | '\t' | '\n' | '\r' | '"' | '\'' | '{' | '}' | '[' | ']')
+    })
 }
 
 /// Whether a telephone number may be written so; nearly everything else is told apart by this.

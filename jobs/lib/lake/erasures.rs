@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::errors::Result;
+use crate::exports::erasing::Description;
 use crate::hash::ContentHash;
 use crate::lake::{Lake, OWN, Partition, TableName, damage};
 
@@ -35,6 +36,10 @@ pub struct Erasure {
     pub namespaces: BTreeSet<String>,
     /// The persons' identifiers: hashes.
     pub identifiers: BTreeSet<ContentHash>,
+    /// How their names and days of birth describe them: hashes. Missing where an earlier version of
+    /// ours wrote it.
+    #[serde(default)]
+    pub descriptions: BTreeSet<Description>,
 }
 
 /// That an erasure was carried out.
@@ -54,6 +59,12 @@ pub struct Proof {
     pub replaced: Vec<Replaced>,
     /// Objects that were read to the end afterwards, without finding anybody.
     pub searched_object_count: u64,
+    /// Sources of which nothing says whose their rows are: nothing but mentions was taken out.
+    #[serde(default)]
+    pub blind_sources: BTreeSet<String>,
+    /// Rows that stay, for they are others' by their keys, with a name and a day of birth of theirs.
+    #[serde(default)]
+    pub namesake_row_count: u64,
 }
 
 /// An object that was replaced.

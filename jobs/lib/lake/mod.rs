@@ -27,6 +27,7 @@ pub mod ledger;
 mod objects;
 pub mod parquet_sink;
 pub mod publish;
+pub mod rows;
 pub mod runs;
 #[cfg(test)]
 mod tests;

@@ -76,6 +76,11 @@ pub async fn vacuum(
     Ok(vacuumed)
 }
 
+/// Clears away what was built and never published, but for what a run that lives is building.
+pub async fn clear_work(lake: &Lake, holder: &Holder) -> Result<Cleared> {
+    work(lake, Some(holder)).await
+}
+
 async fn clear(lake: &Lake, is_done: bool, objects: Vec<ObjectMeta>) -> Result<Cleared> {
     let mut cleared = Cleared::default();
     for object in objects {

@@ -80,6 +80,16 @@ impl Secret {
         self.hashes.hash(&["", customer_id])
     }
 
+    /// By which a word of a name is found again.
+    pub(super) fn hash_of_word(&self, word: &str) -> ContentHash {
+        self.hashes.hash(&["name", word, ""])
+    }
+
+    /// By which a day of birth, YYYY-MM-DD, is found again.
+    pub(super) fn hash_of_birth(&self, day: &str) -> ContentHash {
+        self.hashes.hash(&["birth", day, ""])
+    }
+
     /// What stands for the identifier: of its kind, so that it is read as one, and nobody's.
     ///
     /// Addresses end in a name that is reserved never to exist (RFC 2606), and numbers begin with

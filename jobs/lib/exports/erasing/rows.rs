@@ -1,5 +1,6 @@
 //! The rows of a source without those who are erased.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray as _, BooleanArray, RecordBatch, StringArray};
@@ -7,15 +8,43 @@ use arrow::compute::{cast, nullif};
 use arrow::datatypes::DataType;
 
 use super::blots::{BLOT, Blots};
+use super::description::{Description, words_of};
 use super::identifier::{EMAIL, Identifier, PHONE};
-use super::{Erasing, is_like_a_number};
+use super::{Erasing, fields, is_like_a_number};
+use crate::dates::Day;
 use crate::errors::{Context as _, Error, Kind, Result};
+use crate::exports::moments::{self, MomentFormat};
 use crate::exports::source::{Column, EXTRA_COLUMNS, Source};
 
 /// What each column of a source says of whom a row is about.
 #[derive(Debug)]
 pub struct Roles {
     columns: Vec<(String, Role)>,
+    /// The columns of names, and of days of birth.
+    names: Vec<String>,
+    births: Vec<String>,
+    /// How days of birth are written in files.
+    formats: Vec<MomentFormat>,
+}
+
+/// What was found in rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Rows in which something was taken out.
+    pub row_count: u64,
+    /// Rows of others, by their keys, who have the name and the day of birth of somebody who is erased:
+    /// namesakes, or the same person under a key that nobody knows to be theirs. They stay.
+    pub namesake_count: u64,
+}
+
+impl Found {
+    /// Sums of both.
+    pub fn plus(self, other: Found) -> Found {
+        Found {
+            row_count: self.row_count + other.row_count,
+            namesake_count: self.namesake_count + other.namesake_count,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -58,7 +87,23 @@ impl Roles {
             declared.filter_map(|column| Some((column.name.clone(), role(column)?))).collect();
         // Nobody knows what is in columns that are not declared.
         columns.push((EXTRA_COLUMNS.to_string(), Role::Personal));
-        Roles { columns }
+        let of_kind = |kind: &'static str| {
+            source.columns.iter().filter(move |column| column.personal.as_deref() == Some(kind))
+        };
+        let named = |columns: &mut dyn Iterator<Item = &Column>| -> Vec<String> {
+            columns.map(|column| column.name.clone()).collect()
+        };
+        Roles {
+            columns,
+            names: named(&mut of_kind("name")),
+            births: named(&mut of_kind("birth")),
+            formats: of_kind("birth").flat_map(|column| column.formats.clone()).collect(),
+        }
+    }
+
+    /// Whether rows have a name and a day of birth.
+    pub fn describe_persons(&self) -> bool {
+        !self.names.is_empty() && !self.births.is_empty()
     }
 
     /// Whether the source holds something personal, and nothing tells whose it is.
@@ -66,7 +111,8 @@ impl Roles {
         let has = |is: fn(&Role) -> bool| {
             self.columns.iter().any(|(name, role)| name != EXTRA_COLUMNS && is(role))
         };
-        !has(|role| matches!(role, Role::Names(_)))
+        !self.describe_persons()
+            && !has(|role| matches!(role, Role::Names(_)))
             && has(|role| matches!(role, Role::Text | Role::Personal | Role::Marks))
     }
 }
@@ -79,21 +125,18 @@ fn namespace(written: &str) -> Namespace {
 }
 
 impl Erasing {
-    /// The rows without the persons, and in how many of them anything was taken out.
-    pub fn rows(&self, roles: &Roles, batch: &RecordBatch) -> Result<(RecordBatch, u64)> {
-        let mut names: Vec<(usize, Vec<Option<Named>>)> = vec![];
-        for (name, role) in &roles.columns {
-            let (Role::Names(namespaces), Some((place, _))) =
-                (role, batch.schema_ref().column_with_name(name))
-            else {
-                continue;
-            };
-            names.push((place, self.named(namespaces, batch, place)?));
-        }
+    /// The rows without the persons, and what was found in them.
+    pub fn rows(&self, roles: &Roles, batch: &RecordBatch) -> Result<(RecordBatch, Found)> {
+        let names = self.names(roles, batch)?;
+        let is_described = self.described(roles, batch)?;
+        let mut namesake_count = 0;
         let is_own: Vec<bool> = (0..batch.num_rows())
-            .map(|row| {
-                let first = names.iter().find_map(|(_, named)| named[row].as_ref());
-                first.is_some_and(|named| named.is_erased)
+            .map(|row| match first_of(&names, row) {
+                Some(named) => {
+                    namesake_count += u64::from(!named.is_erased && is_described[row]);
+                    named.is_erased
+                }
+                None => is_described[row],
             })
             .collect();
         let mut mentions = vec![false; batch.num_rows()];
@@ -111,9 +154,10 @@ impl Erasing {
                 is_own[row] || mentions[row] || names.iter().any(is_named)
             })
             .collect();
-        let count = is_touched.iter().filter(|touched| **touched).count() as u64;
-        if count == 0 {
-            return Ok((batch.clone(), 0));
+        let row_count = is_touched.iter().filter(|touched| **touched).count() as u64;
+        let found = Found { row_count, namesake_count };
+        if row_count == 0 {
+            return Ok((batch.clone(), found));
         }
         let mut columns = batch.columns().to_vec();
         for (place, named) in &names {
@@ -152,7 +196,60 @@ impl Erasing {
             };
         }
         let rows = RecordBatch::try_new(batch.schema(), columns);
-        Ok((rows.context(Kind::Defect, || "erase rows of exports")?, count))
+        Ok((rows.context(Kind::Defect, || "erase rows of exports")?, found))
+    }
+
+    /// How the persons' own rows describe them.
+    pub fn descriptions(
+        &self,
+        roles: &Roles,
+        batch: &RecordBatch,
+    ) -> Result<BTreeSet<Description>> {
+        let mut descriptions = BTreeSet::new();
+        if !roles.describe_persons() {
+            return Ok(descriptions);
+        }
+        let names = self.names(roles, batch)?;
+        let (words, days) = (words(roles, batch)?, days(roles, batch)?);
+        for row in 0..batch.num_rows() {
+            if first_of(&names, row).is_some_and(|named| named.is_erased) {
+                let born = days.iter().filter(|day| day.is_valid(row)).map(|day| day.value(row));
+                descriptions
+                    .extend(born.filter_map(|day| Description::of(&self.secret, &words[row], day)));
+            }
+        }
+        Ok(descriptions)
+    }
+
+    /// Whom the identifying columns name, with their places, in the order in which they decide.
+    fn names(
+        &self,
+        roles: &Roles,
+        batch: &RecordBatch,
+    ) -> Result<Vec<(usize, Vec<Option<Named>>)>> {
+        let mut names = vec![];
+        for (name, role) in &roles.columns {
+            let (Role::Names(namespaces), Some((place, _))) =
+                (role, batch.schema_ref().column_with_name(name))
+            else {
+                continue;
+            };
+            names.push((place, self.named(namespaces, batch, place)?));
+        }
+        Ok(names)
+    }
+
+    /// Whether each row has the name and the day of birth of somebody who is erased.
+    fn described(&self, roles: &Roles, batch: &RecordBatch) -> Result<Vec<bool>> {
+        if self.descriptions.is_empty() || !roles.describe_persons() {
+            return Ok(vec![false; batch.num_rows()]);
+        }
+        let (words, days) = (words(roles, batch)?, days(roles, batch)?);
+        let is_described = |(row, words): (usize, &BTreeSet<String>)| {
+            let days = days.iter().filter(|day| day.is_valid(row)).map(|day| day.value(row));
+            self.is_described(words.iter(), days)
+        };
+        Ok(words.iter().enumerate().map(is_described).collect())
     }
 
     /// Somebody else's text without the addresses and handles of the persons; none where it has none.
@@ -169,17 +266,18 @@ impl Erasing {
         })
     }
 
-    /// Rows of quarantine without the text of those that hold an identifier of the persons', and how
-    /// many these are.
-    pub fn quarantined(&self, batch: &RecordBatch) -> Result<(RecordBatch, u64)> {
+    /// Rows of quarantine without the text of those that hold an identifier of the persons', or their
+    /// name and their day of birth; and how many these are.
+    pub fn quarantined(&self, roles: &Roles, batch: &RecordBatch) -> Result<(RecordBatch, Found)> {
         let lost = || Error::new(Kind::Defect, "erase quarantined rows: no column `record`");
         let (place, _) = batch.schema_ref().column_with_name("record").ok_or_else(lost)?;
         let records = texts(batch.column(place))?;
         let is_own: Vec<bool> =
-            records.iter().map(|record| record.is_some_and(|one| self.is_in_record(one))).collect();
-        let count = is_own.iter().filter(|own| **own).count() as u64;
-        if count == 0 {
-            return Ok((batch.clone(), 0));
+            records.iter().map(|record| record.is_some_and(|one| self.is_in(roles, one))).collect();
+        let row_count = is_own.iter().filter(|own| **own).count() as u64;
+        let found = Found { row_count, namesake_count: 0 };
+        if row_count == 0 {
+            return Ok((batch.clone(), found));
         }
         let mut columns = batch.columns().to_vec();
         columns[place] = replaced(&columns[place], |row, _| match is_own[row] {
@@ -187,7 +285,23 @@ impl Erasing {
             false => Cell::Same,
         })?;
         let rows = RecordBatch::try_new(batch.schema(), columns);
-        Ok((rows.context(Kind::Defect, || "erase quarantined rows")?, count))
+        Ok((rows.context(Kind::Defect, || "erase quarantined rows")?, found))
+    }
+
+    /// Whether a record as a file has it holds somebody who is erased.
+    pub(super) fn is_in(&self, roles: &Roles, record: &str) -> bool {
+        if self.is_in_record(record) {
+            return true;
+        }
+        if self.descriptions.is_empty() || !roles.describe_persons() {
+            return false;
+        }
+        let days: Vec<String> = fields(record)
+            .chain(record.split_whitespace())
+            .filter_map(|field| written_day(field.trim(), &roles.formats))
+            .collect();
+        let words: BTreeSet<String> = fields(record).flat_map(words_of).collect();
+        self.is_described(words.iter(), days.iter().map(String::as_str))
     }
 
     /// Whom each row of a column names.
@@ -227,6 +341,36 @@ impl Erasing {
         };
         Ok(values.iter().enumerate().map(|(row, value)| named(row, value?)).collect())
     }
+}
+
+/// Whom a row names first.
+fn first_of(names: &[(usize, Vec<Option<Named>>)], row: usize) -> Option<&Named> {
+    names.iter().find_map(|(_, named)| named[row].as_ref())
+}
+
+/// Of each row the words of its name, whatever columns they stand in.
+fn words(roles: &Roles, batch: &RecordBatch) -> Result<Vec<BTreeSet<String>>> {
+    let mut words = vec![BTreeSet::new(); batch.num_rows()];
+    for name in &roles.names {
+        let Some(column) = batch.column_by_name(name) else { continue };
+        for (row, text) in texts(column)?.iter().enumerate() {
+            words[row].extend(text.map(words_of).unwrap_or_default());
+        }
+    }
+    Ok(words)
+}
+
+/// The days of birth, YYYY-MM-DD.
+fn days(roles: &Roles, batch: &RecordBatch) -> Result<Vec<StringArray>> {
+    let columns = roles.births.iter().filter_map(|name| batch.column_by_name(name));
+    columns.map(texts).collect()
+}
+
+/// The day, YYYY-MM-DD, that is written so or as ISO 8601 has it.
+fn written_day(text: &str, formats: &[MomentFormat]) -> Option<String> {
+    let day =
+        moments::date(text.as_bytes(), formats).or_else(|_| moments::date(text.as_bytes(), &[]));
+    day.ok().and_then(Day::from_epoch).map(|day| day.to_string())
 }
 
 /// Whom a cell names.

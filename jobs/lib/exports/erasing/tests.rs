@@ -68,8 +68,8 @@ fn a_persons_row_keeps_what_is_nobodys() {
         (Some("C-1"), Some("Ada@Example.com"), Some("020 7946 0958"), "Ada was here"),
         (Some("C-2"), Some("grace@example.com"), None, "Grace was here"),
     ]);
-    let (erased, count) = erasing(&[("crm", "c-1")]).rows(&contacts(), &batch).unwrap();
-    assert_eq!(count, 1);
+    let (erased, found) = erasing(&[("crm", "c-1")]).rows(&contacts(), &batch).unwrap();
+    assert_eq!(found.row_count, 1);
     for name in ["number", "email", "phone", "device", "comment"] {
         let (before, after) = (column(&batch, name), column(&erased, name));
         assert_ne!(after[0], before[0], "{name}");
@@ -92,15 +92,15 @@ fn an_identifier_has_one_token_wherever_it_stands() {
         (None, Some("grace@example.com"), None, ""),
     ]);
     let erasing = erasing(&[("crm", "C-1"), ("email", "ada@example.com")]);
-    let (erased, count) = erasing.rows(&contacts(), &batch).unwrap();
-    assert_eq!(count, 2);
+    let (erased, found) = erasing.rows(&contacts(), &batch).unwrap();
+    assert_eq!(found.row_count, 2);
     for name in ["email", "phone"] {
         let after = column(&erased, name);
         assert_eq!(after[0], after[1], "{name}");
     }
     // Doing it again changes nothing.
-    let (again, count) = erasing.rows(&contacts(), &erased).unwrap();
-    assert_eq!((again, count), (erased, 0));
+    let (again, found) = erasing.rows(&contacts(), &erased).unwrap();
+    assert_eq!((again, found), (erased, Found::default()));
 }
 
 #[test]
@@ -108,8 +108,8 @@ fn somebody_elses_row_keeps_its_name() {
     // Both gave the same address; the record says whose row it is.
     let batch = rows(&[(Some("C-2"), Some("ada@example.com"), None, "Grace was here")]);
     let erasing = erasing(&[("crm", "C-1"), ("email", "ada@example.com")]);
-    let (erased, count) = erasing.rows(&contacts(), &batch).unwrap();
-    assert_eq!(count, 1);
+    let (erased, found) = erasing.rows(&contacts(), &batch).unwrap();
+    assert_eq!(found.row_count, 1);
     assert_eq!(column(&erased, "number"), [Some("C-2")]);
     assert_eq!(column(&erased, "comment"), [Some("Grace was here")]);
     assert!(column(&erased, "email")[0].unwrap().ends_with("@erased.invalid"));
@@ -127,8 +127,8 @@ fn a_key_is_a_persons_only_in_its_system() {
         ("key", texts(["1", "1", "2"])),
     ])
     .unwrap();
-    let (erased, count) = erasing(&[("crm", "1")]).rows(&roles, &batch).unwrap();
-    assert_eq!(count, 1);
+    let (erased, found) = erasing(&[("crm", "1")]).rows(&roles, &batch).unwrap();
+    assert_eq!(found.row_count, 1);
     assert_eq!(column(&erased, "key")[1..], [Some("1"), Some("2")]);
     let wrong = source.replace("{system}", "{sistem}");
     assert!(Source::parse("links", &wrong).is_err());
@@ -171,4 +171,71 @@ fn a_quarantined_record_goes_whole() {
     for record in ["C-12,,lots", "7,grace@example.com", "x;+44 20 7946 0959;y", ""] {
         assert!(!erasing.is_in_record(record), "{record}");
     }
+}
+
+fn members() -> Roles {
+    let source = "description: d\nlocation: 'x/{dt}.csv'\nformat: csv\nload: events\ncolumns:\n\
+        - {name: card, type: string, identifies: [loyalty]}\n\
+        - {name: surname, type: string, personal: name}\n\
+        - {name: forename, type: string, personal: name}\n\
+        - {name: born, type: date, formats: ['%d/%m/%Y'], personal: birth}\n";
+    Roles::of(&Source::parse("members", source).unwrap())
+}
+
+/// Rows of card, surname, forename and day of birth.
+fn member_rows(members: &[(Option<&str>, &str, &str, &str)]) -> RecordBatch {
+    let text = |of: fn(&(Option<&str>, &str, &str, &str)) -> Option<String>| -> ArrayRef {
+        Arc::new(members.iter().map(of).collect::<StringArray>())
+    };
+    let born = members.iter().map(|one| {
+        let day: crate::dates::Day = one.3.parse().unwrap();
+        Some(day.to_epoch())
+    });
+    RecordBatch::try_from_iter_with_nullable([
+        ("card", text(|one| one.0.map(Into::into)), true),
+        ("surname", text(|one| Some(one.1.to_string())), true),
+        ("forename", text(|one| Some(one.2.to_string())), true),
+        ("born", Arc::new(born.collect::<Date32Array>()) as ArrayRef, true),
+    ])
+    .unwrap()
+}
+
+#[test]
+fn a_name_is_a_persons_with_their_day_of_birth_and_where_no_key_says_otherwise() {
+    let (born, other) = ("1815-12-10", "1816-12-10");
+    let batch = member_rows(&[
+        (Some("7"), "Lovelace", "Ada", born),
+        (None, "LOVELACE", "Dr. Ada", born),
+        (None, "King", "Ada Lovelace", born),
+        // Namesakes: by another day of birth, by half of a name, by a key of their own.
+        (None, "Lovelace", "Ada", other),
+        (None, "Lovelace", "Anne", born),
+        (Some("8"), "Lovelace", "Ada", born),
+    ]);
+    let by_card = erasing(&[("loyalty", "7")]);
+    let (_, found) = by_card.rows(&members(), &batch).unwrap();
+    assert_eq!(found.row_count, 1);
+    let descriptions = by_card.descriptions(&members(), &batch).unwrap();
+    assert_eq!(descriptions.len(), 1);
+    let erasing = by_card.with_descriptions(descriptions);
+    let (erased, found) = erasing.rows(&members(), &batch).unwrap();
+    assert_eq!(found, Found { row_count: 3, namesake_count: 1 });
+    for row in 0..6 {
+        let is_gone = row < 3;
+        assert_eq!(column(&erased, "forename")[row].is_none(), is_gone, "{row}");
+        assert_eq!(erased.column_by_name("born").unwrap().is_null(row), is_gone, "{row}");
+    }
+    for record in
+        ["Lovelace,Ada,10/12/1815,?", "{\"name\": \"Ada Lovelace\", \"born\": \"1815-12-10\"}"]
+    {
+        assert!(erasing.is_in(&members(), record), "{record}");
+    }
+    for record in
+        ["Lovelace,Ada,10/12/1816", "Lovelace,Anne,10/12/1815", "Lovelace,Ada", "10/12/1815"]
+    {
+        assert!(!erasing.is_in(&members(), record), "{record}");
+    }
+    // Half a name describes nobody.
+    let half = member_rows(&[(Some("7"), "", "Ada", born)]);
+    assert!(erasing.descriptions(&members(), &half).unwrap().is_empty());
 }
