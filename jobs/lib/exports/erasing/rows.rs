@@ -211,11 +211,11 @@ impl Erasing {
         }
         let names = self.names(roles, batch)?;
         let (words, days) = (words(roles, batch)?, days(roles, batch)?);
-        for row in 0..batch.num_rows() {
+        for (row, words) in words.iter().enumerate() {
             if first_of(&names, row).is_some_and(|named| named.is_erased) {
                 let born = days.iter().filter(|day| day.is_valid(row)).map(|day| day.value(row));
                 descriptions
-                    .extend(born.filter_map(|day| Description::of(&self.secret, &words[row], day)));
+                    .extend(born.filter_map(|day| Description::of(&self.secret, words, day)));
             }
         }
         Ok(descriptions)

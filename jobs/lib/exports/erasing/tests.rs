@@ -182,9 +182,11 @@ fn members() -> Roles {
     Roles::of(&Source::parse("members", source).unwrap())
 }
 
+type Member<'a> = (Option<&'a str>, &'a str, &'a str, &'a str);
+
 /// Rows of card, surname, forename and day of birth.
-fn member_rows(members: &[(Option<&str>, &str, &str, &str)]) -> RecordBatch {
-    let text = |of: fn(&(Option<&str>, &str, &str, &str)) -> Option<String>| -> ArrayRef {
+fn member_rows(members: &[Member]) -> RecordBatch {
+    let text = |of: fn(&Member) -> Option<String>| -> ArrayRef {
         Arc::new(members.iter().map(of).collect::<StringArray>())
     };
     let born = members.iter().map(|one| {
