@@ -118,7 +118,8 @@ impl Workshop {
             settings,
             catalogue,
             engine,
-            files: Landing::new(landing.store(), landing.root().clone()),
+            files: Landing::new(landing.store(), landing.root().clone())
+                .in_folder(landing.folder().map(ToOwned::to_owned)),
             contents: Mutex::default(),
             landing,
             warehouse,

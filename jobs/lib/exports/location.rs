@@ -1,6 +1,7 @@
 //! Where a day's files lie: a template of a path with the day and wildcards in it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::format::{Item, StrftimeItems};
@@ -10,8 +11,9 @@ use glob::{MatchOptions, Pattern};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
-use tracing::debug;
+use tracing::{debug, warn};
 
+use super::natural_order::natural_order;
 use super::source::Source;
 use crate::dates::{Day, DayRange};
 use crate::errors::{Context, Kind, Result};
@@ -165,7 +167,8 @@ pub struct ExportFile {
     pub last_modified: DateTime<Utc>,
 }
 
-/// The files of `source` for `day`, sorted by key.
+/// The files of `source` for `day`, in the order in which they are read: that of their names, with
+/// numbers by their value.
 ///
 /// `root` is the landing root within `store`. Errors: `Storage`.
 pub async fn list(
@@ -183,6 +186,8 @@ pub async fn list(
 pub struct Landing {
     store: Arc<dyn ObjectStore>,
     root: Path,
+    /// The folder of this machine that the store is, where it is one.
+    folder: Option<PathBuf>,
     seen: Mutex<Seen>,
 }
 
@@ -191,6 +196,10 @@ pub struct Landing {
 struct Seen {
     found: HashMap<Place, Arc<Vec<ExportFile>>>,
     file_count: usize,
+    /// The links that lead nowhere.
+    dangling: HashMap<Place, Arc<BTreeSet<String>>>,
+    /// Those that were told.
+    told: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -217,7 +226,13 @@ const FILES_REMEMBERED: usize = 500_000;
 impl Landing {
     /// The landing zone below `root` of `store`.
     pub fn new(store: Arc<dyn ObjectStore>, root: Path) -> Landing {
-        Landing { store, root, seen: Mutex::default() }
+        Landing { store, root, folder: None, seen: Mutex::default() }
+    }
+
+    /// The same, over a store that is the folder `folder` of this machine.
+    #[must_use]
+    pub fn in_folder(self, folder: Option<PathBuf>) -> Landing {
+        Landing { folder, ..self }
     }
 
     /// Looks anew at whatever is asked for next.
@@ -225,22 +240,28 @@ impl Landing {
         *self.seen() = Seen::default();
     }
 
-    /// The files of `source` for `day`, sorted by key, as they were when their folder was first
-    /// looked at. Errors: `Storage`, or `Usage` where the storage can never answer as it is.
+    /// The files of `source` for `day`, in the order in which they are read, as they were when their
+    /// folder was first looked at. Errors: `Storage`, or `Usage` where the storage can never answer as it is.
     pub async fn files(&self, source: &Source, day: Day) -> Result<Vec<ExportFile>> {
         let filled = source.location.filled(day);
         let failed = || {
             format!("list exports of source `{}` at `{filled}` of the landing zone", source.name)
         };
-        let found = self.look(self.place(&filled)?).await;
+        let place = self.place(&filled)?;
+        let dangling = self.dangling(&place);
+        let found = self.look(place).await;
         let files = found.map_err(|error| lake::failure(failed(), error))?;
-        let Some(wild) = filled.find(WILDCARDS) else { return Ok(files.to_vec()) };
         let pattern = Pattern::new(&filled).context(Kind::Defect, failed)?;
+        self.tell(source, dangling.iter().filter(|name| pattern.matches_with(name, MATCHING)));
+        let Some(wild) = filled.find(WILDCARDS) else { return Ok(files.to_vec()) };
         // They are sorted: those that begin as the pattern does stand together.
         let start = &filled[..wild];
         let first = files.partition_point(|file| file.name.as_str() < start);
         let candidates = files[first..].iter().take_while(|file| file.name.starts_with(start));
-        Ok(candidates.filter(|file| pattern.matches_with(&file.name, MATCHING)).cloned().collect())
+        let matching = candidates.filter(|file| pattern.matches_with(&file.name, MATCHING));
+        let mut files: Vec<ExportFile> = matching.cloned().collect();
+        files.sort_by(|left, right| natural_order(&left.name, &right.name));
+        Ok(files)
     }
 
     /// Lists the folders of many days of `source` at once, from the folder above them, where that is
@@ -309,6 +330,38 @@ impl Landing {
         Ok(self.remember(place, self.files_of(metas)))
     }
 
+    /// The links at a place that lead nowhere. A store's listing leaves them out.
+    fn dangling(&self, place: &Place) -> Arc<BTreeSet<String>> {
+        let Some(folder) = &self.folder else { return Arc::default() };
+        if let Some(known) = self.seen().dangling.get(place) {
+            return Arc::clone(known);
+        }
+        let path = folder.join(place.path().as_ref());
+        let links = match place {
+            Place::File(_) => Vec::from_iter(is_dangling(&path).then_some(path)),
+            Place::Folder(_) => dangling_below(&path),
+        };
+        let names = links.iter().filter_map(|link| link.strip_prefix(folder).ok());
+        let names: BTreeSet<String> =
+            names.map(|name| name.to_string_lossy().into_owned()).collect();
+        let names = Arc::new(names);
+        self.seen().dangling.insert(place.clone(), Arc::clone(&names));
+        names
+    }
+
+    /// Tells once of each link that may be a file of `source`: whatever it should lead to is not
+    /// among the day's files.
+    fn tell<'a>(&self, source: &Source, dangling: impl Iterator<Item = &'a String>) {
+        for file in dangling {
+            if self.seen().told.insert(file.clone()) {
+                warn!(
+                    source = source.name,
+                    file, "a link of the landing zone leads nowhere, and is no file of the day"
+                );
+            }
+        }
+    }
+
     fn files_of(&self, metas: Vec<ObjectMeta>) -> Arc<Vec<ExportFile>> {
         let file = |meta: ObjectMeta| {
             Some(ExportFile {
@@ -336,6 +389,30 @@ impl Landing {
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The links below `folder` that lead nowhere. What cannot be listed is the store's to tell.
+fn dangling_below(folder: &std::path::Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(folder) else { continue };
+        for entry in entries.flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                Ok(kind) if kind.is_symlink() && is_dangling(&entry.path()) => {
+                    found.push(entry.path());
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// Whether there is a link at `path`, and nothing at what it leads to.
+fn is_dangling(path: &std::path::Path) -> bool {
+    path.is_symlink() && matches!(path.try_exists(), Ok(false))
 }
 
 fn below(root: &Path, relative: &str) -> Result<Path> {
@@ -400,6 +477,46 @@ mod tests {
         assert_eq!(names(&keys, "flat-{dt:%Y%m%d}.csv").await, ["flat-20240229.csv"]);
         assert_eq!(names(&keys, "shop/{dt}/[ab].cs?").await.len(), 2);
         assert!(names(&keys, "shop/{dt}/none.csv").await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn numbered_files_are_in_the_order_of_their_numbers() {
+        let keys = ["in/2024-02-29-10.csv", "in/2024-02-29-9.csv", "in/2024-02-29-1.csv"];
+        let expected = ["2024-02-29-1.csv", "2024-02-29-9.csv", "2024-02-29-10.csv"];
+        assert_eq!(names(&keys, "{dt}-*.csv").await, expected);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_that_lead_nowhere_are_told_where_they_would_be_files() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(path("shop/deep")).unwrap();
+        std::fs::write(path("shop/2024-02-29-a.csv"), "a").unwrap();
+        symlink(path("shop/2024-02-29-a.csv"), path("shop/2024-02-29-b.csv")).unwrap();
+        symlink("nowhere", path("shop/2024-02-29-c.csv")).unwrap();
+        symlink("nowhere", path("shop/deep/2024-02-29-d.csv")).unwrap();
+        symlink("nowhere", path("shop/other.txt")).unwrap();
+        let store = object_store::local::LocalFileSystem::new_with_prefix(folder.path()).unwrap();
+        let landing = Landing::new(Arc::new(store), Path::default())
+            .in_folder(Some(folder.path().to_path_buf()));
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let told = |location: &str| {
+            landing.forget();
+            let source = source(location);
+            let files = landing.files(&source, "2024-02-29".parse().unwrap());
+            let count = runtime.block_on(files).unwrap().len();
+            let seen = landing.seen();
+            (count, seen.told.iter().cloned().collect::<Vec<_>>())
+        };
+        let c = "shop/2024-02-29-c.csv".to_string();
+        let d = "shop/deep/2024-02-29-d.csv".to_string();
+        assert_eq!(told("shop/{dt}-*.csv"), (2, vec![c.clone()]));
+        assert_eq!(told("shop/**/{dt}-*.csv"), (2, vec![c.clone(), d]));
+        assert_eq!(told("shop/{dt}-c.csv"), (0, vec![c]));
+        assert_eq!(told("shop/{dt}-a.csv"), (1, vec![]));
+        assert_eq!(told("shop/{dt}.csv"), (0, vec![]));
     }
 
     #[tokio::test]

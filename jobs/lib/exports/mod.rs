@@ -22,6 +22,7 @@ mod json_path;
 mod location;
 mod misread;
 mod moments;
+mod natural_order;
 mod numbers;
 mod open;
 mod parquet_file;

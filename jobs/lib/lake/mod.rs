@@ -194,6 +194,11 @@ impl Lake {
         &self.root
     }
 
+    /// The folder of this machine that it is, where it is one.
+    pub fn folder(&self) -> Option<&std::path::Path> {
+        self.folder.as_deref()
+    }
+
     /// The location as people write it.
     pub fn name(&self) -> &str {
         &self.name
