@@ -11,6 +11,10 @@ impl Span {
     /// No value: a key that is not there, a JSON null, a column the file lacks.
     pub const ABSENT: Span = Span { start: u32::MAX, end: 0 };
 
+    /// A value that a path does not lead to, because something on the way has another shape. As a
+    /// place of text it is absent as well.
+    pub const MISSHAPEN: Span = Span { start: u32::MAX, end: 1 };
+
     pub fn new(start: usize, end: usize) -> Span {
         // Chunks are far smaller than 4 GiB: see `MAXIMUM_RECORD_BYTES`.
         #[allow(clippy::cast_possible_truncation)]

@@ -45,6 +45,8 @@ pub enum Code {
     NotAnObject,
     /// What should be exploded is no array.
     NotAnArray,
+    /// A path that leads through a value which has no such key or element.
+    WrongShape,
     /// Bytes that the file's encoding does not have.
     BadEncoding,
     /// A byte that no text has.
@@ -77,6 +79,7 @@ impl Code {
             Code::NotJson => "not_json",
             Code::NotAnObject => "not_an_object",
             Code::NotAnArray => "not_an_array",
+            Code::WrongShape => "wrong_shape",
             Code::BadEncoding => "bad_encoding",
             Code::NulByte => "nul_byte",
             Code::HalfCharacter => "half_character",
@@ -104,6 +107,7 @@ impl Code {
             Code::NotJson => "is not JSON",
             Code::NotAnObject => "is not a JSON object",
             Code::NotAnArray => "is not an array, so it cannot be exploded",
+            Code::WrongShape => "leads through a value of another shape",
             Code::BadEncoding => "has bytes that the declared encoding does not have",
             Code::NulByte => "has a NUL byte",
             Code::HalfCharacter => "has an escape that stands for half a character",

@@ -3,7 +3,7 @@
 use memchr::memchr_iter;
 
 use super::cells::Span;
-use super::faults::{BadRow, Code};
+use super::faults::{BadRow, Code, Fault};
 
 /// The records of a chunk, cut into cells.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub(super) struct Grid {
     pub stride: usize,
     /// The rows that have cells.
     pub rows: Vec<Row>,
+    /// What is wrong with cells of those rows before their texts are read.
+    pub faults: Vec<Fault>,
     /// The records that could not be cut; their rows and lines count from the chunk's start.
     pub bad: Vec<BadRow>,
     /// Rows in all: those above and these.

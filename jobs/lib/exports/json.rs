@@ -6,7 +6,7 @@
 use twox_hash::XxHash3_128;
 
 use super::cells::Span;
-use super::faults::Code;
+use super::faults::{Code, Fault};
 use super::grid::{Grid, Lines, Row, bad_row, fault_of_bytes, hash_of_element};
 use super::json_path::{JsonPath, Step};
 use super::source::{Source, UnknownColumns};
@@ -30,7 +30,35 @@ struct Node {
     keys: Vec<(String, usize)>,
     elements: Vec<(usize, usize)>,
     columns: Vec<usize>,
+    /// The columns whose paths lead on from here.
+    beyond: Vec<usize>,
     is_exploded: bool,
+}
+
+/// What a value is, as far as paths may lead on from it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ValueShape {
+    Null,
+    Scalar,
+    Object { is_empty: bool },
+    Array { is_empty: bool },
+}
+
+impl Node {
+    /// Whether a value is lost here: something is declared within it, nothing of its shape is, and
+    /// no column takes it whole.
+    fn loses(&self, shape: ValueShape) -> bool {
+        let fits = match shape {
+            // Nothing is in them that could be lost, and some programs write `[]` for any of them.
+            ValueShape::Null
+            | ValueShape::Object { is_empty: true }
+            | ValueShape::Array { is_empty: true } => true,
+            ValueShape::Scalar => false,
+            ValueShape::Object { .. } => !self.keys.is_empty(),
+            ValueShape::Array { .. } => !self.elements.is_empty(),
+        };
+        !fits && self.columns.is_empty() && !self.beyond.is_empty()
+    }
 }
 
 impl Paths {
@@ -52,6 +80,10 @@ impl Paths {
             // The declaration was checked, so each path parses.
             let steps = JsonPath::parse(&column.from).unwrap_or_default().steps;
             paths.is_element.push(paths.has_explode && steps.starts_with(&explode));
+            for length in 0..steps.len() {
+                let passed = paths.node(&steps[..length]);
+                paths.nodes[passed].beyond.push(index);
+            }
             let node = paths.node(&steps);
             paths.nodes[node].columns.push(index);
         }
@@ -235,6 +267,10 @@ impl Cutter<'_> {
                     Some(cells) if self.paths.is_element[column] => cells[column],
                     _ => self.parent[column],
                 };
+                if span == Span::MISSHAPEN {
+                    let (row, code) = (self.grid.rows.len(), Code::WrongShape);
+                    self.grid.faults.push(Fault { row, column: Some(column), code });
+                }
                 self.grid.spans.push(span);
             }
             let number = u32::try_from(self.grid.row_count).unwrap_or(u32::MAX);
@@ -280,7 +316,16 @@ impl Cutter<'_> {
         if at >= end || depth > MAXIMUM_DEPTH {
             return None;
         }
-        let wanted = node.is_some_and(|node| !self.paths.nodes[node].columns.is_empty());
+        // Of an exploded array its elements are read, and not the array.
+        let wanted = node.is_some_and(|node| {
+            let node = &self.paths.nodes[node];
+            !node.columns.is_empty() && (self.in_element || !node.is_exploded)
+        });
+        // JSON within a value that is read as text must be JSON; outermost keys that nothing
+        // declares are read each by itself.
+        if self.is_read && depth > 1 && is_no_json(&self.bytes[at..end]) {
+            return None;
+        }
         self.reading(wanted, |cutter| cutter.value_of(at, end, node, depth, wanted))
     }
 
@@ -302,11 +347,15 @@ impl Cutter<'_> {
         wanted: bool,
     ) -> Option<usize> {
         let is_exploded = node.is_some_and(|node| self.paths.nodes[node].is_exploded);
-        let (span, after) = match self.bytes[at] {
-            b'"' => self.string(at, end, wanted)?,
+        let (span, after, shape) = match self.bytes[at] {
+            b'"' => {
+                let (span, after) = self.string(at, end, wanted)?;
+                (span, after, ValueShape::Scalar)
+            }
             b'{' => {
                 let after = self.object(at, end, node, depth)?;
-                (Span::new(at, after), after)
+                let is_empty = self.space(at + 1, end) == after - 1;
+                (Span::new(at, after), after, ValueShape::Object { is_empty })
             }
             b'[' if is_exploded && !self.in_element => {
                 let after = self.exploded(at, end, node, depth)?;
@@ -314,17 +363,26 @@ impl Cutter<'_> {
             }
             b'[' => {
                 let after = self.array(at, end, node, depth)?;
-                (Span::new(at, after), after)
+                let is_empty = self.space(at + 1, end) == after - 1;
+                (Span::new(at, after), after, ValueShape::Array { is_empty })
             }
             _ => {
                 let after = scalar(self.bytes, at, end)?;
-                let is_null = &self.bytes[at..after] == b"null";
-                (if is_null { Span::ABSENT } else { Span::new(at, after) }, after)
+                match &self.bytes[at..after] {
+                    b"null" => (Span::ABSENT, after, ValueShape::Null),
+                    _ => (Span::new(at, after), after, ValueShape::Scalar),
+                }
             }
         };
         if is_exploded && !self.in_element && span != Span::ABSENT {
             self.fault = Code::NotAnArray;
             return None;
+        }
+        let paths = self.paths;
+        if let Some(node) = node.map(|node| &paths.nodes[node])
+            && node.loses(shape)
+        {
+            node.beyond.iter().for_each(|column| self.put(*column, Span::MISSHAPEN));
         }
         if wanted && let Some(node) = node {
             for index in 0..self.paths.nodes[node].columns.len() {
@@ -556,11 +614,18 @@ fn unicode(bytes: &[u8], at: usize, end: usize) -> Option<(Option<char>, usize)>
     Some((char::from_u32(first), at + 4))
 }
 
+/// Words that Python writes for numbers, and JSON does not have.
+const NO_JSON: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+
+fn is_no_json(text: &[u8]) -> bool {
+    NO_JSON.iter().any(|word| text.starts_with(word.as_bytes()))
+}
+
 /// Where the number or word at `at` ends.
 fn scalar(bytes: &[u8], at: usize, end: usize) -> Option<usize> {
     let text = bytes.get(at..end)?;
-    // Python writes the last three, which are not JSON's: the casts decide about them.
-    for word in ["true", "false", "null", "NaN", "Infinity", "-Infinity"] {
+    // Those that are not JSON's are let pass: the casts decide about them.
+    for word in ["true", "false", "null"].into_iter().chain(NO_JSON) {
         if text.starts_with(word.as_bytes()) {
             return Some(at + word.len());
         }

@@ -81,6 +81,7 @@ pub(super) fn typed(
     first_line: u64,
 ) -> Result<Parsed> {
     let row_count = grid.rows.len();
+    let mut faults = std::mem::take(&mut grid.faults);
     let cells = |place: Option<usize>| Cells {
         text: &grid.text,
         spans: &grid.spans,
@@ -88,7 +89,6 @@ pub(super) fn typed(
         place,
         row_count,
     };
-    let mut faults = Vec::new();
     let mut columns = Vec::with_capacity(shape.source.columns.len() + 1);
     for (index, column) in shape.source.columns.iter().enumerate() {
         let place = layout.places.get(index).copied().flatten();
@@ -149,21 +149,27 @@ pub(super) fn marks(source: &Source, columns: &[ArrayRef], hashes: &[u128]) -> R
     Ok(keys.iter().zip(hashes).map(mark).collect())
 }
 
-/// A delete names the row that is gone, and nothing more is required of it: a delete that went to
-/// quarantine for want of a name would leave the person in the tables.
+/// A delete names the row that is gone, and nothing more is asked of it: one that went to
+/// quarantine for a name that is missing or a date that is none would leave the person in the
+/// tables. What cannot be read of its other columns is null, as the casts left it.
 pub(super) fn forgive_deletes(faults: &mut Vec<Fault>, source: &Source, columns: &[ArrayRef]) {
     let Some(operation) = source.operation.as_ref().filter(|_| !faults.is_empty()) else { return };
     let place = source.columns.iter().position(|column| column.name == operation.column);
     let Some(values) = place.and_then(|place| columns[place].as_string_opt::<i32>()) else {
         return;
     };
-    faults.retain(|fault| {
-        let is_delete = values.is_valid(fault.row)
-            && operation.delete.iter().any(|delete| delete == values.value(fault.row));
-        let column = fault.column.and_then(|column| source.columns.get(column));
-        let is_key = column.is_some_and(|column| source.key.contains(&column.name));
-        fault.code != Code::MissingRequired || is_key || !is_delete
-    });
+    // Only a column that was read as a delete says that the row is one: where it is at fault
+    // itself, it is null.
+    let is_delete = |row: usize| {
+        values.is_valid(row) && operation.delete.iter().any(|delete| delete == values.value(row))
+    };
+    let is_needed = |column: Option<usize>| match column {
+        None => true,
+        Some(column) => {
+            source.columns.get(column).is_some_and(|column| source.key.contains(&column.name))
+        }
+    };
+    faults.retain(|fault| is_needed(fault.column) || !is_delete(fault.row));
 }
 
 /// One bad row for all the faults of a row, with the row's place among those that were cast.
@@ -174,12 +180,19 @@ pub(super) fn gather(
     source: &Source,
     mut describe: impl FnMut(usize) -> (u64, Option<u64>, String),
 ) -> Vec<(usize, BadRow)> {
+    // The first thing that was found wrong with a value is the cause of all others.
     faults.sort_by_key(|fault| (fault.row, fault.column));
+    faults.dedup_by_key(|fault| (fault.row, fault.column));
     let mut rejected: Vec<(usize, BadRow)> = Vec::new();
     for fault in faults {
         let subject = fault.column.and_then(|column| source.columns.get(column));
-        let subject = subject.map_or("row", |column| column.name.as_str());
-        let reason = format!("{subject}: {}", fault.code.text());
+        let reason = match (subject, fault.code) {
+            (Some(column), Code::WrongShape) => {
+                format!("{}: `{}` {}", column.name, column.from, fault.code.text())
+            }
+            (Some(column), code) => format!("{}: {}", column.name, code.text()),
+            (None, code) => format!("row: {}", code.text()),
+        };
         match rejected.last_mut() {
             Some((row, bad)) if *row == fault.row => {
                 bad.reasons.push(reason);
