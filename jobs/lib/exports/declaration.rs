@@ -41,7 +41,7 @@ pub(super) fn parse(name: &str, file: &str, text: &str) -> Result<Source> {
     let json = files::json_layout(file, format, yaml.json.as_ref())?;
     let encoding = files::encoding(file, format, yaml.encoding.as_ref())?;
     let time_zone = yaml.time_zone.as_ref().map(|zone| time_zone(file, zone)).transpose()?;
-    let mut columns = checked_columns(file, &yaml, time_zone)?;
+    let mut columns = checked_columns(file, &yaml, csv.header, time_zone)?;
     files::check_explode(file, yaml.json.as_ref(), &json, &columns)?;
     loading::check_location(file, &yaml, &location)?;
     let key = loading::key(file, &yaml)?;
@@ -86,7 +86,12 @@ pub(super) fn parse(name: &str, file: &str, text: &str) -> Result<Source> {
 }
 
 /// The declared columns, each checked by itself and against the others.
-fn checked_columns(file: &str, yaml: &SourceYaml, zone: Option<Tz>) -> Result<Vec<Column>> {
+fn checked_columns(
+    file: &str,
+    yaml: &SourceYaml,
+    has_header: bool,
+    zone: Option<Tz>,
+) -> Result<Vec<Column>> {
     let null_tokens = yaml.null_tokens.clone().unwrap_or_else(|| vec![String::new()]);
     let written = &yaml.columns.value;
     if written.is_empty() {
@@ -97,7 +102,7 @@ fn checked_columns(file: &str, yaml: &SourceYaml, zone: Option<Tz>) -> Result<Ve
         .map(|column| columns::check_column(file, column, &null_tokens, zone))
         .collect::<Result<Vec<_>>>()?;
     let format = yaml.format.value;
-    columns::check_names(file, format, written)?;
+    columns::check_names(file, format, has_header, written)?;
     columns::check_systems(file, written)?;
     for (column, written) in checked.iter().zip(written) {
         if format == Format::Json || format == Format::Ndjson {

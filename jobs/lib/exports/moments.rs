@@ -29,7 +29,11 @@ enum Kind {
     EpochSeconds,
     /// Milliseconds since 1970-01-01 UTC.
     EpochMillis,
-    /// Days since 1899-12-30, with the time of day as a fraction.
+    /// Microseconds since 1970-01-01 UTC.
+    EpochMicros,
+    /// Nanoseconds since 1970-01-01 UTC.
+    EpochNanos,
+    /// Days as spreadsheets count them, with the time of day as a fraction.
     ExcelSerial,
     /// A chrono format; numbers and separators alone have a short way, `fields`.
     Chrono { items: Vec<Item<'static>>, fields: Option<Vec<Field>> },
@@ -47,16 +51,24 @@ enum Field {
     Literal(u8),
 }
 
+/// The formats that are numbers.
+const NAMED: [(&str, Kind); 5] = [
+    ("epoch_seconds", Kind::EpochSeconds),
+    ("epoch_millis", Kind::EpochMillis),
+    ("epoch_micros", Kind::EpochMicros),
+    ("epoch_nanos", Kind::EpochNanos),
+    ("excel_serial", Kind::ExcelSerial),
+];
+
 impl MomentFormat {
     /// Reads a format: chrono's, or one of the named ones. Errors: what is wrong, for people.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let kind = match text {
-            "epoch_seconds" => Kind::EpochSeconds,
-            "epoch_millis" => Kind::EpochMillis,
-            "excel_serial" => Kind::ExcelSerial,
-            _ => {
+        let named = NAMED.into_iter().find(|(name, _)| *name == text);
+        let kind = match named {
+            Some((_, kind)) => kind,
+            None => {
                 if !text.contains('%') {
-                    let known = ["epoch_seconds", "epoch_millis", "excel_serial"];
+                    let known = NAMED.map(|(name, _)| name);
                     let hint = crate::errors::did_you_mean(text, known);
                     return Err(format!(
                         "`{text}` is no date format{hint} (expected such as `%d.%m.%Y %H:%M`, or \
@@ -109,6 +121,33 @@ impl MomentFormat {
             "expected hours and minutes, such as `%H:%M`"
         };
         Err(format!("`{}` does not tell the time of day: {missing}", self.text))
+    }
+
+    /// A text that this format and `other` read as different moments; none where there is hardly
+    /// one.
+    ///
+    /// Day, month and year of the text that is tried could each be any of the three.
+    pub(super) fn contradiction(&self, other: &MomentFormat) -> Option<String> {
+        let (Kind::Chrono { items, .. }, Kind::Chrono { .. }) = (&self.kind, &other.kind) else {
+            // Numbers tell by their size what they count.
+            return None;
+        };
+        let moment = DateTime::from_timestamp(1_049_522_828, 0)?.fixed_offset();
+        let mut text = String::new();
+        write!(text, "{}", moment.format_with_items(items.iter())).ok()?;
+        let clock = Clock::new(Tz::UTC);
+        let read = |format: &MomentFormat| {
+            let instant = clock.formatted(text.as_bytes(), format);
+            let day = date(text.as_bytes(), std::slice::from_ref(format));
+            (instant.ok(), day.ok())
+        };
+        let (ours, theirs) = (read(self), read(other));
+        let differs = |one: Option<i64>, other: Option<i64>| {
+            one.zip(other).is_some_and(|(one, other)| one != other)
+        };
+        let is_contradicted =
+            differs(ours.0, theirs.0) || differs(ours.1.map(i64::from), theirs.1.map(i64::from));
+        is_contradicted.then_some(text)
     }
 
     /// The format as it was written.
@@ -215,6 +254,8 @@ impl Clock {
         match &format.kind {
             Kind::EpochSeconds => scaled(&format.pointed(text)?, 6),
             Kind::EpochMillis => scaled(&format.pointed(text)?, 3),
+            Kind::EpochMicros => scaled(&format.pointed(text)?, 0),
+            Kind::EpochNanos => scaled(&format.pointed(text)?, -3),
             Kind::ExcelSerial => self.to_utc(excel_micros(&format.pointed(text)?)?),
             Kind::Chrono { items, fields } => {
                 if let Some(fields) = fields
@@ -309,7 +350,17 @@ pub(super) fn date(text: &[u8], formats: &[MomentFormat]) -> Result<i32, Code> {
         let days = match &format.kind {
             Kind::EpochSeconds => of_number(number().and_then(|text| scaled(&text, 6))),
             Kind::EpochMillis => of_number(number().and_then(|text| scaled(&text, 3))),
-            Kind::ExcelSerial => of_number(number().and_then(|text| excel_micros(&text))),
+            Kind::EpochMicros => of_number(number().and_then(|text| scaled(&text, 0))),
+            Kind::EpochNanos => of_number(number().and_then(|text| scaled(&text, -3))),
+            // With a time of day it is an instant, and no more a day than one of ISO 8601 is.
+            Kind::ExcelSerial => {
+                of_number(number().and_then(|text| excel_micros(&text)).and_then(|micros| {
+                    match micros.rem_euclid(MICROS * DAY_SECONDS) {
+                        0 => Ok(micros),
+                        _ => Err(Code::NotADate),
+                    }
+                }))
+            }
             Kind::Chrono { items, fields } => match fields {
                 Some(fields) if by_fields(text, fields).is_some() => {
                     by_fields(text, fields).map(|(days, _)| days)
@@ -369,40 +420,58 @@ fn micros_in_range(micros: i64) -> Result<i64, Code> {
     if is_in_range(micros) { Ok(micros) } else { Err(Code::NotATimestamp) }
 }
 
-/// A number of units of which 10^`places` microseconds make one, in microseconds.
-fn scaled(text: &[u8], places: u8) -> Result<i64, Code> {
-    if text.iter().any(|byte| matches!(byte, b'e' | b'E')) {
+/// A number of units of which each is 10^`places` microseconds, in microseconds.
+///
+/// What is less than a microsecond is cut off, as clocks write more than they know: the result is
+/// the microsecond that the instant lies in, before 1970 as after.
+fn scaled(text: &[u8], places: i8) -> Result<i64, Code> {
+    let number = |text: &[u8], digits: u8| {
+        super::numbers::decimal(text, 38, digits).map_err(|_| Code::NotATimestamp)
+    };
+    let (value, digits) = if text.iter().any(|byte| matches!(byte, b'e' | b'E')) {
         // As programs write floats: `1.7095104e12`. None of them has more than 17 digits.
         const DIGITS: u8 = 18;
-        let value = super::numbers::decimal(text, 38, DIGITS).map_err(|_| Code::NotATimestamp)?;
-        let value = value / 10i128.pow(u32::from(DIGITS - places));
-        return micros_in_range(i64::try_from(value).map_err(|_| Code::NotATimestamp)?);
-    }
-    // Digits after the microseconds are cut off: clocks write more than they know.
-    let end = match text.iter().position(|byte| *byte == b'.') {
-        Some(point) => text.len().min(point + 1 + usize::from(places)),
-        None => text.len(),
+        (number(text, DIGITS)?, DIGITS)
+    } else {
+        let digits = u8::try_from(places).unwrap_or(0);
+        let end = match text.iter().position(|byte| *byte == b'.') {
+            Some(point) => text.len().min(point + 1 + usize::from(digits)),
+            None => text.len(),
+        };
+        let (kept, cut) = text.split_at(end);
+        if !cut.iter().all(u8::is_ascii_digit) {
+            return Err(Code::NotATimestamp);
+        }
+        let lies_below = text.starts_with(b"-") && cut.iter().any(|digit| *digit != b'0');
+        (number(kept, digits)? - i128::from(lies_below), digits)
     };
-    if !text.get(end..).unwrap_or_default().iter().all(u8::is_ascii_digit) {
-        return Err(Code::NotATimestamp);
-    }
-    let value =
-        super::numbers::decimal(&text[..end], 20, places).map_err(|_| Code::NotATimestamp)?;
-    micros_in_range(i64::try_from(value).map_err(|_| Code::NotATimestamp)?)
+    // `value` counts by 10^-digits of a unit.
+    let shift = u32::try_from(i16::from(digits) - i16::from(places)).unwrap_or(0);
+    let micros = value.div_euclid(10i128.pow(shift));
+    micros_in_range(i64::try_from(micros).map_err(|_| Code::NotATimestamp)?)
 }
 
 /// A spreadsheet's serial number, as local microseconds.
+///
+/// 1 is 1900-01-01. Excel counts 1900 as a leap year, as Lotus 1-2-3 did: 60 is its 29 February,
+/// a day that never was, and no instant here; from 61, 1900-03-01, the count is right for days
+/// since 1899-12-30.
+///
+/// Source: Microsoft, "Excel incorrectly assumes that the year 1900 is a leap year".
 fn excel_micros(text: &[u8]) -> Result<i64, Code> {
-    // Days between 1899-12-30 and 1970-01-01.
-    const EXCEL_EPOCH: f64 = 25_569.0;
+    /// Days between 1899-12-30 and 1970-01-01.
+    const EPOCH: i64 = 25_569;
+    const DAY_MILLIS: i64 = DAY_SECONDS * 1000;
     let serial = super::numbers::double(text).map_err(|_| Code::NotATimestamp)?;
-    if !(1.0..2_958_466.0).contains(&serial) {
-        return Err(Code::NotATimestamp);
-    }
     // A serial has about a millisecond's worth of digits: rounding to it hides the float's tail.
-    #[allow(clippy::cast_possible_truncation)] // at most 2.6e14
-    let millis = ((serial - EXCEL_EPOCH) * 86_400_000.0).round() as i64;
-    Ok(millis * 1000)
+    #[allow(clippy::cast_possible_truncation)] // a float beyond the limits becomes the greatest
+    let millis = (serial * 86_400_000.0).round() as i64;
+    let skipped = match millis.div_euclid(DAY_MILLIS) {
+        1..=59 => 1,
+        61..=2_958_465 => 0,
+        _ => return Err(Code::NotATimestamp),
+    };
+    Ok((millis + (skipped - EPOCH) * DAY_MILLIS) * 1000)
 }
 
 /// A moment as it was written: days since 1970-01-01, seconds of the day, and perhaps an offset.
@@ -580,6 +649,32 @@ mod tests {
     }
 
     #[test]
+    fn formats_contradict_each_other_where_a_text_is_two_moments() {
+        let format = |text: &str| MomentFormat::parse(text).unwrap();
+        for (one, other) in [
+            ("%d/%m/%Y", "%m/%d/%Y"),
+            ("%d.%m.%y", "%y.%m.%d"),
+            ("%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M"),
+            ("%H:%M %d/%m/%Y", "%M:%H %d/%m/%Y"),
+        ] {
+            assert!(format(one).contradiction(&format(other)).is_some(), "{one} {other}");
+            assert!(format(other).contradiction(&format(one)).is_some(), "{other} {one}");
+        }
+        for (one, other) in [
+            ("%d/%m/%Y", "%d.%m.%Y"),
+            ("%d/%m/%Y", "%d/%m/%Y %H:%M"),
+            ("%d/%m/%Y", "%d/%m/%y"),
+            ("%Y-%m-%d %H:%M", "%Y-%m-%d %I:%M %p"),
+            ("%d-%b-%y", "%d-%m-%y"),
+            ("%Y%m%d", "excel_serial"),
+            ("epoch_seconds", "epoch_millis"),
+        ] {
+            assert_eq!(format(one).contradiction(&format(other)), None, "{one} {other}");
+            assert_eq!(format(other).contradiction(&format(one)), None, "{other} {one}");
+        }
+    }
+
+    #[test]
     fn a_format_of_instants_must_tell_all_of_a_time_or_none() {
         let check = |text: &str| MomentFormat::parse(text).unwrap().check_time_of_day();
         for right in ["%d.%m.%Y", "%F %T", "%D %I:%M %p", "%F %H:%M", "%s", "%+", "%c", "%F %R"] {
@@ -712,6 +807,69 @@ mod tests {
     }
 
     #[test]
+    fn serials_count_as_excel_does() {
+        let serial = formats(&["excel_serial"]);
+        let day = |text: &str| crate::dates::Day::to_epoch(text.parse().unwrap());
+        // What Excel shows for each of them.
+        for (text, expected) in [
+            ("1", "1900-01-01"),
+            ("59", "1900-02-28"),
+            ("61", "1900-03-01"),
+            ("25569", "1970-01-01"),
+            ("36526.0", "2000-01-01"),
+            ("2958465", "9999-12-31"),
+        ] {
+            assert_eq!(date(text.as_bytes(), &serial), Ok(day(expected)), "{text}");
+        }
+        // 29 February 1900 never was; with a time of day it is no day.
+        for text in ["0", "-1", "60", "2958466", "45000.75", "1e300"] {
+            assert_eq!(date(text.as_bytes(), &serial), Err(Code::NotADate), "{text}");
+        }
+        let clock = Clock::new(Tz::UTC);
+        let at = |text: &str| clock.timestamp(text.as_bytes(), &serial);
+        assert_eq!(at("1.25"), Ok(micros("1900-01-01 06:00:00")));
+        assert_eq!(at("59.5"), Ok(micros("1900-02-28 12:00:00")));
+        assert_eq!(at("61.5"), Ok(micros("1900-03-01 12:00:00")));
+        assert_eq!(at("2958465.5"), Ok(micros("9999-12-31 12:00:00")));
+        for text in ["0.5", "60", "60.75", "2958466"] {
+            assert_eq!(at(text), Err(Code::NotATimestamp), "{text}");
+        }
+    }
+
+    #[test]
+    fn epochs_of_every_unit_are_the_microsecond_they_lie_in() {
+        let clock = Clock::new(Tz::Europe__London);
+        let at = |text: &str, format: &str| clock.timestamp(text.as_bytes(), &formats(&[format]));
+        let expected = Ok(micros("2024-03-04 00:00:00.123456"));
+        assert_eq!(at("1709510400.123456", "epoch_seconds"), expected);
+        assert_eq!(at("1709510400123.456", "epoch_millis"), expected);
+        assert_eq!(at("1709510400123456", "epoch_micros"), expected);
+        assert_eq!(at("1709510400123456.9", "epoch_micros"), expected);
+        assert_eq!(at("1.709510400123456e15", "epoch_micros"), expected);
+        assert_eq!(at("1709510400123456789", "epoch_nanos"), expected);
+        assert_eq!(at("1709510400123456789.5", "epoch_nanos"), expected);
+        assert_eq!(at("1.709510400123456e18", "epoch_nanos"), expected);
+        assert_eq!(at("253402300799999999999", "epoch_nanos"), Ok(LAST_MICROS));
+        assert_eq!(at("253402300800000000000", "epoch_nanos"), Err(Code::NotATimestamp));
+        // Before 1970 the microsecond before.
+        let before = Ok(micros("1969-12-31 23:59:59.999999"));
+        assert_eq!(at("-1", "epoch_nanos"), before);
+        assert_eq!(at("-1000", "epoch_nanos"), before);
+        assert_eq!(at("-1001", "epoch_nanos"), Ok(micros("1969-12-31 23:59:59.999998")));
+        assert_eq!(at("-0.5", "epoch_micros"), before);
+        assert_eq!(at("-0.0001", "epoch_millis"), before);
+        assert_eq!(at("-0.0000010", "epoch_seconds"), before);
+        assert_eq!(at("-1e-9", "epoch_seconds"), before);
+        assert_eq!(
+            date(b"1709510400123456789", &formats(&["epoch_nanos"])),
+            date(b"2024-03-04", &[])
+        );
+        for text in ["", "-", "1x", "1.5.5"] {
+            assert_eq!(at(text, "epoch_nanos"), Err(Code::NotATimestamp), "{text}");
+        }
+    }
+
+    #[test]
     fn numbers_may_have_another_mark_before_their_fraction() {
         let with_comma =
             |format: &str| vec![MomentFormat::parse(format).unwrap().with_decimal_mark(Some(','))];
@@ -725,7 +883,7 @@ mod tests {
             assert_eq!(at(wrong, "excel_serial"), Err(Code::NotATimestamp), "{wrong}");
         }
         assert_eq!(at("Mon, 1 Jul 2024 12:05", "%a, %d %b %Y %H:%M"), expected);
-        assert_eq!(date(b"45331,75", &with_comma("excel_serial")), date(b"2024-02-09", &[]));
+        assert_eq!(date(b"45331,0", &with_comma("excel_serial")), date(b"2024-02-09", &[]));
         assert_eq!(date(b"45.331", &with_comma("excel_serial")), Err(Code::NotADate));
     }
 
@@ -753,7 +911,7 @@ mod tests {
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
             let clock = Clock::new(Tz::Europe__London);
             let _ = clock.timestamp(&bytes, &[]);
-            let all = formats(&["%d/%m/%Y", "epoch_seconds", "excel_serial", "%d %b %y %H"]);
+            let all = formats(&["%d/%m/%Y", "epoch_seconds", "epoch_nanos", "excel_serial", "%d %b %y %H"]);
             let _ = clock.timestamp(&bytes, &all);
             let _ = date(&bytes, &[]);
             let _ = date(&bytes, &all);

@@ -21,6 +21,7 @@ use crate::exports::source::{
 pub(super) fn check_names(
     file: &str,
     format: Format,
+    has_header: bool,
     columns: &[Spanned<ColumnYaml>],
 ) -> Result<()> {
     let mut names = HashSet::new();
@@ -48,6 +49,13 @@ pub(super) fn check_names(
                 return Err(mistake(file, alias, "`aliases` are for headers, and JSON has none"));
             }
             continue;
+        }
+        if !has_header
+            && let Some(header) = column.value.from.iter().chain(&column.value.aliases).next()
+        {
+            let what = "`from` and `aliases` name headers, and with `header: false` there is none: \
+                        the fields are the declared columns, in order";
+            return Err(mistake(file, header, what));
         }
         let from = column.value.from.as_ref().unwrap_or(name);
         for header in std::iter::once(from).chain(&column.value.aliases) {
@@ -126,11 +134,11 @@ pub(super) fn check_column(
     only_for!(range, is_number || is_moment, "numbers, dates and timestamps");
     only_for!(allowed, is_text || data_type == ColumnType::Integer, "strings and integers");
 
-    let thousands_mark = yaml.thousands_mark.as_ref().map(|mark| mark.value);
+    let thousands_mark = yaml.thousands_mark.as_ref().map(|text| mark(file, text)).transpose()?;
     // Whole numbers grouped by points need no word about fractions.
     let implied = data_type == ColumnType::Integer && thousands_mark == Some('.');
     let decimal_mark = match &yaml.decimal_mark {
-        Some(mark) => Some(mark.value),
+        Some(text) => Some(mark(file, text)?),
         None => implied.then_some(','),
     };
     let number = NumberFormat {
@@ -200,6 +208,9 @@ pub(super) fn check_column(
             })
             .collect::<Result<Vec<_>>>()?,
     };
+    if let Some(written) = &yaml.formats {
+        check_contradictions(file, &written.value, &formats)?;
+    }
     if let Some(place) = &yaml.decimal_mark
         && is_moment
         && !formats.iter().any(MomentFormat::is_number)
@@ -239,6 +250,20 @@ pub(super) fn check_column(
         }
     };
     let allowed = yaml.allowed.as_ref().map(|allowed| check_allowed(file, allowed, data_type));
+    let null_tokens = yaml.null_tokens.as_deref().unwrap_or(null_tokens);
+    if let Some(allowed) = &yaml.allowed
+        && let Some(never) = allowed
+            .value
+            .iter()
+            // That there may be no value at all is no contradiction.
+            .find(|one| !one.value.is_empty() && null_tokens.contains(&one.value))
+    {
+        let what = format!(
+            "`{}` means \"no value\" (`null_tokens`), so the column never has it",
+            never.value
+        );
+        return Err(mistake(file, never, what));
+    }
     Ok(Column {
         name: yaml.name.value.clone(),
         from: yaml.from.as_ref().unwrap_or(&yaml.name).value.clone(),
@@ -249,7 +274,7 @@ pub(super) fn check_column(
         pattern,
         minimum,
         maximum,
-        null_tokens: yaml.null_tokens.clone().unwrap_or_else(|| null_tokens.to_vec()),
+        null_tokens: null_tokens.to_vec(),
         formats,
         number,
         true_values,
@@ -261,14 +286,48 @@ pub(super) fn check_column(
     })
 }
 
-fn check_marks(file: &str, yaml: &ColumnYaml, number: &NumberFormat) -> Result<()> {
-    let is_mark = |mark: char| !mark.is_alphanumeric() && !matches!(mark, '-' | '+' | '(' | ')');
-    for mark in [&yaml.decimal_mark, &yaml.thousands_mark].into_iter().flatten() {
-        if !is_mark(mark.value) {
-            let what = format!("`{}` cannot be a mark within a number", mark.value);
-            return Err(mistake(file, mark, what));
+/// Refuses formats under which one text is two moments: the first would be taken for most of the
+/// days, and the other for the rest.
+fn check_contradictions(
+    file: &str,
+    written: &[Spanned<String>],
+    formats: &[MomentFormat],
+) -> Result<()> {
+    for (place, (format, text)) in formats.iter().zip(written).enumerate() {
+        for other in &formats[..place] {
+            if let Some(both) = other.contradiction(format) {
+                let what = format!(
+                    "`{}` contradicts `{}`: `{both}` is another moment by each, and nothing in it \
+                     tells which is meant",
+                    format.text(),
+                    other.text()
+                );
+                return Err(mistake(file, text, what));
+            }
         }
     }
+    Ok(())
+}
+
+/// What stands within a number: one character that is no part of it.
+fn mark(file: &str, text: &Spanned<String>) -> Result<char> {
+    let mut characters = text.value.chars();
+    match (characters.next(), characters.next()) {
+        (Some(mark), None) if !mark.is_alphanumeric() && !matches!(mark, '-' | '+' | '(' | ')') => {
+            Ok(mark)
+        }
+        _ => {
+            let what = format!(
+                "`{}` cannot be a mark within a number: expected one character that is no letter, \
+                 digit, sign or parenthesis",
+                text.value.escape_debug()
+            );
+            Err(mistake(file, text, what))
+        }
+    }
+}
+
+fn check_marks(file: &str, yaml: &ColumnYaml, number: &NumberFormat) -> Result<()> {
     let decimal_mark = number.decimal_mark.unwrap_or('.');
     if let (Some(place), Some(mark)) = (&yaml.thousands_mark, number.thousands_mark)
         && mark == decimal_mark

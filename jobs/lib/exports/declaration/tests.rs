@@ -85,7 +85,36 @@ fn every_mistake_of_a_column_names_its_place() {
     column_fails("type: double, allowed: [a]", "strings and integers");
     column_fails("type: integer, allowed: [a]", "not an integer");
     column_fails("type: string, allowed: []", "empty");
+    column_fails("type: double, decimal_mark: ';;'", "expected one character");
+    column_fails("type: double, decimal_mark: ''", "expected one character");
+    column_fails("type: double, thousands_mark: x", "no letter");
+    let both = "`05/04/2003` is another moment by each";
+    column_fails("type: date, formats: ['%d/%m/%Y', '%m/%d/%Y']", both);
+    column_fails("type: timestamp, formats: ['%d/%m/%Y', epoch_millis, '%m/%d/%Y']", both);
+    column_fails("type: string, allowed: [a, '-'], null_tokens: ['', '-']", "`-` means");
+    column_fails("type: integer, allowed: [0, 1], null_tokens: ['0']", "`0` means");
     column_fails("type: string, patern: x", "did you mean `pattern`?");
+}
+
+#[test]
+fn what_is_declared_together_does_not_contradict_itself() {
+    let headless = format!("{PLAIN}csv: {{header: false}}\n");
+    fails(&format!("{headless}columns: [{{name: a, type: date, from: A}}]\n"), "6:39", "in order");
+    fails(
+        &format!("{headless}columns: [{{name: a, type: date, aliases: [A]}}]\n"),
+        "6:43",
+        "in order",
+    );
+    let null = format!("{PLAIN}null_tokens: ['', none]\n");
+    let allowed = "columns: [{name: a, type: string, allowed: [gold, none]}]\n";
+    fails(&format!("{null}{allowed}"), "6:51", "never has it");
+    // An empty text may be no value, and may be among the allowed ones.
+    for column in
+        ["type: string, allowed: ['', gold]", "type: date, formats: ['%d.%m.%Y', '%Y-%m-%d']"]
+    {
+        let text = format!("{PLAIN}columns: [{{name: a, {column}}}]\n");
+        assert!(parse("orders", "orders.yaml", &text).is_ok(), "{column}");
+    }
 }
 
 #[test]

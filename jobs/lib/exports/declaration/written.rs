@@ -149,12 +149,12 @@ pub(super) struct ColumnYaml {
     pub range: Option<Spanned<RangeYaml>>,
     /// Texts that mean "no value". Default: the source's.
     pub null_tokens: Option<Vec<String>>,
-    /// chrono formats, `epoch_seconds`, `epoch_millis` or `excel_serial`. Default ISO 8601.
+    /// chrono formats, `epoch_seconds` and the like, or `excel_serial`. Default ISO 8601.
     pub formats: Option<Spanned<Vec<Spanned<String>>>>,
     /// What stands before the fraction of a number. Default a point.
-    pub decimal_mark: Option<Spanned<char>>,
+    pub decimal_mark: Option<Spanned<String>>,
     /// What stands between groups of digits. Default none.
-    pub thousands_mark: Option<Spanned<char>>,
+    pub thousands_mark: Option<Spanned<String>>,
     /// Signs and codes that may stand before or after a number.
     pub currency_signs: Option<Spanned<Vec<String>>>,
     /// Whether (12.50) is negative. Default false.
