@@ -234,6 +234,10 @@ fn decompressed(source: &Source, name: &str, raw: RawFile) -> Result<Box<dyn Rea
     let compression = match source.compression {
         Compression::Auto => {
             let claimed = by_name(name);
+            if let Some(unread) = unread_by_name(name).filter(|_| !first.is_empty()) {
+                let what = format!("by its name it is compressed as {unread}, {WHAT_IS_READ}");
+                return Err(source.broken(name, what));
+            }
             if claimed != Compression::None && found != claimed && !first.is_empty() {
                 let what = format!("its name says {}, its first bytes do not", shown(claimed));
                 return Err(source.broken(name, what));
@@ -261,7 +265,53 @@ fn decompressed(source: &Source, name: &str, raw: RawFile) -> Result<Box<dyn Rea
         Compression::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(raw)),
         Compression::Xz => Box::new(liblzma::read::XzDecoder::new_multi_decoder(raw)),
     };
-    Ok(Box::new(HashedPlain::new(content, &meter)))
+    let mut content = HashedPlain::new(content, &meter);
+    let within =
+        first_bytes(&mut content, 16).map_err(|error| read_error(source, name, &meter, error))?;
+    match by_magic(&within) {
+        Compression::None => Ok(Box::new(Cursor::new(within).chain(content))),
+        twice => {
+            let what = format!(
+                "it is compressed twice: within its {} is {}; expected one compression",
+                shown(compression),
+                shown(twice)
+            );
+            Err(source.broken(name, what))
+        }
+    }
+}
+
+/// What to do about a compression that is not read.
+const WHAT_IS_READ: &str = "which is not read: expected gzip, zstd, bzip2, xz or none";
+
+/// The compression that a name tells, where it is one that is not read.
+fn unread_by_name(name: &str) -> Option<&'static str> {
+    let (_, extension) = name.rsplit_once('.')?;
+    Some(match extension.to_ascii_lowercase().as_str() {
+        "lz4" => "LZ4",
+        "lzma" => "LZMA",
+        "br" => "Brotli",
+        "sz" | "snappy" => "Snappy",
+        "lzo" => "LZO",
+        "z" => "compress (.Z)",
+        "7z" => "a 7-Zip archive",
+        "rar" => "a RAR archive",
+        _ => return None,
+    })
+}
+
+/// The compression that the first bytes tell, where it is one that is not read.
+fn unread_by_magic(bytes: &[u8]) -> Option<&'static str> {
+    Some(match bytes {
+        [0x04, 0x22, 0x4d, 0x18, ..] | [0x02, 0x21, 0x4c, 0x18, ..] => "LZ4",
+        // The usual properties, and the lower half of the size of a dictionary.
+        [0x5d, 0, 0, ..] => "LZMA",
+        [0x1f, 0x9d, ..] => "compress (.Z)",
+        [b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c, ..] => "a 7-Zip archive",
+        [b'R', b'a', b'r', b'!', 0x1a, 0x07, ..] => "a RAR archive",
+        [0xff, 0x06, 0, 0, b's', b'N', b'a', b'P', b'p', b'Y', ..] => "Snappy",
+        _ => return None,
+    })
 }
 
 /// Up to `count` bytes from the start of `reader`.
@@ -369,6 +419,10 @@ fn refuse_what_is_no_text(source: &Source, name: &str, first: &[u8], is_utf16: b
         if first.starts_with(magic) {
             return Err(source.broken(name, format!("its first bytes are those of {what}")));
         }
+    }
+    if let Some(unread) = unread_by_magic(first) {
+        let what = format!("its first bytes are those of {unread}, {WHAT_IS_READ}");
+        return Err(source.broken(name, what));
     }
     let start: Vec<u8> = first
         .iter()
@@ -512,5 +566,11 @@ mod tests {
         assert_eq!(by_magic(b"BZhello, world"), Compression::None);
         assert_eq!(by_name("a/b.CSV.GZ"), Compression::Gzip);
         assert_eq!(by_name("a.b/c"), Compression::None);
+        assert_eq!(unread_by_name("a/b.csv.LZ4"), Some("LZ4"));
+        assert_eq!(unread_by_name("a.lz4/b.csv"), None);
+        assert_eq!(unread_by_name("lz4"), None);
+        assert_eq!(unread_by_magic(b"\x5d\x00\x00\x80\x00"), Some("LZMA"));
+        assert_eq!(unread_by_magic(b"]]\n"), None);
+        assert_eq!(unread_by_magic(b""), None);
     }
 }
