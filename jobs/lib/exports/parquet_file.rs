@@ -7,10 +7,13 @@ use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, RecordBatch};
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, RecordBatch, StringArray,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Date32Type, Field, Float32Type, Float64Type, Schema, TimestampMicrosecondType,
+    DataType, Date32Type, Field, Float32Type, Float64Type, Schema, TimeUnit,
+    TimestampMicrosecondType, TimestampNanosecondType,
 };
 use arrow::error::ArrowError;
 use arrow::json::LineDelimitedWriter;
@@ -25,7 +28,7 @@ use super::faults::{Code, Fault};
 use super::grid::hash_of_element;
 use super::header::Layout;
 use super::moments;
-use super::parquet_nested::{Origin, Unfolded, Unfolding, json_texts};
+use super::parquet_nested::{Origin, Unfolded, Unfolding, json_texts, with_texts_of_floats};
 use super::rows::{Parsed, Shape, forgive_deletes, gather, keep_others, marks};
 use super::source::{Column, ColumnType, NumberFormat, Source, UTC};
 use crate::errors::{Context, Kind, Result};
@@ -211,8 +214,17 @@ fn as_it_is(column: &Column, array: &ArrayRef) -> Result<Option<ArrayRef>> {
     if !is_free || !fits {
         return Ok(None);
     }
-    let typed = cast(array, &column.data_type.arrow())
-        .context(Kind::Defect, || format!("cast column `{}`", column.name))?;
+    let typed = match array.data_type() {
+        // The microsecond that an instant lies in, before 1970 too: the cast would round up there.
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+            let nanos = array.as_primitive::<TimestampNanosecondType>();
+            let micros: PrimitiveArray<TimestampMicrosecondType> =
+                nanos.unary(|nanos| nanos.div_euclid(1000));
+            Arc::new(micros.with_timezone(UTC))
+        }
+        _ => cast(array, &column.data_type.arrow())
+            .context(Kind::Defect, || format!("cast column `{}`", column.name))?,
+    };
     // What a cast cannot hold it makes null, and years beyond four digits no text shows: such
     // values are told by their texts.
     let is_whole = typed.null_count() == array.null_count()
@@ -325,9 +337,9 @@ fn extras(columns: &[ArrayRef], layout: &Layout, row_count: usize) -> Result<Arr
     let failed = || "read undeclared columns as text";
     let shown = |(name, place): &(String, usize)| {
         let array = &columns[*place];
-        let array = match array.data_type().is_nested() {
-            true => plain(array)?,
-            false => std::sync::Arc::clone(array),
+        let array = match array.data_type() {
+            nested if nested.is_nested() => plain(array)?,
+            _ => with_texts_of_bytes(array)?,
         };
         Ok((name.clone(), array))
     };
@@ -350,7 +362,7 @@ fn extras(columns: &[ArrayRef], layout: &Layout, row_count: usize) -> Result<Arr
         }
         (!object.is_empty()).then(|| serde_json::Value::Object(object).to_string())
     });
-    Ok(std::sync::Arc::new(arrow::array::StringArray::from_iter(texts)))
+    Ok(Arc::new(StringArray::from_iter(texts)))
 }
 
 /// The row as a line of JSON: Parquet has no text of its own.
@@ -364,24 +376,19 @@ fn record(batch: &RecordBatch, row: usize) -> String {
     }
 }
 
-/// `row` with the numbers of instants and days that are too far away to be shown as such.
+/// The one row of a batch as JSON can show it: with the numbers of instants and days that are too
+/// far away to be shown as such, the names of infinities, the text of bytes that are one.
 fn showable(row: RecordBatch) -> RecordBatch {
-    let options = FormatOptions::new();
-    let is_too_far = |array: &ArrayRef| {
-        let is_moment = matches!(
-            array.data_type(),
-            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64
-        );
-        is_moment
-            && array.is_valid(0)
-            && ArrayFormatter::try_new(array.as_ref(), &options)
-                .is_ok_and(|formatter| formatter.value(0).try_to_string().is_err())
-    };
-    let number = |array: &ArrayRef| match is_too_far(array) {
-        true => cast(array, &DataType::Int64).unwrap_or_else(|_| Arc::clone(array)),
-        false => Arc::clone(array),
-    };
-    let columns: Vec<ArrayRef> = row.columns().iter().map(number).collect();
+    let columns = row.columns().iter().map(|array| {
+        let shown = match array.data_type() {
+            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 if is_too_far(array) => {
+                cast(array, &DataType::Int64)
+            }
+            _ => with_texts_of_bytes(array).and_then(|array| with_texts_of_floats(&array)),
+        };
+        shown.unwrap_or_else(|_| Arc::clone(array))
+    });
+    let columns: Vec<ArrayRef> = columns.collect();
     let schema = row.schema();
     let fields = schema
         .fields()
@@ -390,6 +397,33 @@ fn showable(row: RecordBatch) -> RecordBatch {
         .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     RecordBatch::try_new(schema, columns).unwrap_or(row)
+}
+
+fn is_too_far(array: &ArrayRef) -> bool {
+    array.is_valid(0)
+        && ArrayFormatter::try_new(array.as_ref(), &FormatOptions::new())
+            .is_ok_and(|formatter| formatter.value(0).try_to_string().is_err())
+}
+
+/// Columns of bytes as texts, as declared columns read them; hexadecimal digits for bytes that are
+/// no text. Other columns as they are.
+fn with_texts_of_bytes(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    let bytes = match array.data_type() {
+        DataType::Dictionary(_, values) if values.is_binary() => cast(array, values)?,
+        _ => Arc::clone(array),
+    };
+    let is_bytes = matches!(bytes.data_type(), DataType::FixedSizeBinary(_));
+    if !is_bytes && !bytes.data_type().is_binary() {
+        return Ok(Arc::clone(array));
+    }
+    let bytes = cast(&bytes, &DataType::Binary)?;
+    let texts = bytes.as_binary::<i32>().iter().map(|bytes| {
+        bytes.map(|bytes| match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_string(),
+            Err(_) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        })
+    });
+    Ok(Arc::new(StringArray::from_iter(texts)))
 }
 
 /// What tells the records of `batch` apart.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringBuilder, UInt64Array};
 use arrow::compute::{cast, take};
-use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type};
 use arrow::error::ArrowError;
 use arrow::json::writer::{EncoderOptions, make_encoder};
 
@@ -312,10 +312,58 @@ pub(super) fn json_texts(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     Ok(Arc::new(texts.finish()))
 }
 
+/// The array with its floats as texts, how deep ever they lie, where there are infinities among
+/// them: JSON has none. It has no NaN either, but that is "no value" already.
+pub(super) fn with_texts_of_floats(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    if !has_infinities(array)? {
+        return Ok(Arc::clone(array));
+    }
+    cast(
+        array,
+        &with_types(array.data_type(), &|leaf| match leaf.is_floating() {
+            true => DataType::Utf8,
+            false => leaf.clone(),
+        }),
+    )
+}
+
+fn has_infinities(array: &ArrayRef) -> Result<bool, ArrowError> {
+    let data_type = array.data_type();
+    if data_type.is_floating() {
+        let doubles = cast(array, &DataType::Float64)?;
+        return Ok(doubles.as_primitive::<Float64Type>().iter().flatten().any(f64::is_infinite));
+    }
+    let rows = 0..array.len();
+    match data_type {
+        DataType::Struct(_) => any_has_infinities(array.as_struct().columns()),
+        DataType::Map(..) => {
+            let entries = rows.map(|row| Arc::new(array.as_map().value(row)) as ArrayRef);
+            any_has_infinities(&entries.collect::<Vec<_>>())
+        }
+        list if element_type(list).is_some() => {
+            let values = values(array)?;
+            let ranges = rows.map(|row| range_at(array, row));
+            any_has_infinities(
+                &ranges.map(|range| values.slice(range.start, range.len())).collect::<Vec<_>>(),
+            )
+        }
+        _ => Ok(false),
+    }
+}
+
+fn any_has_infinities(arrays: &[ArrayRef]) -> Result<bool, ArrowError> {
+    arrays.iter().try_fold(false, |found, array| Ok(found || has_infinities(array)?))
+}
+
 /// The type with texts for the keys of maps: JSON has no others.
 fn with_text_keys(data_type: &DataType) -> DataType {
+    with_types(data_type, &DataType::clone)
+}
+
+/// The type with texts for the keys of maps, and `leaf` for what is not nested.
+fn with_types(data_type: &DataType, leaf: &dyn Fn(&DataType) -> DataType) -> DataType {
     let within = |field: &FieldRef| -> FieldRef {
-        let data_type = with_text_keys(field.data_type());
+        let data_type = with_types(field.data_type(), leaf);
         Arc::new(field.as_ref().clone().with_data_type(data_type))
     };
     match data_type {
@@ -338,6 +386,6 @@ fn with_text_keys(data_type: &DataType) -> DataType {
             let entries = entries.as_ref().clone().with_data_type(DataType::Struct(fields));
             DataType::Map(Arc::new(entries), *is_sorted)
         }
-        other => other.clone(),
+        other => leaf(other),
     }
 }
